@@ -1,0 +1,187 @@
+//! Taking packets off a buffer, within limits.
+
+use bytes::{Buf, BytesMut};
+
+use super::header::{FixedHeader, publish_flags};
+use super::read::Reader;
+use super::{DEFAULT_MAX_CONNECT_SIZE, MAX_PACKET_SIZE, ack, auth, connack, connect, disconnect, publish, subscribe};
+use crate::Version;
+use crate::error::SpecViolation;
+use crate::packet::{Packet, PacketType};
+
+/// Which side decodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums, reason = "a connection has two sides")]
+pub enum Role {
+    /// The server decodes what clients send.
+    Server,
+    /// The client decodes what servers send.
+    Client,
+}
+
+/// How much one packet may list. Each entry takes some ten times its bytes on the wire once decoded, so the size of
+/// the packet alone is no limit to memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DecodeLimits {
+    /// User properties of one packet or will; 1,024 by default.
+    pub user_properties: usize,
+    /// Topic filters of one SUBSCRIBE or UNSUBSCRIBE; 1,024 by default.
+    pub filters: usize,
+}
+
+impl Default for DecodeLimits {
+    fn default() -> Self {
+        Self { user_properties: 1024, filters: 1024 }
+    }
+}
+
+/// What the body of a packet is decoded with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context {
+    pub(super) role: Role,
+    pub(super) version: Version,
+    pub(super) limits: DecodeLimits,
+}
+
+/// How many bytes [`Decoder::needed`] asks for at most, however long the packet says it is.
+const READ_STEP: usize = 16 * 1024;
+
+/// Takes packets off the front of a buffer, for one side of one connection.
+///
+/// The fixed header is judged as soon as it has come: type, flags, direction, and the declared length against the
+/// limit. Until then, and until the packet is whole, nothing is allocated.
+///
+/// A server's decoder learns the version from CONNECT and takes at most `max_connect_size` bytes for it; the limit
+/// stays until [`Self::set_max_packet_size`] sets another. After a violation the decoder and its buffer are of no
+/// more use.
+#[derive(Debug)]
+pub struct Decoder {
+    pub(super) role: Role,
+    pub(super) version: Option<Version>,
+    pub(super) max_packet_size: u32,
+    limits: DecodeLimits,
+    /// Whether the first packet has been decoded.
+    pub(super) begun: bool,
+    needed: usize,
+}
+
+impl Decoder {
+    /// Decodes what a client sends; `max_connect_size` in bytes, see
+    /// [`DEFAULT_MAX_CONNECT_SIZE`](super::DEFAULT_MAX_CONNECT_SIZE).
+    #[must_use]
+    pub fn for_server(max_connect_size: u32) -> Self {
+        Self::new(Role::Server, None, max_connect_size)
+    }
+
+    /// Decodes what a server sends to a client of that version; `max_packet_size` in bytes, as the CONNECT says it.
+    #[must_use]
+    pub fn for_client(version: Version, max_packet_size: u32) -> Self {
+        Self::new(Role::Client, Some(version), max_packet_size)
+    }
+
+    fn new(role: Role, version: Option<Version>, max_packet_size: u32) -> Self {
+        let limits = DecodeLimits::default();
+        Self { role, version, max_packet_size, limits, begun: false, needed: 2 }
+    }
+
+    /// Decodes with other limits to what one packet may list.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: DecodeLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The version, once known.
+    #[must_use]
+    pub const fn version(&self) -> Option<Version> {
+        self.version
+    }
+
+    /// Sets the version and takes the first packet as come: for a connection whose CONNECT somebody else decoded.
+    pub const fn set_version(&mut self, version: Version) {
+        self.version = Some(version);
+        self.begun = true;
+    }
+
+    /// Sets the size of the largest packet that is taken, in bytes with its fixed header.
+    pub const fn set_max_packet_size(&mut self, max_packet_size: u32) {
+        self.max_packet_size = max_packet_size;
+    }
+
+    /// How many bytes more to make room for after [`Self::decode`] said `None`: what the packet lacks, but 16 KiB at
+    /// most, so that memory follows what arrives and not what is announced.
+    #[must_use]
+    pub const fn needed(&self) -> usize {
+        self.needed
+    }
+
+    /// Takes one packet off the front of `buf` if it is whole there. The packet's fields are slices of the buffer.
+    ///
+    /// # Errors
+    /// If what has come breaks the standard or a limit, even if the packet is not whole yet.
+    pub fn decode(&mut self, buf: &mut BytesMut) -> Result<Option<Packet>, SpecViolation> {
+        self.step(buf).map_err(|violation| match self.version {
+            Some(version) => violation.on(version),
+            None => violation,
+        })
+    }
+
+    fn step(&mut self, buf: &mut BytesMut) -> Result<Option<Packet>, SpecViolation> {
+        let Some(header) = self.fixed_header(buf)? else {
+            self.needed = 2;
+            return Ok(None);
+        };
+        if buf.len() < header.total() {
+            self.needed = (header.total() - buf.len()).min(READ_STEP);
+            return Ok(None);
+        }
+        let mut bytes = buf.split_to(header.total()).freeze();
+        bytes.advance(header.length);
+        let packet = self.body(header, Reader::new(bytes)).map_err(|violation| violation.within(header.packet))?;
+        self.begun = true;
+        self.needed = 2;
+        Ok(Some(packet))
+    }
+
+    fn body(&mut self, header: FixedHeader, mut reader: Reader) -> Result<Packet, SpecViolation> {
+        let reader = &mut reader;
+        // Only CONNECT can come before the version is known, and it says it itself.
+        let cx = Context { role: self.role, version: self.version.unwrap_or(Version::V5), limits: self.limits };
+        let packet = match header.packet {
+            PacketType::Connect => {
+                let connect = connect::decode(reader, self.limits)?;
+                self.version.get_or_insert(connect.version);
+                Packet::Connect(Box::new(connect))
+            }
+            PacketType::Publish => Packet::Publish(publish::decode(reader, cx, publish_flags(header.flags)?)?),
+            PacketType::ConnAck => Packet::ConnAck(Box::new(connack::decode(reader, cx)?)),
+            PacketType::PubAck => Packet::PubAck(ack::decode(reader, cx, header.packet)?),
+            PacketType::PubRec => Packet::PubRec(ack::decode(reader, cx, header.packet)?),
+            PacketType::PubRel => Packet::PubRel(ack::decode(reader, cx, header.packet)?),
+            PacketType::PubComp => Packet::PubComp(ack::decode(reader, cx, header.packet)?),
+            PacketType::Subscribe => Packet::Subscribe(subscribe::decode_subscribe(reader, cx)?),
+            PacketType::SubAck => Packet::SubAck(ack::decode_suback(reader, cx)?),
+            PacketType::Unsubscribe => Packet::Unsubscribe(subscribe::decode_unsubscribe(reader, cx)?),
+            PacketType::UnsubAck => Packet::UnsubAck(ack::decode_unsuback(reader, cx)?),
+            PacketType::PingReq => Packet::PingReq,
+            PacketType::PingResp => Packet::PingResp,
+            PacketType::Disconnect => Packet::Disconnect(disconnect::decode(reader, cx)?),
+            PacketType::Auth => Packet::Auth(Box::new(auth::decode(reader, cx)?)),
+        };
+        reader.end()?;
+        Ok(packet)
+    }
+}
+
+impl Default for Decoder {
+    /// A server's, with the default limit for CONNECT.
+    fn default() -> Self {
+        Self::for_server(DEFAULT_MAX_CONNECT_SIZE)
+    }
+}
+
+const _: () = assert!(DEFAULT_MAX_CONNECT_SIZE < MAX_PACKET_SIZE, "a CONNECT is a packet");
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,61 @@
+//! CONNACK (MQTT 5.0 §3.2).
+
+use std::num::{NonZeroU16, NonZeroU32};
+
+use bytes::Bytes;
+use bytestring::ByteString;
+
+use super::UserProperties;
+use crate::{QoS, ReasonCode};
+
+/// The server's answer to CONNECT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "callers build packets field by field")]
+pub struct ConnAck {
+    /// Whether the server goes on with a stored session.
+    pub session_present: bool,
+    /// Success, or why not. On 3.1.1 this is mapped to and from the six return codes.
+    pub reason: ReasonCode,
+    /// MQTT 5.0 only.
+    pub properties: ConnAckProperties,
+}
+
+/// The properties of CONNACK (MQTT 5.0 §3.2.2.3).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(clippy::exhaustive_structs, reason = "callers build packets field by field")]
+pub struct ConnAckProperties {
+    /// The expiry that the server uses instead of the one asked for.
+    pub session_expiry_interval: Option<u32>,
+    /// How many unacknowledged QoS > 0 PUBLISH the server takes at once; absent means 65,535.
+    pub receive_maximum: Option<NonZeroU16>,
+    /// Highest QoS that the server takes; absent means 2 (never `ExactlyOnce` on the wire).
+    pub maximum_qos: Option<QoS>,
+    /// Whether the server keeps retained messages; absent means yes.
+    pub retain_available: Option<bool>,
+    /// Largest packet that the server takes, in bytes; absent means no limit.
+    pub maximum_packet_size: Option<NonZeroU32>,
+    /// The client identifier that the server chose.
+    pub assigned_client_identifier: Option<ByteString>,
+    /// Highest topic alias that the server takes; absent means 0.
+    pub topic_alias_maximum: Option<u16>,
+    /// Words for people.
+    pub reason_string: Option<ByteString>,
+    /// User properties.
+    pub user_properties: UserProperties,
+    /// Whether wildcards work in subscriptions; absent means yes.
+    pub wildcard_subscription_available: Option<bool>,
+    /// Whether subscription identifiers work; absent means yes.
+    pub subscription_identifiers_available: Option<bool>,
+    /// Whether shared subscriptions work; absent means yes.
+    pub shared_subscription_available: Option<bool>,
+    /// The keep-alive, in seconds, that the client must use instead of its own.
+    pub server_keep_alive: Option<u16>,
+    /// The base of response topics.
+    pub response_information: Option<ByteString>,
+    /// Another server to use.
+    pub server_reference: Option<ByteString>,
+    /// The method of enhanced authentication.
+    pub authentication_method: Option<ByteString>,
+    /// Data for that method.
+    pub authentication_data: Option<Bytes>,
+}

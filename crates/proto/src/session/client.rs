@@ -1,0 +1,448 @@
+//! The client's side of a connection, and the session that outlives it.
+//!
+//! ```text
+//!   new(): CONNECT is sent        CONNACK, success
+//!  ExpectConnAck ─────────────────────────────────▶ Connected ──▶ Closed
+//!     │   ▲                                            │            ▲
+//!     │   └─ AUTH ◀─▶ auth()                           └── disconnect(), loss, violation,
+//!     └── CONNACK with a failure, deadline, loss ─────────▶ Closed     server's DISCONNECT
+//! ```
+
+mod connected;
+mod request;
+mod session;
+
+use std::time::Duration;
+
+use self::connected::Connected;
+pub use self::request::{Outgoing, RequestError, ServerLimits};
+pub use self::session::Session;
+use super::inbound::PublishToken;
+use super::outbound::Peer;
+use super::outputs::{Output, Outputs, Seq};
+use super::timer::{Timer, TimerTable};
+use super::{Admitted, End, Stage, Verdict, rules};
+use crate::packet::{
+    Auth, ConnAck, Connect, Disconnect, DisconnectProperties, SubAck, SubscribeFilter, UnsubAck,
+    UserProperties,
+};
+use crate::message::SubscriptionId;
+use crate::time::{Monotonic, Now};
+use crate::{Message, Packet, PacketId, QoS, ReasonCode, SpecViolation, SubscriptionFilter, Version};
+
+/// How a [`Connection`] behaves.
+#[derive(Debug, Clone)]
+#[allow(clippy::exhaustive_structs, reason = "callers build it field by field")]
+pub struct Config {
+    /// What to send; its keep-alive and receive maximum are also kept to.
+    pub connect: Connect,
+    /// From the connection's start to CONNACK, all of enhanced authentication included.
+    pub connect_timeout: Duration,
+    /// Inbound QoS > 0 messages that may wait to be completed on 3.1.1, which has no Receive Maximum.
+    pub receive_maximum: u16,
+    /// Topic aliases to use at most, where the server takes them.
+    pub outbound_topic_aliases: u16,
+}
+
+/// Something for the owner.
+#[derive(Debug)]
+#[allow(clippy::exhaustive_enums, reason = "an owner must handle every one")]
+pub enum Event {
+    /// The server accepted the connection.
+    Connected(Box<ConnAck>),
+    /// A step of enhanced authentication; answer with [`Connection::auth`].
+    Auth(Box<Auth>),
+    /// A message. With a token, answer with [`Connection::complete`].
+    Message(Incoming),
+    /// A message of QoS 1 or 2 is done with.
+    Published {
+        /// Which.
+        position: super::Position,
+        /// What the server said.
+        reason: ReasonCode,
+    },
+    /// The answer to the SUBSCRIBE with that identifier.
+    Subscribed(SubAck),
+    /// The answer to the UNSUBSCRIBE with that identifier.
+    Unsubscribed(UnsubAck),
+    /// The connection is over. The session can be taken with [`Connection::take_session`].
+    Ended {
+        /// Why.
+        end: End,
+        /// What the server's CONNACK or DISCONNECT said in words, if it did.
+        words: Option<bytestring::ByteString>,
+    },
+}
+
+/// A message from the server.
+#[derive(Debug)]
+#[allow(clippy::exhaustive_structs, reason = "plain data of an event")]
+pub struct Incoming {
+    /// For [`Connection::complete`]; absent for QoS 0.
+    pub token: Option<PublishToken>,
+    /// The message, its topic alias resolved.
+    pub message: Message,
+    /// Its QoS.
+    pub qos: QoS,
+    /// Whether it was retained.
+    pub retain: bool,
+    /// Whether the server marked it as sent before.
+    pub dup: bool,
+    /// Identifiers of the subscriptions that matched.
+    pub subscription_identifiers: smallvec::SmallVec<[SubscriptionId; 2]>,
+}
+
+#[derive(Debug)]
+enum State {
+    ExpectConnAck(Box<Session>),
+    Connected(Box<Connected>),
+    Closed(Option<Box<Session>>),
+}
+
+/// The client's machine for one connection.
+#[derive(Debug)]
+pub struct Connection {
+    config: Config,
+    state: State,
+    timers: TimerTable,
+    out: Outputs<Event>,
+    /// The time of the last call: when what is polled now is sent.
+    now: Now,
+    last_sent: Monotonic,
+}
+
+impl Connection {
+    /// A connection whose transport is open: CONNECT is the first output.
+    #[must_use]
+    pub fn new(now: Now, config: Config, mut session: Session) -> Self {
+        let mut out = Outputs::default();
+        let mut timers = TimerTable::default();
+        timers.set(Timer::Connect, now.monotonic.after(config.connect_timeout));
+        if config.connect.clean_start {
+            session.forget(&mut out);
+        }
+        out.send(Packet::Connect(Box::new(config.connect.clone())));
+        Self {
+            state: State::ExpectConnAck(Box::new(session)),
+            config,
+            timers,
+            out,
+            now,
+            last_sent: now.monotonic,
+        }
+    }
+
+    /// The version to encode and decode with.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.config.connect.version
+    }
+
+    /// Whether the next packet may be handed in. On MQTT 3.1.1 it may not while as many messages wait to be completed
+    /// as the receive maximum says.
+    #[must_use]
+    pub fn wants_input(&self) -> bool {
+        match &self.state {
+            State::ExpectConnAck(_) => true,
+            State::Connected(connected) => {
+                self.version().is_v5()
+                    || connected.session.inbound.owed() < usize::from(self.config.receive_maximum.max(1))
+            }
+            State::Closed(_) => false,
+        }
+    }
+
+    /// Whether the server has accepted the connection and it has not ended.
+    #[must_use]
+    pub const fn is_connected(&self) -> bool {
+        matches!(self.state, State::Connected(_))
+    }
+
+    /// What the server announced, once connected.
+    #[must_use]
+    pub fn server_limits(&self) -> Option<&ServerLimits> {
+        match &self.state {
+            State::Connected(connected) => Some(&connected.limits),
+            _ => None,
+        }
+    }
+
+    /// Takes the session out of a connection that has ended.
+    pub fn take_session(&mut self) -> Option<Session> {
+        match &mut self.state {
+            State::Closed(session) => session.take().map(|session| *session),
+            _ => None,
+        }
+    }
+
+    /// The next thing to do; drain until [`Output::Timeout`].
+    #[must_use]
+    pub fn poll_output(&mut self) -> Output<Event> {
+        let Some(output) = self.out.pop() else { return Output::Timeout(self.timers.next()) };
+        if matches!(output, Output::Send(_) | Output::Publish(_)) {
+            self.last_sent = self.now.monotonic;
+        }
+        output
+    }
+
+    /// A packet arrived. Not to be called while [`wants_input`](Self::wants_input) is false.
+    pub fn handle_packet(&mut self, now: Now, packet: Packet) {
+        self.now = now;
+        let outcome = match &mut self.state {
+            State::ExpectConnAck(_) => self.before_connack(packet),
+            State::Connected(connected) => {
+                self.timers.clear(Timer::PingResponse);
+                connected.handle_packet(now, packet, &self.config, &mut self.out)
+            }
+            State::Closed(_) => Ok(()),
+        };
+        match outcome {
+            Ok(()) => {}
+            Err(Stop::Violation(violation)) => self.handle_violation(now, violation),
+            Err(Stop::Ended(end, words)) => self.close(end, words, false),
+        }
+    }
+
+    fn before_connack(&mut self, packet: Packet) -> Result<(), Stop> {
+        match packet {
+            Packet::ConnAck(ack) if ack.reason.is_failure() => {
+                Err(Stop::Ended(End::Refused(ack.reason), ack.properties.reason_string))
+            }
+            Packet::ConnAck(ack) => self.accepted(ack),
+            Packet::Auth(auth) if self.version().is_v5() => {
+                if auth.reason != ReasonCode::ContinueAuthentication {
+                    return Err(violation(&rules::AUTH_REASON_OUT_OF_TURN));
+                }
+                self.check_method(&auth)?;
+                self.out.event(Event::Auth(auth));
+                Ok(())
+            }
+            Packet::Disconnect(disconnect) if self.version().is_v5() => Err(Stop::Ended(
+                End::PeerDisconnected(disconnect.reason),
+                disconnect.properties.reason_string,
+            )),
+            _ => Err(violation(&rules::CONNACK_EXPECTED)),
+        }
+    }
+
+    fn check_method(&self, auth: &Auth) -> Result<(), Stop> {
+        match &self.config.connect.properties.authentication_method {
+            None => Err(violation(&rules::AUTH_WITHOUT_METHOD)),
+            Some(method) if auth.properties.authentication_method.as_ref() != Some(method) => {
+                Err(violation(&rules::AUTH_METHOD_CHANGED))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn accepted(&mut self, ack: Box<ConnAck>) -> Result<(), Stop> {
+        let State::ExpectConnAck(session) = &mut self.state else { return Ok(()) };
+        let connect = &self.config.connect;
+        if ack.session_present && connect.clean_start {
+            return Err(violation(&rules::SESSION_PRESENT_UNASKED));
+        }
+        let mut session = std::mem::take(&mut **session);
+        let limits = ServerLimits::new(&ack, connect);
+        session.start(limits.session_expiry_interval, ack.session_present, &mut self.out);
+        let peer = Peer {
+            version: connect.version,
+            window: limits.receive_maximum,
+            maximum_packet_size: limits.maximum_packet_size,
+        };
+        let aliases = limits.topic_alias_maximum.min(self.config.outbound_topic_aliases);
+        self.timers.clear(Timer::Connect);
+        self.out.event(Event::Connected(ack));
+        session.connect(self.now.wall, peer, aliases, &mut self.out);
+        let connected = Connected::new(self.now, session, limits, &self.config);
+        if let Some(at) = connected.ping_at(self.last_sent) {
+            self.timers.set(Timer::KeepAlive, at);
+        }
+        self.state = State::Connected(Box::new(connected));
+        Ok(())
+    }
+
+    /// The decoder refused what arrived.
+    pub fn handle_violation(&mut self, now: Now, violation: SpecViolation) {
+        self.now = now;
+        if self.is_connected() && self.version().is_v5() {
+            let properties = DisconnectProperties {
+                reason_string: Some(violation.detail().into()),
+                ..DisconnectProperties::default()
+            };
+            self.out.drop_held();
+            self.out.send(Packet::Disconnect(Disconnect { reason: violation.reason(), properties }));
+        }
+        self.close(End::Violation(violation), None, true);
+    }
+
+    /// The transport closed or failed.
+    pub fn handle_close(&mut self) {
+        self.close(End::ConnectionLost, None, false);
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.now = now;
+        let wants_input = self.wants_input();
+        while let Some(timer) = self.timers.expire(now.monotonic) {
+            match timer {
+                Timer::Connect => self.close(End::Deadline(Stage::Connect), None, false),
+                Timer::KeepAlive => self.keep_alive(),
+                Timer::PingResponse => match &self.state {
+                    // This side does not read, so silence proves nothing.
+                    State::Connected(connected) if !wants_input => {
+                        self.timers.set(Timer::PingResponse, now.monotonic.after(connected.ping_timeout()));
+                    }
+                    _ => self.close(End::KeepAliveTimeout, None, false),
+                },
+                Timer::Decision => {}
+            }
+        }
+    }
+
+    fn keep_alive(&mut self) {
+        let State::Connected(connected) = &self.state else { return };
+        let Some(due) = connected.ping_at(self.last_sent) else { return };
+        if due > self.now.monotonic {
+            return self.timers.set(Timer::KeepAlive, due);
+        }
+        if !self.timers.is_set(Timer::PingResponse) {
+            self.timers.set(Timer::PingResponse, self.now.monotonic.after(connected.ping_timeout()));
+        }
+        self.out.send(Packet::PingReq);
+        self.timers.set(Timer::KeepAlive, self.now.monotonic.after(connected.ping_interval()));
+    }
+
+    /// Records up to `seq` are safe.
+    pub fn persisted(&mut self, seq: Seq) {
+        self.out.persisted(seq);
+    }
+
+    /// Publishes a message: what the server said that it does not take is refused before a byte is sent.
+    ///
+    /// # Errors
+    /// The limit that stands in the way, or [`RequestError::NotConnected`] for QoS 0 without a connection.
+    pub fn publish(&mut self, now: Now, outgoing: Outgoing) -> Result<Admitted, RequestError> {
+        self.now = now;
+        match &mut self.state {
+            State::Connected(connected) => connected.publish(now, outgoing, self.config.connect.version, &mut self.out),
+            State::ExpectConnAck(session) | State::Closed(Some(session)) => {
+                session.publish(now.wall, outgoing, &mut self.out)
+            }
+            State::Closed(None) => Err(RequestError::NotConnected),
+        }
+    }
+
+    /// Sends SUBSCRIBE; its answer is [`Event::Subscribed`] with the identifier returned here.
+    ///
+    /// # Errors
+    /// The limit that stands in the way.
+    pub fn subscribe(
+        &mut self,
+        now: Now,
+        filters: Vec<SubscribeFilter>,
+        identifier: Option<SubscriptionId>,
+        user_properties: UserProperties,
+    ) -> Result<PacketId, RequestError> {
+        self.now = now;
+        match &mut self.state {
+            State::Connected(connected) => connected.subscribe(filters, identifier, user_properties, &mut self.out),
+            _ => Err(RequestError::NotConnected),
+        }
+    }
+
+    /// Sends UNSUBSCRIBE; its answer is [`Event::Unsubscribed`] with the identifier returned here.
+    ///
+    /// # Errors
+    /// As [`subscribe`](Self::subscribe).
+    pub fn unsubscribe(
+        &mut self,
+        now: Now,
+        filters: Vec<SubscriptionFilter>,
+        user_properties: UserProperties,
+    ) -> Result<PacketId, RequestError> {
+        self.now = now;
+        match &mut self.state {
+            State::Connected(connected) => connected.unsubscribe(filters, user_properties, &mut self.out),
+            _ => Err(RequestError::NotConnected),
+        }
+    }
+
+    /// Releases the acknowledgement of a message, in the order of receipt. The connection may have ended: for QoS 2
+    /// the verdict belongs to the session.
+    pub fn complete(&mut self, now: Now, token: PublishToken, verdict: impl Into<Verdict>) {
+        let verdict = verdict.into();
+        self.now = now;
+        match &mut self.state {
+            State::Connected(connected) => connected.session.complete(token, verdict, &mut self.out),
+            State::Closed(Some(session)) | State::ExpectConnAck(session) => {
+                session.complete(token, verdict, &mut self.out);
+            }
+            State::Closed(None) => {}
+        }
+    }
+
+    /// Sends AUTH: the next step during the CONNECT, or a re-authentication (`ReAuthenticate`) later.
+    pub fn auth(&mut self, now: Now, auth: Auth) {
+        self.now = now;
+        if self.version().is_v5() && !matches!(self.state, State::Closed(_)) {
+            self.out.send(Packet::Auth(Box::new(auth)));
+        }
+    }
+
+    /// Sends DISCONNECT and closes. `Some(expiry)` changes the session's expiry, in seconds (MQTT 5.0 only).
+    pub fn disconnect(&mut self, now: Now, reason: ReasonCode, session_expiry_interval: Option<u32>) {
+        self.now = now;
+        if let State::Connected(connected) = &mut self.state {
+            if let Some(expiry) = session_expiry_interval {
+                connected.session.start(expiry, true, &mut self.out);
+            }
+            let properties = DisconnectProperties { session_expiry_interval, ..DisconnectProperties::default() };
+            let properties = if self.config.connect.version.is_v5() { properties } else { <_>::default() };
+            self.out.drop_held();
+            self.out.send(Packet::Disconnect(Disconnect { reason, properties }));
+        }
+        self.close(End::Closed(reason), None, true);
+    }
+
+    /// `flush`: what was queued for sending still goes out.
+    fn close(&mut self, end: End, words: Option<bytestring::ByteString>, flush: bool) {
+        let session = match std::mem::replace(&mut self.state, State::Closed(None)) {
+            State::ExpectConnAck(session) => session,
+            State::Connected(connected) => Box::new(connected.end()),
+            closed @ State::Closed(_) => {
+                self.state = closed;
+                return;
+            }
+        };
+        if flush {
+            self.out.drop_held();
+        } else {
+            self.out.drop_unsent();
+        }
+        self.timers.clear_all();
+        self.state = State::Closed(Some(session));
+        self.out.event(Event::Ended { end: end.clone(), words });
+        self.out.push(Output::Close(end));
+    }
+}
+
+/// Why handling of a packet stops the connection.
+#[derive(Debug)]
+enum Stop {
+    Violation(SpecViolation),
+    Ended(End, Option<bytestring::ByteString>),
+}
+
+impl From<SpecViolation> for Stop {
+    fn from(violation: SpecViolation) -> Self {
+        Self::Violation(violation)
+    }
+}
+
+fn violation(rule: &'static crate::error::Rule) -> Stop {
+    Stop::Violation(SpecViolation::of(rule))
+}
+
+#[cfg(test)]
+mod tests;

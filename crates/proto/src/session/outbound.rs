@@ -1,0 +1,468 @@
+//! What this side publishes: packet identifiers, the peer's receive window, the queue behind it, and resumption.
+
+use std::collections::{HashMap, VecDeque};
+use std::num::NonZeroU16;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::Record;
+use super::alias::OutboundAliases;
+use super::outputs::{Output, Outputs};
+use crate::message::SubscriptionId;
+use crate::packet::Ack;
+use crate::time::Wall;
+use crate::{OutgoingPublish, Packet, PacketId, QoS, ReasonCode, SharedMessage, Version};
+
+/// The place of a message in its session's order, never used twice.
+pub type Position = u64;
+
+/// One message on its way to the peer.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::exhaustive_structs, reason = "callers build it field by field")]
+pub struct Delivery {
+    /// What to send.
+    pub message: SharedMessage,
+    /// The QoS to send it at.
+    pub qos: QoS,
+    /// The RETAIN flag to send.
+    pub retain: bool,
+    /// Identifiers of the subscriptions that matched.
+    pub subscription_identifiers: SmallVec<[SubscriptionId; 2]>,
+    /// When the message is no longer worth sending.
+    pub expires_at: Option<Wall>,
+    /// The shared subscription (its whole filter) through which it came.
+    pub share: Option<Arc<str>>,
+}
+
+impl Delivery {
+    /// A delivery without flags.
+    #[must_use]
+    pub fn new(message: SharedMessage, qos: QoS) -> Self {
+        Self { message, qos, retain: false, subscription_identifiers: SmallVec::new(), expires_at: None, share: None }
+    }
+
+    fn expired(&self, wall: Wall) -> bool {
+        self.expires_at.is_some_and(|at| at <= wall)
+    }
+}
+
+/// How much may wait behind the receive window or for the peer to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "callers build it field by field")]
+pub struct QueueLimits {
+    /// Messages that wait.
+    pub messages: usize,
+    /// Bytes that they hold, topic, payload and properties counted.
+    pub bytes: usize,
+}
+
+impl Default for QueueLimits {
+    /// 1,000 messages, 16 MiB.
+    fn default() -> Self {
+        Self { messages: 1000, bytes: 16 << 20 }
+    }
+}
+
+/// What became of a delivery at the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+#[allow(clippy::exhaustive_enums, reason = "callers must handle every one")]
+pub enum Admitted {
+    /// On its way; QoS 0 has no position.
+    Sent(Option<Position>),
+    /// It waits for the window or for the peer.
+    Queued(Position),
+    /// QoS 0 without a connection: nobody gets it.
+    Dropped,
+    /// The queue is full and the message was not taken.
+    Full,
+}
+
+/// What the peer's connection allows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer {
+    pub(crate) version: Version,
+    /// Its Receive Maximum, or less.
+    pub(crate) window: u16,
+    pub(crate) maximum_packet_size: Option<u32>,
+}
+
+/// A message with an identifier.
+#[derive(Debug, Clone)]
+struct InFlight {
+    position: Position,
+    /// Absent once QoS 2 was received by the peer and PUBREL is due.
+    delivery: Option<Delivery>,
+    weight: usize,
+}
+
+/// A delivery that is done with: what the owner may want to know.
+#[derive(Debug)]
+pub(crate) struct Finished {
+    pub(crate) position: Position,
+    pub(crate) reason: ReasonCode,
+}
+
+/// Outbound session state.
+#[derive(Debug, Default)]
+pub(crate) struct Outbound {
+    last_position: Position,
+    last_id: u16,
+    in_flight: HashMap<PacketId, InFlight>,
+    queue: VecDeque<(Position, Delivery)>,
+    bytes: usize,
+    /// In flight on this connection: sent and not acknowledged (MQTT 5.0 §4.9).
+    sent: usize,
+    /// In flight from an earlier connection, still to be sent again, oldest first.
+    resend: VecDeque<PacketId>,
+    peer: Option<Peer>,
+    aliases: OutboundAliases,
+}
+
+impl Outbound {
+    /// A connection is there. What was in flight is sent again first [MQTT-4.4.0-1], in order [MQTT-4.6.0-1].
+    pub(crate) fn connect(&mut self, peer: Peer, alias_maximum: u16) {
+        self.peer = Some(peer);
+        self.aliases = OutboundAliases::new(alias_maximum);
+        self.sent = 0;
+        let mut ids: Vec<_> = self.in_flight.iter().map(|(&id, flight)| (flight.position, id)).collect();
+        ids.sort_unstable();
+        self.resend = ids.into_iter().map(|(_, id)| id).collect();
+    }
+
+    /// The connection is gone.
+    pub(crate) fn disconnect(&mut self) {
+        self.peer = None;
+        self.resend.clear();
+        self.sent = 0;
+        self.aliases = OutboundAliases::default();
+    }
+
+    /// Messages that wait or are in flight, and the bytes that they hold.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        (self.queue.len() + self.in_flight.len(), self.bytes)
+    }
+
+    fn next_position(&mut self) -> Position {
+        self.last_position += 1;
+        self.last_position
+    }
+
+    /// The next identifier that neither an unacknowledged PUBLISH nor `taken` uses [MQTT-2.2.1-2].
+    pub(crate) fn allocate(&mut self, taken: impl Fn(PacketId) -> bool) -> Option<PacketId> {
+        for _ in 0..u16::MAX {
+            self.last_id = self.last_id.checked_add(1).unwrap_or(1);
+            let id = NonZeroU16::new(self.last_id)?;
+            if !self.in_flight.contains_key(&id) && !taken(id) {
+                return Some(id);
+            }
+        }
+        None
+    }
+
+    /// Takes a message. `lasting`: the session outlives its connection, so what it takes is recorded.
+    pub(crate) fn deliver<E>(
+        &mut self,
+        delivery: Delivery,
+        wall: Wall,
+        limits: QueueLimits,
+        lasting: bool,
+        taken: impl Fn(PacketId) -> bool,
+        out: &mut Outputs<E>,
+    ) -> Admitted {
+        if delivery.qos == QoS::AtMostOnce {
+            let Some(peer) = self.peer else { return Admitted::Dropped };
+            if !delivery.expired(wall) && !self.is_too_large(&delivery, peer) {
+                self.send(&delivery, None, false, wall, false, out);
+            }
+            return Admitted::Sent(None);
+        }
+        let weight = delivery.message.weight();
+        if self.window_is_open() && self.queue.is_empty() {
+            let position = self.next_position();
+            if lasting {
+                out.persist(Record::Enqueued(position, delivery.clone()));
+            }
+            self.bytes += weight;
+            self.queue.push_back((position, delivery));
+            self.fill_window(wall, lasting, taken, out);
+            return Admitted::Sent(Some(position));
+        }
+        if self.queue.len() >= limits.messages || self.bytes.saturating_add(weight) > limits.bytes {
+            return Admitted::Full;
+        }
+        let position = self.next_position();
+        if lasting {
+            out.persist(Record::Enqueued(position, delivery.clone()));
+        }
+        self.bytes += weight;
+        self.queue.push_back((position, delivery));
+        Admitted::Queued(position)
+    }
+
+    fn window_is_open(&self) -> bool {
+        self.resend.is_empty() && self.peer.is_some_and(|peer| self.sent < usize::from(peer.window))
+    }
+
+    /// Sends what the peer's window has room for: first what is sent again, then what waits.
+    pub(crate) fn fill_window<E>(
+        &mut self,
+        wall: Wall,
+        lasting: bool,
+        taken: impl Fn(PacketId) -> bool,
+        out: &mut Outputs<E>,
+    ) {
+        let Some(peer) = self.peer else { return };
+        while self.sent < usize::from(peer.window) {
+            if let Some(id) = self.resend.pop_front() {
+                self.send_again(id, peer, wall, lasting, out);
+                continue;
+            }
+            let Some((position, delivery)) = self.queue.pop_front() else { return };
+            let weight = delivery.message.weight();
+            if delivery.expired(wall) || self.is_too_large(&delivery, peer) {
+                self.bytes -= weight;
+                if lasting {
+                    out.persist(Record::Done(position));
+                }
+                continue;
+            }
+            let Some(id) = self.allocate(&taken) else {
+                self.queue.push_front((position, delivery));
+                return;
+            };
+            if lasting {
+                out.persist(Record::Sent(position, id));
+            }
+            self.send(&delivery, Some(id), false, wall, lasting, out);
+            self.sent += 1;
+            self.in_flight.insert(id, InFlight { position, delivery: Some(delivery), weight });
+        }
+    }
+
+    fn send_again<E>(&mut self, id: PacketId, peer: Peer, wall: Wall, lasting: bool, out: &mut Outputs<E>) {
+        let Some(flight) = self.in_flight.get(&id) else { return };
+        match flight.delivery.clone() {
+            Some(delivery) if self.is_too_large(&delivery, peer) => {
+                // The peer now takes less than it did; the message counts as sent [MQTT-3.1.2-25].
+                self.sent += 1;
+                self.finish(id, ReasonCode::PacketTooLarge, lasting, out);
+            }
+            Some(delivery) => {
+                self.sent += 1;
+                self.send(&delivery, Some(id), true, wall, false, out);
+            }
+            None => {
+                self.sent += 1;
+                out.push_after_records(Output::Send(Packet::PubRel(Ack::new(id, ReasonCode::Success))));
+            }
+        }
+    }
+
+    /// Whether the peer said that it takes no packet of this size [MQTT-3.1.2-24], [MQTT-3.2.2-15].
+    fn is_too_large(&self, delivery: &Delivery, peer: Peer) -> bool {
+        peer.maximum_packet_size.is_some_and(|maximum| {
+            let id = NonZeroU16::new(1).filter(|_| delivery.qos != QoS::AtMostOnce);
+            outgoing(delivery, id, false, None).encoded_len(peer.version) > maximum as usize
+        })
+    }
+
+    fn send<E>(
+        &mut self,
+        delivery: &Delivery,
+        id: Option<PacketId>,
+        dup: bool,
+        wall: Wall,
+        lasting: bool,
+        out: &mut Outputs<E>,
+    ) {
+        let mut publish = outgoing(delivery, id, dup, delivery.expires_at.map(|at| seconds_left(at, wall)));
+        if lasting {
+            // An alias set by a packet that is withheld could be used by one that is not: none here.
+            out.push_after_records(Output::Publish(publish));
+        } else {
+            publish.topic_alias = self.aliases.choose(&delivery.message.message().topic);
+            out.push(Output::Publish(publish));
+        }
+    }
+
+    /// PUBACK.
+    pub(crate) fn puback<E>(&mut self, ack: &Ack, lasting: bool, out: &mut Outputs<E>) -> Option<Finished> {
+        let flight = self.in_flight.get(&ack.packet_id)?;
+        let qos = flight.delivery.as_ref().map(|delivery| delivery.qos);
+        (qos == Some(QoS::AtLeastOnce)).then(|| self.finish(ack.packet_id, ack.reason, lasting, out)).flatten()
+    }
+
+    /// PUBREC: releases the message, or ends it on failure [MQTT-4.3.3-4].
+    pub(crate) fn pubrec<E>(&mut self, ack: &Ack, lasting: bool, out: &mut Outputs<E>) -> Option<Finished> {
+        let id = ack.packet_id;
+        let Some(flight) = self.in_flight.get_mut(&id) else {
+            let unknown = Ack::new(id, ReasonCode::PacketIdentifierNotFound);
+            out.push_after_records(Output::Send(Packet::PubRel(unknown)));
+            return None;
+        };
+        if flight.delivery.as_ref().is_some_and(|delivery| delivery.qos != QoS::ExactlyOnce) {
+            return None;
+        }
+        if ack.reason.is_failure() {
+            return self.finish(id, ack.reason, lasting, out);
+        }
+        if flight.delivery.take().is_some() {
+            self.bytes -= std::mem::take(&mut flight.weight);
+            if lasting {
+                out.persist(Record::Released(flight.position, id));
+            }
+        }
+        out.push_after_records(Output::Send(Packet::PubRel(Ack::new(id, ReasonCode::Success))));
+        None
+    }
+
+    /// PUBCOMP.
+    pub(crate) fn pubcomp<E>(&mut self, ack: &Ack, lasting: bool, out: &mut Outputs<E>) -> Option<Finished> {
+        let released = self.in_flight.get(&ack.packet_id)?.delivery.is_none();
+        released.then(|| self.finish(ack.packet_id, ack.reason, lasting, out)).flatten()
+    }
+
+    fn finish<E>(
+        &mut self,
+        id: PacketId,
+        reason: ReasonCode,
+        lasting: bool,
+        out: &mut Outputs<E>,
+    ) -> Option<Finished> {
+        let flight = self.in_flight.remove(&id)?;
+        self.bytes -= flight.weight;
+        if let Some(waiting) = self.resend.iter().position(|&waiting| waiting == id) {
+            // Acknowledged before it was sent again on this connection: it holds no place in the window.
+            self.resend.remove(waiting);
+        } else {
+            self.sent = self.sent.saturating_sub(1);
+        }
+        if lasting {
+            out.persist(Record::Done(flight.position));
+        }
+        Some(Finished { position: flight.position, reason })
+    }
+
+    /// The peer has lost the session: what it never confirmed waits again, before everything else, under new
+    /// identifiers; what it had taken over is done with.
+    pub(crate) fn start_over<E>(&mut self, lasting: bool, out: &mut Outputs<E>) {
+        let mut flights: Vec<_> = self.in_flight.drain().map(|(_, flight)| flight).collect();
+        flights.sort_unstable_by_key(|flight| std::cmp::Reverse(flight.position));
+        for InFlight { position, delivery, .. } in flights {
+            if lasting {
+                out.persist(match &delivery {
+                    Some(delivery) => Record::Enqueued(position, delivery.clone()),
+                    None => Record::Done(position),
+                });
+            }
+            if let Some(delivery) = delivery {
+                self.queue.push_front((position, delivery));
+            }
+        }
+    }
+
+    /// Takes out what `choose` picks among messages that are unacknowledged QoS 1 or not sent at all, oldest first.
+    pub(crate) fn take_out<E>(
+        &mut self,
+        choose: impl Fn(&Delivery) -> bool,
+        lasting: bool,
+        out: &mut Outputs<E>,
+    ) -> Vec<Delivery> {
+        let mut taken: Vec<(Position, Delivery)> = Vec::new();
+        let ids: Vec<PacketId> = self
+            .in_flight
+            .iter()
+            .filter(|(_, flight)| {
+                flight.delivery.as_ref().is_some_and(|delivery| delivery.qos == QoS::AtLeastOnce && choose(delivery))
+            })
+            .map(|(&id, _)| id)
+            .collect();
+        for id in ids {
+            if let Some(InFlight { position, delivery: Some(delivery), weight }) = self.in_flight.remove(&id) {
+                self.bytes -= weight;
+                self.sent = self.sent.saturating_sub(1);
+                self.resend.retain(|&waiting| waiting != id);
+                taken.push((position, delivery));
+            }
+        }
+        let (picked, kept): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.queue).into_iter().partition(|(_, delivery)| choose(delivery));
+        self.queue = kept;
+        for (position, delivery) in picked {
+            self.bytes -= delivery.message.weight();
+            taken.push((position, delivery));
+        }
+        taken.sort_by_key(|&(position, _)| position);
+        if lasting {
+            for &(position, _) in &taken {
+                out.persist(Record::Done(position));
+            }
+        }
+        taken.into_iter().map(|(_, delivery)| delivery).collect()
+    }
+
+    /// Drops queued messages that have expired; answers how many.
+    pub(crate) fn drop_expired<E>(&mut self, wall: Wall, lasting: bool, out: &mut Outputs<E>) -> usize {
+        let before = self.queue.len();
+        let mut bytes = 0;
+        self.queue.retain(|(position, delivery)| {
+            let expired = delivery.expired(wall);
+            if expired {
+                bytes += delivery.message.weight();
+                if lasting {
+                    out.persist(Record::Done(*position));
+                }
+            }
+            !expired
+        });
+        self.bytes -= bytes;
+        before - self.queue.len()
+    }
+
+    /// A stored message, read back: queued, in flight, or released.
+    pub(crate) fn restore(&mut self, position: Position, delivery: Option<Delivery>, id: Option<PacketId>) {
+        self.last_position = self.last_position.max(position);
+        let weight = delivery.as_ref().map_or(0, |delivery| delivery.message.weight());
+        self.bytes += weight;
+        match (delivery, id) {
+            (delivery, Some(id)) => {
+                self.last_id = self.last_id.max(id.get());
+                self.in_flight.insert(id, InFlight { position, delivery, weight });
+            }
+            (Some(delivery), None) => self.queue.push_back((position, delivery)),
+            (None, None) => {}
+        }
+    }
+
+    /// Everything unfinished, oldest first: position, message (absent once released), identifier (once sent).
+    pub(crate) fn unfinished(&self) -> Vec<(Position, Option<Delivery>, Option<PacketId>)> {
+        let mut all: Vec<_> = self
+            .in_flight
+            .iter()
+            .map(|(&id, flight)| (flight.position, flight.delivery.clone(), Some(id)))
+            .chain(self.queue.iter().map(|(position, delivery)| (*position, Some(delivery.clone()), None)))
+            .collect();
+        all.sort_by_key(|&(position, ..)| position);
+        all
+    }
+}
+
+fn outgoing(delivery: &Delivery, id: Option<PacketId>, dup: bool, expiry: Option<u32>) -> OutgoingPublish {
+    OutgoingPublish {
+        message: delivery.message.clone(),
+        qos: delivery.qos,
+        dup,
+        retain: delivery.retain,
+        packet_id: id,
+        topic_alias: None,
+        subscription_identifiers: delivery.subscription_identifiers.clone(),
+        message_expiry_interval: expiry,
+    }
+}
+
+/// Whole seconds until `at`, at least 1: what has expired is not sent.
+fn seconds_left(at: Wall, wall: Wall) -> u32 {
+    u32::try_from(at.since(wall).as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
+}
