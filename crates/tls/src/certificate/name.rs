@@ -1,0 +1,87 @@
+//! Distinguished names.
+
+use std::fmt;
+
+use x509_cert::der::asn1::{Any, ObjectIdentifier};
+use x509_cert::der::{Encode, Tag, Tagged};
+use x509_cert::name::Name;
+
+const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
+
+/// A subject's or issuer's name (RFC 5280 §4.1.2.4). Two are equal when their DER is.
+#[derive(Clone)]
+pub struct DistinguishedName {
+    der: Vec<u8>,
+    text: String,
+    common_name: Option<String>,
+}
+
+impl DistinguishedName {
+    pub(crate) fn new(name: &Name) -> Result<Self, x509_cert::der::Error> {
+        let common_name =
+            name.iter().filter(|attribute| attribute.oid == COMMON_NAME).last().and_then(|cn| text_of(&cn.value));
+        Ok(Self { der: name.to_der()?, text: printable(&name.to_string()), common_name })
+    }
+
+    /// The common name: the most specific one, where there are several.
+    #[must_use]
+    pub fn common_name(&self) -> Option<&str> {
+        self.common_name.as_deref()
+    }
+
+    /// The name in DER.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// Has it no attribute at all?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+}
+
+impl PartialEq for DistinguishedName {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for DistinguishedName {}
+
+/// The form of RFC 4514, most specific attribute first, with control characters escaped.
+impl fmt::Display for DistinguishedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.text.is_empty() { "(no name)" } else { &self.text })
+    }
+}
+
+impl fmt::Debug for DistinguishedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("DistinguishedName").field(&self.text).finish()
+    }
+}
+
+/// Escapes what could forge a line of a log or move a terminal's cursor.
+fn printable(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_unicode().collect() } else { vec![c] }).collect()
+}
+
+/// The characters of a directory string; `None` when they are not what their type says.
+fn text_of(value: &Any) -> Option<String> {
+    let bytes = value.value();
+    match value.tag() {
+        Tag::Utf8String => std::str::from_utf8(bytes).ok().map(str::to_owned),
+        Tag::PrintableString | Tag::Ia5String | Tag::NumericString | Tag::VisibleString => {
+            bytes.is_ascii().then(|| bytes.iter().copied().map(char::from).collect())
+        }
+        Tag::TeletexString => Some(bytes.iter().copied().map(char::from).collect()),
+        Tag::BmpString => {
+            let (pairs, rest) = bytes.as_chunks::<2>();
+            let units: Vec<u16> = pairs.iter().copied().map(u16::from_be_bytes).collect();
+            rest.is_empty().then(|| String::from_utf16(&units).ok()).flatten()
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,117 @@
+//! Writes down what the server asked for, what was answered, and what the server showed.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustls::client::ResolvesClientCert;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
+use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
+
+/// How many of a server's CA hints and certificates are remembered.
+const MAX_REMEMBERED: usize = 16;
+
+/// The client's resolver and verifier for exactly one connection.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    verifier: Arc<dyn ServerCertVerifier>,
+    key: Option<Arc<CertifiedKey>>,
+    record: Mutex<Record>,
+}
+
+/// What one handshake showed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Record {
+    /// The server sent a CertificateRequest.
+    pub(crate) asked: bool,
+    /// How many authorities it named in that request.
+    pub(crate) hints: usize,
+    /// The signature schemes it accepts.
+    pub(crate) schemes: Vec<String>,
+    /// A certificate was sent.
+    pub(crate) sent: bool,
+    /// A certificate was there and its key fits none of the schemes.
+    pub(crate) no_common_scheme: bool,
+    /// The server's chain, leaf first.
+    pub(crate) server_chain: Vec<Vec<u8>>,
+}
+
+impl Recorder {
+    pub(crate) fn new(verifier: Arc<dyn ServerCertVerifier>, key: Option<Arc<CertifiedKey>>) -> Self {
+        Self { verifier, key, record: Mutex::default() }
+    }
+
+    pub(crate) fn record(&self) -> Record {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ResolvesClientCert for Recorder {
+    fn resolve(&self, root_hint_subjects: &[&[u8]], sigschemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        let mut record = self.lock();
+        record.asked = true;
+        record.hints = root_hint_subjects.len();
+        record.schemes = sigschemes.iter().take(MAX_REMEMBERED).map(|scheme| format!("{scheme:?}")).collect();
+        let key = self.key.as_ref()?;
+        // Without a common scheme the stack would send an empty certificate and say nothing.
+        if key.key.choose_scheme(sigschemes).is_none() {
+            record.no_common_scheme = true;
+            return None;
+        }
+        record.sent = true;
+        Some(Arc::clone(key))
+    }
+
+    /// True also without a key, so that the server's question is heard and noted.
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+impl ServerCertVerifier for Recorder {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.lock().server_chain = std::iter::once(end_entity)
+            .chain(intermediates)
+            .take(MAX_REMEMBERED)
+            .map(|certificate| certificate.to_vec())
+            .collect();
+        self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
+
+    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
+        self.verifier.root_hint_subjects()
+    }
+}

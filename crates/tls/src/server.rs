@@ -1,0 +1,180 @@
+//! The server's side of TLS.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::server::{NoClientAuth, NoServerSessionStorage};
+
+use crate::client::{ConfigError, check};
+use crate::identity::Identity;
+use crate::provider::provider;
+use crate::trust::Trust;
+use crate::versions::TlsVersions;
+
+mod possession;
+
+/// Does the server ask the client for a certificate?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum ClientAuth {
+    /// It does not ask.
+    Off,
+    /// It asks, and takes no for an answer.
+    #[default]
+    Optional,
+    /// It asks, and refuses in the handshake whoever has none.
+    Required,
+}
+
+/// What the handshake checks about a client's certificate.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub enum ClientTrust {
+    /// Only that the client holds the certificate's key. Whose it is gets decided afterwards, by
+    /// [`verify`](crate::verify()), and can be answered in the application's protocol.
+    #[default]
+    AnyPresented,
+    /// That its chain ends at one of these authorities; the handshake fails if it does not.
+    Anchors(Trust),
+}
+
+/// How a server accepts. Cheap to clone.
+///
+/// While client certificates are asked for, sessions are neither stored nor ticketed: every
+/// connection proves possession of its key anew.
+#[derive(Clone)]
+pub struct ServerConfig {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    #[cfg_attr(not(feature = "stream"), allow(dead_code, reason = "read by the stream"))]
+    tls: Arc<rustls::ServerConfig>,
+    identity: Identity,
+    client_certificate: ClientAuth,
+    versions: TlsVersions,
+}
+
+impl ServerConfig {
+    /// Starts with no identity, an optional client certificate of which only possession is proven,
+    /// both TLS versions and no ALPN: what a namespace's listener wants.
+    pub fn builder() -> ServerConfigBuilder {
+        ServerConfigBuilder {
+            identity: None,
+            client_certificate: ClientAuth::default(),
+            handshake_trust: ClientTrust::default(),
+            versions: TlsVersions::BOTH,
+            alpn: Vec::new(),
+        }
+    }
+
+    /// What this server proves.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.inner.identity
+    }
+
+    /// Does it ask for a client certificate?
+    #[must_use]
+    pub fn client_certificate(&self) -> ClientAuth {
+        self.inner.client_certificate
+    }
+
+    /// The versions it accepts.
+    #[must_use]
+    pub fn versions(&self) -> TlsVersions {
+        self.inner.versions
+    }
+
+    #[cfg(feature = "stream")]
+    pub(crate) fn tls(&self) -> Arc<rustls::ServerConfig> {
+        Arc::clone(&self.inner.tls)
+    }
+}
+
+impl fmt::Debug for ServerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerConfig")
+            .field("identity", &self.inner.identity)
+            .field("client_certificate", &self.inner.client_certificate)
+            .field("versions", &self.inner.versions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes a [`ServerConfig`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct ServerConfigBuilder {
+    identity: Option<Identity>,
+    client_certificate: ClientAuth,
+    handshake_trust: ClientTrust,
+    versions: TlsVersions,
+    alpn: Vec<Vec<u8>>,
+}
+
+impl ServerConfigBuilder {
+    /// Proves this identity. Required.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.identity = Some(identity);
+        self
+    }
+
+    /// Asks for a client certificate or not; [`ClientAuth::Optional`] when not called.
+    pub fn client_certificate(mut self, client_certificate: ClientAuth) -> Self {
+        self.client_certificate = client_certificate;
+        self
+    }
+
+    /// Checks this much of it in the handshake; [`ClientTrust::AnyPresented`] when not called.
+    pub fn handshake_trust(mut self, handshake_trust: ClientTrust) -> Self {
+        self.handshake_trust = handshake_trust;
+        self
+    }
+
+    /// Accepts these versions; both when not called.
+    pub fn versions(mut self, versions: impl Into<TlsVersions>) -> Self {
+        self.versions = versions.into();
+        self
+    }
+
+    /// Accepts these application protocols (RFC 7301). With none, whatever the client offers is
+    /// ignored; with some, a client that offers only others is refused.
+    pub fn alpn<P: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
+        self.alpn = protocols.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Builds the configuration.
+    ///
+    /// # Errors
+    /// When the identity is missing, no version is left, or a part cannot be used.
+    pub fn build(self) -> Result<ServerConfig, ConfigError> {
+        let identity = self.identity.ok_or(ConfigError::NoIdentity)?;
+        check(self.versions, &self.alpn)?;
+        let optional = self.client_certificate == ClientAuth::Optional;
+        let verifier: Arc<dyn rustls::server::danger::ClientCertVerifier> =
+            match (self.client_certificate, &self.handshake_trust) {
+                (ClientAuth::Off, _) => Arc::new(NoClientAuth),
+                (_, ClientTrust::AnyPresented) => Arc::new(possession::Possession::new(optional)),
+                (_, ClientTrust::Anchors(trust)) => trust.client_verifier(optional)?,
+            };
+        let mut tls = rustls::ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&self.versions.as_rustls())
+            .map_err(|error| ConfigError::Tls(error.to_string()))?
+            .with_client_cert_verifier(verifier)
+            .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(identity.certified_key())));
+        tls.alpn_protocols = self.alpn;
+        if self.client_certificate != ClientAuth::Off {
+            tls.session_storage = Arc::new(NoServerSessionStorage {});
+            tls.send_tls13_tickets = 0;
+        }
+        let inner = Inner {
+            tls: Arc::new(tls),
+            identity,
+            client_certificate: self.client_certificate,
+            versions: self.versions,
+        };
+        Ok(ServerConfig { inner: Arc::new(inner) })
+    }
+}

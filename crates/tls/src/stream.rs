@@ -1,0 +1,302 @@
+//! TLS over any asynchronous byte stream.
+//!
+//! Nothing here keeps time: a caller that wants a deadline for the handshake puts one around it.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::certificate::Certificate;
+use crate::client::ClientConfig;
+use crate::client::recorder::Recorder;
+use crate::explain::{HandshakeReport, Role, Stage, TlsError};
+use crate::identity::Identity;
+use crate::peer::{PresentedPeer, subjects};
+use crate::server::{ClientAuth, ServerConfig};
+use crate::versions::TlsVersion;
+
+mod sniff;
+use sniff::Sniff;
+
+/// How many trusted authorities are named in a report.
+const MAX_NAMED_AUTHORITIES: usize = 16;
+/// How much of what a refused client already sent is read and thrown away.
+const MAX_DISCARDED: usize = 64 * 1024;
+
+/// What a complete handshake agreed on and showed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct HandshakeInfo {
+    /// The TLS version.
+    pub version: TlsVersion,
+    /// The cipher suite, such as `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: String,
+    /// The application protocol (RFC 7301), if one was agreed on.
+    pub alpn: Option<Vec<u8>>,
+    /// Client: the name that was asked for. Server: the name that the client asked for (SNI).
+    pub server_name: Option<String>,
+    /// The server asked for a client certificate.
+    pub asked_for_certificate: bool,
+    /// The subjects that this side sent, leaf first; empty for none.
+    pub sent_chain: Vec<String>,
+    /// The subjects that the other side sent, leaf first; empty for none.
+    pub peer_chain: Vec<String>,
+    /// Server: the client's certificate, whose key the client holds.
+    pub presented: Option<PresentedPeer>,
+}
+
+/// Connects: proves `config`'s identity if asked, and believes only its trust.
+///
+/// `server_name` is a DNS name or an IP address (brackets around IPv6 are taken off); a DNS name is
+/// sent as SNI. With TLS 1.3 the server judges the client's certificate after this returns: its
+/// refusal is the first read's error.
+///
+/// # Errors
+/// With whatever ended the handshake, and what was seen of it.
+pub async fn connect<IO>(
+    io: IO,
+    server_name: &str,
+    config: &ClientConfig,
+) -> Result<(TlsStream<IO>, HandshakeInfo), TlsError>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let bare = server_name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(server_name);
+    let bare = bare.strip_suffix('.').unwrap_or(bare);
+    let name = ServerName::try_from(bare.to_owned()).map_err(|_| TlsError::invalid_server_name(server_name))?;
+    let (tls, recorder) = config.recorded();
+    match TlsConnector::from(tls).connect(name, Sniff::new(io)).into_fallible().await {
+        Ok(stream) => {
+            let report = client_report(bare, config, &recorder, stream.get_ref().0);
+            finish(stream.into(), report, None)
+        }
+        Err((error, io)) => Err(TlsError::new(&error, Stage::Handshake, client_report(bare, config, &recorder, &io))),
+    }
+}
+
+/// Accepts: proves `config`'s identity and asks for the client's as `config` says.
+///
+/// # Errors
+/// With whatever ended the handshake, and what was seen of it. The alert that tells the client has
+/// been written by then.
+pub async fn accept<IO>(io: IO, config: &ServerConfig) -> Result<(TlsStream<IO>, HandshakeInfo), TlsError>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    match TlsAcceptor::from(config.tls()).accept(Sniff::new(io)).into_fallible().await {
+        Ok(stream) => {
+            let (io, connection) = stream.get_ref();
+            let mut report = server_report(config, io);
+            report.server_name = connection.server_name().map(str::to_owned);
+            let presented = match connection.peer_certificates() {
+                None | Some([]) => None,
+                Some(chain) => match PresentedPeer::from_chain(chain.iter().map(AsRef::as_ref)) {
+                    Ok(presented) => Some(presented),
+                    Err(_) => {
+                        let bad = rustls::Error::InvalidCertificate(rustls::CertificateError::BadEncoding);
+                        let error = io::Error::new(io::ErrorKind::InvalidData, bad);
+                        return Err(TlsError::new(&error, Stage::Handshake, report));
+                    }
+                },
+            };
+            report.peer_chain = presented.as_ref().map(PresentedPeer::chain_subjects).unwrap_or_default();
+            finish(stream.into(), report, presented)
+        }
+        Err((error, mut io)) => {
+            let report = server_report(config, &io);
+            part(&mut io).await;
+            Err(TlsError::new(&error, Stage::Handshake, report))
+        }
+    }
+}
+
+fn client_report<IO>(server_name: &str, config: &ClientConfig, recorder: &Recorder, io: &Sniff<IO>) -> HandshakeReport {
+    let record = recorder.record();
+    let parsed = |der: Option<&Vec<u8>>| der.and_then(|der| Certificate::from_der(der).ok());
+    let names = parsed(record.server_chain.first()).map(|leaf| {
+        let names = leaf.alternative_names();
+        names.dns.iter().cloned().chain(names.ip.iter().map(ToString::to_string)).collect()
+    });
+    HandshakeReport {
+        role: Role::Client,
+        server_name: Some(server_name.to_owned()),
+        versions: config.versions(),
+        asked_for_certificate: record.asked,
+        ca_hints: record.hints,
+        schemes: record.schemes,
+        identity: config.identity().map(Identity::subject),
+        sent_chain: config.identity().filter(|_| record.sent).map(Identity::chain_subjects).unwrap_or_default(),
+        no_common_scheme: record.no_common_scheme,
+        peer_chain: subjects(&record.server_chain),
+        peer_issuer: parsed(record.server_chain.last()).map(|last| last.issuer().to_string()),
+        peer_names: names.unwrap_or_default(),
+        trusted: config.trust().subjects().into_iter().take(MAX_NAMED_AUTHORITIES).collect(),
+        first_bytes: Some(io.first_bytes()),
+        alert: None,
+    }
+}
+
+fn server_report<IO>(config: &ServerConfig, io: &Sniff<IO>) -> HandshakeReport {
+    HandshakeReport {
+        role: Role::Server,
+        versions: config.versions(),
+        asked_for_certificate: config.client_certificate() != ClientAuth::Off,
+        sent_chain: config.identity().chain_subjects(),
+        first_bytes: Some(io.first_bytes()),
+        ..HandshakeReport::default()
+    }
+}
+
+fn finish<IO>(
+    inner: tokio_rustls::TlsStream<Sniff<IO>>,
+    report: HandshakeReport,
+    presented: Option<PresentedPeer>,
+) -> Result<(TlsStream<IO>, HandshakeInfo), TlsError> {
+    let (_, connection) = inner.get_ref();
+    let version = connection.protocol_version().and_then(TlsVersion::from_rustls);
+    let (Some(version), Some(suite)) = (version, connection.negotiated_cipher_suite()) else {
+        let error = io::Error::other("the handshake ended without a version or cipher suite");
+        return Err(TlsError::new(&error, Stage::Handshake, report));
+    };
+    let info = HandshakeInfo {
+        version,
+        cipher: format!("{:?}", suite.suite()),
+        alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
+        server_name: report.server_name.clone(),
+        asked_for_certificate: report.asked_for_certificate,
+        sent_chain: report.sent_chain.clone(),
+        peer_chain: report.peer_chain.clone(),
+        presented,
+    };
+    let stream = TlsStream { inner, report: Arc::new(report), version, heard: false };
+    Ok((stream, info))
+}
+
+/// Closes towards a client that was refused and reads what it already sent: unread bytes would make
+/// the operating system reset the connection, and the alert be lost.
+async fn part<IO: AsyncRead + AsyncWrite + Unpin>(io: &mut Sniff<IO>) {
+    poll_fn(|cx| {
+        if Pin::new(&mut *io).poll_shutdown(cx).is_ready() {
+            let mut space = [0_u8; 1024];
+            let mut discarded = 0;
+            while discarded < MAX_DISCARDED {
+                let mut buffer = ReadBuf::new(&mut space);
+                match Pin::new(&mut *io).poll_read(cx, &mut buffer) {
+                    Poll::Ready(Ok(())) if !buffer.filled().is_empty() => discarded += buffer.filled().len(),
+                    _ => break,
+                }
+            }
+        }
+        Poll::Ready(())
+    })
+    .await;
+}
+
+/// A TLS connection whose handshake is complete.
+///
+/// Where TLS is the reason of an error from reading or writing, the error holds a [`TlsError`] that
+/// knows what the handshake showed: see [`explain::from_io`](crate::explain::from_io). After an
+/// error from writing, read before giving up: the other side's reason may lie there.
+pub struct TlsStream<IO> {
+    inner: tokio_rustls::TlsStream<Sniff<IO>>,
+    report: Arc<HandshakeReport>,
+    version: TlsVersion,
+    /// A byte of the application's has arrived.
+    heard: bool,
+}
+
+impl<IO> TlsStream<IO> {
+    /// The stream underneath.
+    #[must_use]
+    pub fn get_ref(&self) -> &IO {
+        self.inner.get_ref().0.get_ref()
+    }
+
+    /// What was seen of the handshake.
+    #[must_use]
+    pub fn report(&self) -> &HandshakeReport {
+        &self.report
+    }
+
+    fn explain(&self, error: io::Error) -> io::Error {
+        let is_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+        // A TLS 1.3 client has not heard yet what the server thinks of its certificate.
+        let pending = self.report.role == Role::Client && self.version == TlsVersion::V1_3 && !self.heard;
+        let gone = matches!(
+            error.kind(),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        );
+        if !(is_tls || pending && gone) {
+            return error;
+        }
+        let explained = TlsError::new(&error, Stage::AfterHandshake, HandshakeReport::clone(&self.report));
+        io::Error::new(error.kind(), explained)
+    }
+
+    fn explained<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        match result {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.explain(error))),
+            other => other,
+        }
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<IO> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        let result = Pin::new(&mut this.inner).poll_read(cx, buffer);
+        this.heard |= buffer.filled().len() > before;
+        this.explained(result)
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<IO> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.inner).poll_write(cx, bytes);
+        this.explained(result)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.inner).poll_write_vectored(cx, slices);
+        this.explained(result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.inner).poll_flush(cx);
+        this.explained(result)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.inner).poll_shutdown(cx);
+        this.explained(result)
+    }
+}
+
+impl<IO> fmt::Debug for TlsStream<IO> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsStream")
+            .field("version", &self.version)
+            .field("peer_chain", &self.report.peer_chain)
+            .finish_non_exhaustive()
+    }
+}
