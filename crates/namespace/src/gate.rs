@@ -1,0 +1,265 @@
+//! The only way in: tokens that prove a decision.
+//!
+//! [`Rules`] decide; the [`Gate`] turns their decisions into tokens. A session becomes active with an [`Admission`],
+//! a message reaches the router inside an [`Authorized`]. Both have private fields and no other maker, so that
+//! forgetting a decision does not compile:
+//!
+//! ```compile_fail,E0451
+//! use gridmq_namespace::gate::Authorized;
+//! let forged = Authorized { item: "message" };
+//! ```
+//! ```compile_fail,E0451
+//! use gridmq_namespace::gate::Admission;
+//! use gridmq_namespace::principal::{Principal, PrincipalKind};
+//! let principal = std::sync::Arc::new(Principal::new(PrincipalKind::Client, "me"));
+//! let forged = Admission { principal, generation: 0 };
+//! ```
+//! ```compile_fail,E0308
+//! use gridmq_namespace::gate::Authorized;
+//! fn copy(token: &Authorized<String>) -> Authorized<String> {
+//!     token.clone()
+//! }
+//! ```
+
+mod cache;
+mod refusal;
+mod request;
+
+pub use cache::DecisionCache;
+pub use refusal::{CertificateName, Refusal, RefusalKind};
+pub use request::{ConnectRequest, Credentials, Transport};
+
+use std::fmt;
+use std::sync::Arc;
+
+use gridmq_proto::time::Wall;
+use gridmq_proto::{ReasonCode, SubscriptionFilter, TopicFilter, TopicName};
+
+use crate::explain::Explanation;
+use crate::principal::Principal;
+use crate::profile::{ConnectionLimits, SessionLimits};
+
+/// Who may do what. Immutable: a change makes new rules with another generation.
+///
+/// Every function is pure and is called on the hot path; none may block.
+pub trait Rules: Send + Sync + fmt::Debug {
+    /// Differs between any two rules of one broker, so that a cached decision shows its age.
+    fn generation(&self) -> u64;
+
+    /// Judges a CONNECT.
+    ///
+    /// # Errors
+    /// Why the client is refused, with the reason code to answer.
+    fn admit(&self, request: &ConnectRequest<'_>, now: Wall) -> Result<Principal, Refusal>;
+
+    /// Judges a connected client again: after a change of rules, and when its proof expires.
+    ///
+    /// # Errors
+    /// Why the client must be disconnected.
+    fn readmit(&self, principal: &Principal, credentials: &Credentials, now: Wall) -> Result<Principal, Refusal>;
+
+    /// Judges a publish, a will's and a retained message's included.
+    fn publish(&self, principal: &Principal, topic: &TopicName) -> Verdict;
+
+    /// Judges a subscription; of a shared one, its inner filter.
+    fn subscribe(&self, principal: &Principal, filter: &TopicFilter) -> Verdict;
+
+    /// What holds for sessions.
+    fn session_limits(&self) -> SessionLimits;
+
+    /// What holds for connections.
+    fn connection_limits(&self) -> ConnectionLimits;
+}
+
+/// What rules say about a topic or filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "a decision has two outcomes")]
+pub enum Verdict {
+    /// Allowed, and why.
+    Allowed(Explanation),
+    /// Not allowed, and why.
+    Denied(Explanation),
+}
+
+impl Verdict {
+    /// Whether it is allowed.
+    #[must_use]
+    pub const fn is_allowed(&self) -> bool {
+        matches!(self, Self::Allowed(_))
+    }
+
+    /// Why.
+    #[must_use]
+    pub const fn explanation(&self) -> &Explanation {
+        match self {
+            Self::Allowed(explanation) | Self::Denied(explanation) => explanation,
+        }
+    }
+}
+
+/// The rules in force, as connections hold them. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<dyn Rules>);
+
+impl Gate {
+    /// A gate that asks those rules.
+    #[must_use]
+    pub fn new(rules: Arc<dyn Rules>) -> Self {
+        Self(rules)
+    }
+
+    /// The generation of its rules.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.0.generation()
+    }
+
+    /// What holds for sessions.
+    #[must_use]
+    pub fn session_limits(&self) -> SessionLimits {
+        self.0.session_limits()
+    }
+
+    /// What holds for connections.
+    #[must_use]
+    pub fn connection_limits(&self) -> ConnectionLimits {
+        self.0.connection_limits()
+    }
+
+    /// Judges a CONNECT.
+    ///
+    /// # Errors
+    /// Why the client is refused.
+    pub fn admit(&self, request: &ConnectRequest<'_>, now: Wall) -> Result<Admission, Refusal> {
+        let principal = self.0.admit(request, now)?;
+        Ok(Admission { principal: Arc::new(principal), generation: self.generation() })
+    }
+
+    /// Judges a connected client again.
+    ///
+    /// # Errors
+    /// Why the client must be disconnected.
+    pub fn readmit(&self, admission: &Admission, credentials: &Credentials, now: Wall) -> Result<Admission, Refusal> {
+        let principal = self.0.readmit(&admission.principal, credentials, now)?;
+        Ok(Admission { principal: Arc::new(principal), generation: self.generation() })
+    }
+
+    /// Judges a publish of `item` to `topic`, which must be the topic that `item` names.
+    ///
+    /// # Errors
+    /// Why it may not be published.
+    pub fn publish<T>(
+        &self,
+        admission: &Admission,
+        cache: &mut DecisionCache,
+        topic: &TopicName,
+        item: T,
+    ) -> Result<Authorized<T>, Denied> {
+        let generation = self.generation();
+        let decision = match cache.lookup(generation, &admission.principal, topic.as_str()) {
+            Some(decision) => decision,
+            None => {
+                let decision = match self.0.publish(&admission.principal, topic) {
+                    Verdict::Allowed(_) => Ok(()),
+                    Verdict::Denied(explanation) => Err(Denied::new(explanation)),
+                };
+                cache.remember(topic.as_str(), &decision);
+                decision
+            }
+        };
+        decision.map(|()| Authorized { item })
+    }
+
+    /// Judges a subscription.
+    ///
+    /// # Errors
+    /// Why it may not be made.
+    pub fn subscribe(
+        &self,
+        admission: &Admission,
+        filter: &SubscriptionFilter,
+    ) -> Result<Authorized<SubscriptionFilter>, Denied> {
+        match self.0.subscribe(&admission.principal, filter.filter()) {
+            Verdict::Allowed(_) => Ok(Authorized { item: filter.clone() }),
+            Verdict::Denied(explanation) => Err(Denied::new(explanation)),
+        }
+    }
+
+    /// Whether a publish would be allowed, and why: for whoever asks, not for the router.
+    #[must_use]
+    pub fn explain_publish(&self, principal: &Principal, topic: &TopicName) -> Verdict {
+        self.0.publish(principal, topic)
+    }
+
+    /// Whether a subscription would be allowed, and why.
+    #[must_use]
+    pub fn explain_subscribe(&self, principal: &Principal, filter: &TopicFilter) -> Verdict {
+        self.0.subscribe(principal, filter)
+    }
+
+    /// Passes `item` without a decision, as the broker itself or the program that embeds it.
+    ///
+    /// Never call it for something that a client sent.
+    pub const fn inject_as_system<T>(item: T) -> Authorized<T> {
+        Authorized { item }
+    }
+}
+
+/// Proof that rules admitted a client. Only a [`Gate`] makes it.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    principal: Arc<Principal>,
+    generation: u64,
+}
+
+impl Admission {
+    /// Who was admitted.
+    #[must_use]
+    pub const fn principal(&self) -> &Arc<Principal> {
+        &self.principal
+    }
+
+    /// The generation of the rules that admitted it; if the gate's differs, the client should be judged again.
+    #[must_use]
+    pub const fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
+/// Proof that rules allowed `T`, for one use: it cannot be cloned. Only a [`Gate`] makes it.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Authorized<T> {
+    item: T,
+}
+
+impl<T> Authorized<T> {
+    /// What was allowed.
+    #[must_use]
+    pub const fn get(&self) -> &T {
+        &self.item
+    }
+
+    /// What was allowed, without its proof.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.item
+    }
+}
+
+/// A publish or subscription that is not allowed. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{explanation}")]
+#[non_exhaustive]
+pub struct Denied {
+    /// The reason code to answer.
+    pub reason: ReasonCode,
+    /// Why.
+    pub explanation: Explanation,
+}
+
+impl Denied {
+    const fn new(explanation: Explanation) -> Self {
+        Self { reason: ReasonCode::NotAuthorized, explanation }
+    }
+}
