@@ -1,0 +1,75 @@
+//! What an engine has to be able to do.
+
+use std::error::Error as StdError;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::{Key, Table, WriteBatch};
+
+/// The writing side of an engine, owned by whoever commits.
+pub trait Engine: Send + 'static {
+    /// Applies these batches in order and makes them durable: all of them or none.
+    ///
+    /// # Errors
+    /// When it cannot promise that. The store then commits nothing more to this engine.
+    fn commit(&mut self, batches: &[WriteBatch]) -> Result<(), EngineError>;
+
+    /// The reading side, which sees what is committed and nothing else, from any thread, during commits too.
+    fn reader(&self) -> Arc<dyn Reader>;
+}
+
+/// The reading side of an engine.
+pub trait Reader: Send + Sync {
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// When the engine cannot read.
+    fn get(&self, table: Table, key: &Key) -> Result<Option<Bytes>, EngineError>;
+
+    /// At most `limit` keys, in order, that begin with `prefix`, beginning at `from`, with their values.
+    /// Pages are read one by one, so that a large table does not stop whoever reads it; each page sees what is
+    /// committed when it is read.
+    ///
+    /// # Errors
+    /// When the engine cannot read.
+    fn scan(&self, table: Table, prefix: &Key, from: Option<&Key>, limit: usize) -> Result<Page, EngineError>;
+}
+
+/// A part of a scan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Page {
+    /// Keys in order, and their values.
+    pub entries: Vec<(Key, Bytes)>,
+    /// Where the next page begins; nothing when this was the last.
+    pub next: Option<Key>,
+}
+
+impl Page {
+    /// A page of these entries, with the key of the one that would have followed.
+    #[must_use]
+    pub const fn new(entries: Vec<(Key, Bytes)>, next: Option<Key>) -> Self {
+        Self { entries, next }
+    }
+}
+
+/// Why an engine could not do its work. Always this machine's trouble, never a peer's.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The operating system refused: disk full, read-only, not permitted.
+    #[error("the store cannot be used: {0}; see to the disk and its rights, then start again")]
+    Io(#[from] io::Error),
+    /// What is stored makes no sense.
+    #[error("the store is damaged: {0}; restore it from a copy or move it away")]
+    Corrupt(String),
+    /// The engine's own words.
+    #[error("the store failed: {0}")]
+    Other(Box<dyn StdError + Send + Sync>),
+    /// The writer ended in the middle of its work.
+    #[error("the store's writer stopped unexpectedly; the log says why")]
+    Stopped,
+}

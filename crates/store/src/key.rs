@@ -1,0 +1,162 @@
+//! Tables, and keys that begin with a namespace and keep the order of their parts.
+
+use std::fmt;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+/// Ends a part; sorts before every byte that can continue one.
+const END: [u8; 2] = [0, 1];
+/// Stands for a zero byte inside a part.
+const ZERO: [u8; 2] = [0, 0xff];
+const NAMESPACE_BYTES: usize = 4;
+
+/// A table, declared by the module that owns what is in it: `pub const SESSIONS: Table = Table::new("sessions");`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Table {
+    name: &'static str,
+}
+
+impl Table {
+    /// The table called `name`. Two declarations with one name are one table.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name }
+    }
+
+    /// Its name, as the engine stores it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+}
+
+/// Which namespace a row belongs to. Every key begins with one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct NamespaceId(u32);
+
+impl NamespaceId {
+    /// The namespace of a listener that was given none.
+    pub const DEFAULT: Self = Self(0);
+
+    /// The namespace with this number.
+    #[must_use]
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// A key: a namespace and a list of parts.
+///
+/// Keys sort as (namespace, part, part, …) sort, and no two lists have the same bytes. A key with fewer parts is a
+/// prefix of exactly those keys that begin with its parts: `["a"]` is a prefix of `["a", "b"]` but not of `["ab"]`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Bytes);
+
+impl Key {
+    /// The key of these parts in this namespace.
+    #[must_use]
+    pub fn new(namespace: NamespaceId, parts: &[&[u8]]) -> Self {
+        let len = NAMESPACE_BYTES + parts.iter().map(|part| part.len() + END.len()).sum::<usize>();
+        let mut bytes = Vec::with_capacity(len);
+        bytes.extend_from_slice(&namespace.0.to_be_bytes());
+        for part in parts {
+            for &byte in *part {
+                match byte {
+                    0 => bytes.extend_from_slice(&ZERO),
+                    byte => bytes.push(byte),
+                }
+            }
+            bytes.extend_from_slice(&END);
+        }
+        Self(bytes.into())
+    }
+
+    /// The key that an engine stored as these bytes.
+    ///
+    /// # Errors
+    /// When no key has these bytes.
+    pub fn from_bytes(bytes: Bytes) -> Result<Self, KeyError> {
+        let key = Self(bytes);
+        key.decode()?;
+        Ok(key)
+    }
+
+    /// The bytes that an engine stores.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// The namespace and the parts.
+    ///
+    /// # Errors
+    /// Only for a key that was not made by this type's functions.
+    pub fn decode(&self) -> Result<(NamespaceId, Vec<Vec<u8>>), KeyError> {
+        let (namespace, mut rest) = self.0.split_first_chunk::<NAMESPACE_BYTES>().ok_or(KeyError::NoNamespace)?;
+        let mut parts = Vec::new();
+        let mut part = Vec::new();
+        loop {
+            rest = match *rest {
+                [] if part.is_empty() => break,
+                [] | [0] => return Err(KeyError::Cut),
+                [0, 1, ref rest @ ..] => {
+                    parts.push(std::mem::take(&mut part));
+                    rest
+                }
+                [0, 0xff, ref rest @ ..] => {
+                    part.push(0);
+                    rest
+                }
+                [0, other, ..] => return Err(KeyError::Escape(other)),
+                [byte, ref rest @ ..] => {
+                    part.push(byte);
+                    rest
+                }
+            };
+        }
+        Ok((NamespaceId(u32::from_be_bytes(*namespace)), parts))
+    }
+
+    /// Whether this key begins with the namespace and parts of `prefix`.
+    #[must_use]
+    pub fn starts_with(&self, prefix: &Self) -> bool {
+        self.0.starts_with(&prefix.0)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.decode() {
+            Ok((namespace, parts)) => {
+                write!(f, "Key({}", namespace.0)?;
+                for part in parts {
+                    write!(f, "/{}", part.escape_ascii())?;
+                }
+                f.write_str(")")
+            }
+            Err(_) => write!(f, "Key(?{})", self.0.escape_ascii()),
+        }
+    }
+}
+
+/// Why bytes are no key. The stored data is damaged or another program's.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// Fewer bytes than a namespace takes.
+    #[error("a stored key is shorter than a namespace number")]
+    NoNamespace,
+    /// The last part has no end.
+    #[error("the last part of a stored key is cut off")]
+    Cut,
+    /// A zero byte is followed by what no key has.
+    #[error("a stored key has the unknown escape 0x{0:02x}")]
+    Escape(u8),
+}
