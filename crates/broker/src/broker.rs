@@ -1,0 +1,152 @@
+//! A running broker.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+use gridmq_namespace::{Gate, Rules};
+use gridmq_store::{NamespaceId, Store};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::acceptor;
+use crate::builder::{Builder, StartError};
+use crate::clock::Clock;
+use crate::directory::{Directory, WorkerId};
+use crate::index::Index;
+use crate::mailbox::{Batch, INBOX_BATCHES, Mail};
+use crate::retained::RetainedStore;
+use crate::shared::{Realm, Shared};
+use crate::stats::{Counters, Stats};
+use crate::worker;
+
+/// A running broker. Dropped, it stops without waiting for anybody; [`shutdown`](Self::shutdown) is kinder.
+#[derive(Debug)]
+pub struct Broker {
+    shared: Arc<Shared>,
+    addresses: Vec<SocketAddr>,
+    shutdown: watch::Sender<bool>,
+    ended: Vec<oneshot::Receiver<()>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Broker {
+    /// Sets a broker up.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn start(builder: Builder) -> Result<Self, StartError> {
+        if builder.listeners.is_empty() {
+            return Err(StartError::NoListener);
+        }
+        let mut sockets = Vec::new();
+        let mut addresses = Vec::new();
+        for listener in builder.listeners {
+            let (socket, address) =
+                acceptor::bind(&listener).map_err(|source| StartError::Bind { address: listener.address, source })?;
+            sockets.push((socket, listener.security));
+            addresses.push(address);
+        }
+        let (inboxes, receivers): (Vec<_>, Vec<_>) =
+            (0..builder.workers).map(|_| mpsc::channel::<Batch>(INBOX_BATCHES)).unzip();
+        let (shutdown, shutdown_seen) = watch::channel(false);
+        let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
+        let realm =
+            Realm { id: NamespaceId::DEFAULT, gate: ArcSwap::from_pointee(builder.gate), index: Index::new(seed) };
+        let shared = Arc::new(Shared {
+            clock: Clock::start(),
+            retained: RetainedStore::new(builder.limits.retained_messages),
+            limits: builder.limits,
+            realm: Arc::new(realm),
+            directory: Directory::new(),
+            store: builder.store.unwrap_or_else(Store::memory),
+            counters: Counters::default(),
+            observers: builder.observers,
+            inboxes,
+            unadmitted_bytes: AtomicUsize::new(0),
+            connections: AtomicUsize::new(0),
+            shutdown: shutdown_seen,
+            shutdown_deadline: builder.shutdown_deadline,
+        });
+        let mut revived = crate::revive::revive(&shared).map_err(StartError::Store)?;
+        let mut broker = Self { shared, addresses, shutdown, ended: Vec::new(), threads: Vec::new() };
+        for (id, inbox) in receivers.into_iter().enumerate() {
+            let shared = Arc::clone(&broker.shared);
+            let id = WorkerId::try_from(id).unwrap_or(WorkerId::MAX);
+            let sessions = revived.pop_front().unwrap_or_default();
+            broker.spawn(format!("gridmq-worker-{id}"), move |runtime| {
+                worker::run(runtime, id, shared, inbox, sessions);
+            })?;
+        }
+        let shared = Arc::clone(&broker.shared);
+        broker.spawn("gridmq-acceptor".to_owned(), move |runtime| acceptor::run(runtime, sockets, shared))?;
+        Ok(broker)
+    }
+
+    fn spawn(
+        &mut self,
+        name: String,
+        body: impl FnOnce(&tokio::runtime::Runtime) + Send + 'static,
+    ) -> Result<(), StartError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Worker)?;
+        let (done, ended) = oneshot::channel();
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .spawn(move || {
+                body(&runtime);
+                let _ = done.send(());
+            })
+            .map_err(StartError::Worker)?;
+        self.ended.push(ended);
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// The bound addresses, in the order of the listeners.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// What was counted since the start.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.shared.counters.read()
+    }
+
+    /// How many retained messages there are.
+    #[must_use]
+    pub fn retained_messages(&self) -> usize {
+        self.shared.retained.len()
+    }
+
+    /// Puts other rules in force. From now on every decision is theirs; clients, sessions, subscriptions and wills
+    /// that exist are judged again by each worker in slices, and what is no longer allowed is ended.
+    pub async fn set_rules(&self, rules: Arc<dyn Rules>) {
+        self.shared.realm.gate.store(Arc::new(Gate::new(rules)));
+        for inbox in &self.shared.inboxes {
+            // A worker that is gone has nothing left to judge.
+            let _ = inbox.send(Batch { from: WorkerId::MAX, mail: vec![Mail::RulesChanged] }).await;
+        }
+    }
+
+    /// Stops taking connections, tells MQTT 5.0 clients 0x8B (Server shutting down), lets them take what is on its
+    /// way, and ends when all are gone or the deadline has passed.
+    pub async fn shutdown(mut self) {
+        self.shutdown.send_replace(true);
+        for ended in self.ended.drain(..) {
+            let _ = ended.await;
+        }
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.shutdown.send_replace(true);
+    }
+}

@@ -1,0 +1,159 @@
+//! How a broker is set up.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gridmq_namespace::{Gate, Open, Rules};
+use gridmq_store::Store;
+
+use crate::broker::Broker;
+use crate::listener::Listener;
+use crate::observer::Observer;
+
+/// Limits of the whole broker. What a client is told stands in its namespace's rules.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Open connections. Default 16,000; more are closed at once.
+    pub connections: usize,
+    /// For the TLS handshake. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// From the handshake to CONNECT. Default 10 s.
+    pub connect_timeout: Duration,
+    /// Bytes of a CONNECT. Default 64 KiB.
+    pub connect_packet: u32,
+    /// Bytes received from all clients that are not in yet. Default 16 MiB; the connection that goes beyond is closed.
+    pub unadmitted_bytes: usize,
+    /// Bytes that wait to be written to one client. Beyond it QoS 0 messages are dropped, and it is not read from.
+    /// Default 1 MiB.
+    pub egress_bytes: usize,
+    /// Retained messages. Default 1,000,000; a PUBLISH that would add one is answered with 0x97.
+    pub retained_messages: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 16_000,
+            handshake_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(10),
+            connect_packet: gridmq_proto::codec::DEFAULT_MAX_CONNECT_SIZE,
+            unadmitted_bytes: 16 << 20,
+            egress_bytes: 1 << 20,
+            retained_messages: 1_000_000,
+        }
+    }
+}
+
+/// Sets a [`Broker`] up.
+#[derive(Debug)]
+#[must_use]
+pub struct Builder {
+    pub(crate) workers: usize,
+    pub(crate) gate: Gate,
+    pub(crate) listeners: Vec<Listener>,
+    pub(crate) limits: Limits,
+    pub(crate) store: Option<Store>,
+    pub(crate) observers: Vec<Arc<dyn Observer>>,
+    pub(crate) shutdown_deadline: Duration,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            gate: Gate::new(Arc::new(Open::default())),
+            listeners: Vec::new(),
+            limits: Limits::default(),
+            store: None,
+            observers: Vec::new(),
+            shutdown_deadline: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Builder {
+    /// How many workers; at least 1, at most 64. Default: one per core.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers.clamp(1, 64);
+        self
+    }
+
+    /// The rules that decide. Default: [`Open`].
+    pub fn rules(mut self, rules: Arc<dyn Rules>) -> Self {
+        self.gate = Gate::new(rules);
+        self
+    }
+
+    /// Adds a listener.
+    pub fn listener(mut self, listener: Listener) -> Self {
+        self.listeners.push(listener);
+        self
+    }
+
+    /// Limits of the whole broker.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Where sessions and retained messages are kept. Default: in memory.
+    pub fn store(mut self, store: Store) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Adds somebody who watches.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.push(observer);
+        self
+    }
+
+    /// How long [`Broker::shutdown`] lets clients take what is on its way to them. Default 5 s.
+    pub fn shutdown_deadline(mut self, deadline: Duration) -> Self {
+        self.shutdown_deadline = deadline;
+        self
+    }
+
+    /// Binds every listener and starts the workers.
+    ///
+    /// # Errors
+    /// An address that cannot be bound, or a thread or runtime that the system refuses. Nothing is left running.
+    #[allow(clippy::unused_async, reason = "starting may wait for storage in a later engine")]
+    pub async fn start(self) -> Result<Broker, StartError> {
+        Broker::start(self)
+    }
+}
+
+/// Why a broker did not start. The operator's to mend.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// No listener was given.
+    #[error("no listener was given: add one for TLS or a plain one")]
+    NoListener,
+    /// An address cannot be bound.
+    #[error("cannot listen on {address}: {}", bind_advice(source))]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The system refused a thread or an event queue.
+    #[error("cannot start a worker: {0}")]
+    Worker(#[source] std::io::Error),
+    /// What is stored cannot be read.
+    #[error("cannot take up what is stored: {0}")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+fn bind_advice(source: &std::io::Error) -> String {
+    match source.kind() {
+        std::io::ErrorKind::AddrInUse => "another program listens there; stop it or choose another port".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose a higher one".to_owned(),
+        std::io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
+        _ => source.to_string(),
+    }
+}

@@ -1,0 +1,198 @@
+//! One task per connection: bytes from its socket to its worker and back, one write per turn.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use gridmq_proto::time::Monotonic;
+use tokio::io::ReadBuf;
+use tokio::time::Sleep;
+
+use crate::stream::Stream;
+use crate::worker::{ConnKey, Worker};
+
+/// Reads of one connection in one turn, so that others get theirs.
+const READS: usize = 8;
+
+/// How long a connection that has ended may take to read what was said last and to close its side.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Bytes thrown away while it does.
+const LINGER_BYTES: usize = 1 << 20;
+
+/// Serves a connection until it has ended.
+pub(crate) async fn serve(worker: Rc<RefCell<Worker>>, key: ConnKey, stream: Stream) {
+    let clock = worker.borrow().shared.clock;
+    let now = clock.now().monotonic;
+    let mut task = Task {
+        worker: Rc::clone(&worker),
+        key,
+        stream,
+        incoming: BytesMut::new(),
+        sleep: Box::pin(tokio::time::sleep_until(clock.instant(now))),
+        armed: None,
+        lingering: None,
+        discarded: 0,
+    };
+    std::future::poll_fn(|cx| task.poll(cx)).await;
+    worker.borrow_mut().remove(key);
+}
+
+struct Task {
+    worker: Rc<RefCell<Worker>>,
+    key: ConnKey,
+    stream: Stream,
+    /// Received and not decoded yet.
+    incoming: BytesMut,
+    sleep: Pin<Box<Sleep>>,
+    /// When `sleep` ends.
+    armed: Option<Monotonic>,
+    /// The machine is done; until when to wait for the peer.
+    lingering: Option<Monotonic>,
+    discarded: usize,
+}
+
+impl Task {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.lingering.is_some() {
+            return self.linger(cx);
+        }
+        let shared_worker = Rc::clone(&self.worker);
+        let mut worker = shared_worker.borrow_mut();
+        let worker = &mut *worker;
+        let now = worker.now();
+        let Some(conn) = worker.conn(self.key) else { return Poll::Ready(()) };
+        conn.waker = Some(cx.waker().clone());
+        if conn.deadline.is_some_and(|at| at <= now.monotonic) {
+            worker.timeout(now, self.key);
+        }
+        worker.drain(now, self.key);
+        worker.input(now, self.key, &mut self.incoming);
+        let mut reads = 0;
+        let more = loop {
+            if reads == READS {
+                break true;
+            }
+            if !worker.reads(self.key) {
+                break false;
+            }
+            match self.read(cx, worker) {
+                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => {
+                    worker.closed(now, self.key);
+                    break false;
+                }
+                Poll::Ready(Ok(_)) => {
+                    reads += 1;
+                    worker.input(now, self.key, &mut self.incoming);
+                }
+                Poll::Pending => break false,
+            }
+        };
+        worker.commit();
+        worker.drain(now, self.key);
+        if self.incoming.is_empty() && self.incoming.capacity() > 0 {
+            // An idle connection keeps no buffer.
+            self.incoming = BytesMut::new();
+        }
+        if let Poll::Ready(Err(_)) = self.write(cx, worker) {
+            worker.closed(now, self.key);
+            return Poll::Ready(());
+        }
+        let Some(conn) = worker.conn(self.key) else { return Poll::Ready(()) };
+        if conn.closing {
+            let until = now.monotonic.after(LINGER);
+            self.lingering = Some(until);
+            self.arm(cx, until, worker);
+            let _ = worker;
+            drop(std::mem::take(&mut self.incoming));
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let deadline = conn.deadline;
+        let room = conn.outgoing.is_empty();
+        if more || (room && worker.reads(self.key) && worker.resume_scans(now, self.key)) {
+            cx.waker().wake_by_ref();
+        }
+        if let Some(at) = deadline {
+            self.arm(cx, at, worker);
+        }
+        Poll::Pending
+    }
+
+    /// Reads once through the worker's scratch space.
+    fn read(&mut self, cx: &mut Context<'_>, worker: &mut Worker) -> Poll<std::io::Result<usize>> {
+        let mut buf = ReadBuf::new(&mut worker.scratch);
+        ready!(self.stream.poll_read(cx, &mut buf))?;
+        self.incoming.extend_from_slice(buf.filled());
+        Poll::Ready(Ok(buf.filled().len()))
+    }
+
+    /// Writes what lies ready.
+    fn write(&mut self, cx: &mut Context<'_>, worker: &mut Worker) -> Poll<std::io::Result<()>> {
+        let Some(conn) = worker.conn(self.key) else { return Poll::Ready(Ok(())) };
+        if conn.outgoing.is_empty() {
+            return self.stream.poll_flush(cx);
+        }
+        while !conn.outgoing.is_empty() {
+            match ready!(self.stream.poll_write(cx, &conn.outgoing))? {
+                0 => return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into())),
+                written => conn.outgoing.advance(written),
+            }
+        }
+        conn.outgoing = BytesMut::new();
+        self.stream.poll_flush(cx)
+    }
+
+    /// Waits for the time, waking no later than `at`.
+    fn arm(&mut self, cx: &mut Context<'_>, at: Monotonic, worker: &Worker) {
+        // A later deadline needs no new timer: the one that is armed wakes the task, which looks again.
+        if self.armed.is_none_or(|armed| at < armed || armed <= worker.now().monotonic) {
+            self.sleep.as_mut().reset(worker.shared.clock.instant(at));
+            self.armed = Some(at);
+        }
+        if self.sleep.as_mut().poll(cx).is_ready() {
+            self.armed = None;
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Sends what was said last and waits for the peer to close: closing with bytes unread would make the system
+    /// discard what is still on its way to the peer.
+    fn linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let shared_worker = Rc::clone(&self.worker);
+        let mut worker = shared_worker.borrow_mut();
+        let now = worker.now().monotonic;
+        if self.lingering.is_none_or(|until| until <= now) {
+            return Poll::Ready(());
+        }
+        match self.write(cx, &mut worker) {
+            Poll::Ready(Ok(())) => {
+                if ready!(self.stream.poll_shutdown(cx)).is_err() {
+                    return Poll::Ready(());
+                }
+            }
+            Poll::Ready(Err(_)) => return Poll::Ready(()),
+            Poll::Pending => {}
+        }
+        loop {
+            let mut buf = ReadBuf::new(&mut worker.scratch);
+            match self.stream.poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if buf.filled().is_empty() => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => self.discarded += buf.filled().len(),
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending => break,
+            }
+            if self.discarded > LINGER_BYTES {
+                return Poll::Ready(());
+            }
+        }
+        if let Some(until) = self.lingering {
+            self.arm(cx, until, &worker);
+        }
+        Poll::Pending
+    }
+}

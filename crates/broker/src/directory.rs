@@ -1,0 +1,177 @@
+//! Which worker has a session.
+//!
+//! A session is known by namespace and client identifier and lives on one worker at a time. Its [`Slot`] says which,
+//! and the epoch rises each time that changes hands.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bytestring::ByteString;
+use gridmq_namespace::profile::SessionLimits;
+use gridmq_store::NamespaceId;
+use parking_lot::Mutex;
+
+const SHARDS: usize = 64;
+
+/// Names a session for the life of the broker; never used twice.
+pub(crate) type SlotId = u64;
+
+/// The number of a worker.
+pub(crate) type WorkerId = u16;
+
+/// A session's name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct SessionKey {
+    pub(crate) namespace: NamespaceId,
+    pub(crate) client_id: ByteString,
+}
+
+/// Where a session lives, shared by everybody who routes to it.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) id: SlotId,
+    pub(crate) key: SessionKey,
+    /// The authentication name that made it, in lower case.
+    owner: String,
+    /// Epoch in the upper 48 bits, worker in the lower 16.
+    place: AtomicU64,
+    online: AtomicBool,
+}
+
+impl Slot {
+    pub(crate) fn worker(&self) -> WorkerId {
+        split(self.place.load(Ordering::Acquire)).0
+    }
+
+    pub(crate) fn is_online(&self) -> bool {
+        self.online.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_online(&self, online: bool) {
+        self.online.store(online, Ordering::Relaxed);
+    }
+}
+
+const fn split(place: u64) -> (WorkerId, u64) {
+    ((place & 0xFFFF) as WorkerId, place >> 16)
+}
+
+const fn join(worker: WorkerId, epoch: u64) -> u64 {
+    epoch << 16 | worker as u64
+}
+
+/// What a claim found.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// The session did not exist.
+    New(Arc<Slot>),
+    /// It existed on that worker; it is the claimant's now, in that epoch.
+    Held { slot: Arc<Slot>, from: WorkerId, epoch: u64 },
+    /// It belongs to another authentication name.
+    NotOwner,
+    /// The authentication name has as many sessions as it may.
+    TooMany(u32),
+}
+
+/// All sessions of all namespaces.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    hasher: RandomState,
+    shards: Vec<Mutex<HashMap<SessionKey, Arc<Slot>>>>,
+    /// How many sessions each authentication name has.
+    names: Vec<Mutex<HashMap<(NamespaceId, String), u32>>>,
+    next: AtomicU64,
+}
+
+impl Directory {
+    pub(crate) fn new() -> Self {
+        Self {
+            hasher: RandomState::new(),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            names: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            next: AtomicU64::new(1),
+        }
+    }
+
+    fn shard(&self, key: &SessionKey) -> Option<&Mutex<HashMap<SessionKey, Arc<Slot>>>> {
+        self.shards.get(usize::try_from(self.hasher.hash_one(key)).unwrap_or(0) % SHARDS)
+    }
+
+    fn names(&self, name: &(NamespaceId, String)) -> Option<&Mutex<HashMap<(NamespaceId, String), u32>>> {
+        self.names.get(usize::try_from(self.hasher.hash_one(name)).unwrap_or(0) % SHARDS)
+    }
+
+    /// Makes the session `worker`'s.
+    pub(crate) fn claim(&self, key: SessionKey, owner: &str, limits: &SessionLimits, worker: WorkerId) -> Claim {
+        let owner = owner.to_lowercase();
+        let Some(shard) = self.shard(&key) else { return Claim::NotOwner };
+        let mut sessions = shard.lock();
+        if let Some(slot) = sessions.get(&key) {
+            if limits.owner_only && slot.owner != owner {
+                return Claim::NotOwner;
+            }
+            let (from, epoch) = split(slot.place.load(Ordering::Acquire));
+            let epoch = epoch + 1;
+            slot.place.store(join(worker, epoch), Ordering::Release);
+            return Claim::Held { slot: Arc::clone(slot), from, epoch };
+        }
+        let name = (key.namespace, owner);
+        if let Some(maximum) = limits.maximum_per_name
+            && let Some(names) = self.names(&name)
+        {
+            let mut names = names.lock();
+            let count = names.entry(name.clone()).or_default();
+            if *count >= maximum {
+                return Claim::TooMany(maximum);
+            }
+            *count += 1;
+        } else if let Some(names) = self.names(&name) {
+            *names.lock().entry(name.clone()).or_default() += 1;
+        }
+        let slot = Arc::new(Slot {
+            id: self.next.fetch_add(1, Ordering::Relaxed),
+            key: key.clone(),
+            owner: name.1,
+            place: AtomicU64::new(join(worker, 1)),
+            online: AtomicBool::new(false),
+        });
+        sessions.insert(key, Arc::clone(&slot));
+        Claim::New(slot)
+    }
+
+    /// Enters a session that was stored, as `worker`'s. `None`: it is entered already.
+    pub(crate) fn restore(&self, key: SessionKey, owner: &str, worker: WorkerId) -> Option<Arc<Slot>> {
+        let mut limits = SessionLimits::OPEN;
+        limits.owner_only = true;
+        match self.claim(key, owner, &limits, worker) {
+            Claim::New(slot) => Some(slot),
+            _ => None,
+        }
+    }
+
+    /// Removes a session that `worker` has. `false`: it was claimed by another worker in the meantime, which will ask
+    /// for it.
+    pub(crate) fn release(&self, slot: &Arc<Slot>, worker: WorkerId) -> bool {
+        let Some(shard) = self.shard(&slot.key) else { return true };
+        let mut sessions = shard.lock();
+        if slot.worker() != worker {
+            return false;
+        }
+        if sessions.get(&slot.key).is_some_and(|present| Arc::ptr_eq(present, slot)) {
+            sessions.remove(&slot.key);
+            let name = (slot.key.namespace, slot.owner.clone());
+            if let Some(names) = self.names(&name) {
+                let mut names = names.lock();
+                if let Some(count) = names.get_mut(&name) {
+                    *count -= 1;
+                    if *count == 0 {
+                        names.remove(&name);
+                    }
+                }
+            }
+        }
+        true
+    }
+}

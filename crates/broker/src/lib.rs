@@ -1,0 +1,46 @@
+//! An MQTT broker as a library: it starts in one call, and decides as the rules that it is given decide.
+//!
+//! ```no_run
+//! # async fn start(tls: gridmq_tls::ServerConfig) -> Result<(), gridmq_broker::StartError> {
+//! use gridmq_broker::{Broker, Listener};
+//!
+//! let broker = Broker::builder().listener(Listener::tls("127.0.0.1:0".parse().unwrap(), tls)).start().await?;
+//! println!("listening on {:?}", broker.addresses());
+//! broker.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Layout
+//! - [`Builder`], [`Listener`], [`Broker`]: what a program sees.
+//! - `worker`: one thread per core, each a current-thread runtime that owns its connections and their sessions.
+//! - `connection`: one task per connection; moves bytes between its socket and its worker.
+//! - `mailbox`: what workers send each other, in batches over bounded queues.
+//! - `directory`: which worker has a session; take-over.
+//! - `index`, `retained`: what workers share.
+//! - `tables`, `revive`: what the store keeps of sessions and retained messages, and how a start takes it up.
+//! - `acceptor`: takes connections and deals them to workers in turn.
+
+mod acceptor;
+mod broker;
+mod builder;
+mod clock;
+mod connection;
+mod directory;
+mod index;
+mod listener;
+mod mailbox;
+mod observer;
+mod retained;
+mod revive;
+mod shared;
+mod stats;
+mod stream;
+mod tables;
+mod worker;
+
+pub use broker::Broker;
+pub use builder::{Builder, Limits, StartError};
+pub use listener::Listener;
+pub use observer::{ConnectionId, Observer, Occurrence};
+pub use stats::Stats;

@@ -1,0 +1,126 @@
+//! What workers send each other.
+//!
+//! Mail to a worker collects in an outbox and goes out in batches through that worker's bounded inbox; between any two
+//! workers it is first in, first out. A worker always takes its mail. An outbox that is over its mark parks the
+//! connections that fill it until it has drained.
+
+use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gridmq_namespace::gate::{Admission, Credentials};
+use gridmq_proto::message::SubscriptionId;
+use gridmq_proto::packet::Will;
+use gridmq_proto::session::server::Session;
+use gridmq_proto::session::{PublishToken, Verdict};
+use gridmq_proto::time::Wall;
+use gridmq_proto::{QoS, SharedMessage};
+use smallvec::SmallVec;
+use tokio::sync::Notify;
+
+use crate::directory::{Slot, SlotId, WorkerId};
+use crate::listener::Security;
+use crate::worker::{ConnKey, Scan};
+
+/// Batches that an inbox holds.
+pub(crate) const INBOX_BATCHES: usize = 256;
+/// Mail in one batch at most.
+pub(crate) const BATCH: usize = 1024;
+/// Mail in an outbox at which connections that add to it are parked.
+pub(crate) const OUTBOX_HIGH: usize = 8 * BATCH;
+
+/// Mail from one worker, or from the acceptor.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) from: WorkerId,
+    pub(crate) mail: Vec<Mail>,
+}
+
+/// One piece of mail.
+#[derive(Debug)]
+pub(crate) enum Mail {
+    /// A connection to serve.
+    Accepted(Box<Accepted>),
+    /// A message for sessions of the addressee.
+    Deliver(Box<Routed>),
+    /// What became of a [`Routed`] with a ticket.
+    Receipt { ticket: TicketId, outcome: Outcome },
+    /// The session is the sender's now. Everybody passes on to `from` what was routed there before.
+    Fence { slot: Arc<Slot>, epoch: u64, from: WorkerId },
+    /// The sender will route nothing more for this session to the addressee.
+    Passed { slot: SlotId, epoch: u64 },
+    /// The session itself; `None`: it had ended.
+    HandOver { slot: SlotId, epoch: u64, estate: Option<Box<Estate>> },
+    /// The verdict on a publish whose session has moved here since.
+    Complete { slot: SlotId, token: PublishToken, verdict: Verdict },
+    /// The rules have changed.
+    RulesChanged,
+    /// The store has come further.
+    Stored,
+}
+
+/// A connection that was taken.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) stream: TcpStream,
+    pub(crate) from: SocketAddr,
+    pub(crate) security: Security,
+}
+
+/// Names a publish that waits for receipts, on the worker that sent it.
+pub(crate) type TicketId = usize;
+
+/// A message for sessions of one worker.
+#[derive(Debug)]
+pub(crate) struct Routed {
+    pub(crate) message: SharedMessage,
+    pub(crate) expires_at: Option<Wall>,
+    pub(crate) targets: SmallVec<[Target; 2]>,
+    /// Where to send a receipt.
+    pub(crate) ticket: Option<TicketId>,
+}
+
+/// One session that gets a message.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) slot: SlotId,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    pub(crate) identifiers: SmallVec<[SubscriptionId; 2]>,
+    /// The shared subscription through which it is sent.
+    pub(crate) share: Option<Arc<str>>,
+}
+
+/// What became of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Every session took it, or is gone.
+    Taken,
+    /// A session's queue is full.
+    Full,
+}
+
+/// A session on the move, with what belongs to it on its worker.
+#[derive(Debug)]
+pub(crate) struct Estate {
+    pub(crate) session: Session,
+    pub(crate) will: Option<PendingWill>,
+    pub(crate) scans: Vec<Scan>,
+}
+
+/// A will whose connection has ended.
+#[derive(Debug)]
+pub(crate) struct PendingWill {
+    pub(crate) will: Box<Will>,
+    pub(crate) admission: Admission,
+    pub(crate) credentials: Credentials,
+}
+
+/// Mail that waits to go to one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    pub(crate) mail: Vec<Mail>,
+    pub(crate) notify: Rc<Notify>,
+    /// Connections that wait for it to drain.
+    pub(crate) parked: Vec<ConnKey>,
+}

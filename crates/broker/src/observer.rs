@@ -1,0 +1,58 @@
+//! What a program that embeds the broker can watch.
+
+use std::fmt::Debug;
+use std::net::SocketAddr;
+
+/// Names a connection for the life of the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub(crate) u64);
+
+/// Something that happened. Texts are for people; client identifiers are in them, payloads and secrets never.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Occurrence<'a> {
+    /// A client is in.
+    Connected {
+        /// The connection.
+        connection: ConnectionId,
+        /// Where from.
+        from: SocketAddr,
+        /// The session's name.
+        client_id: &'a str,
+        /// Who it is.
+        authentication_name: &'a str,
+        /// Whether a stored session was resumed.
+        session_present: bool,
+    },
+    /// A connection was refused, or ended before it was in.
+    Refused {
+        /// Where from.
+        from: SocketAddr,
+        /// Why.
+        why: &'a str,
+    },
+    /// A client is out.
+    Disconnected {
+        /// The connection.
+        connection: ConnectionId,
+        /// The session's name.
+        client_id: &'a str,
+        /// Why.
+        why: &'a str,
+    },
+    /// A publish or a subscription was not allowed.
+    Denied {
+        /// The session's name.
+        client_id: &'a str,
+        /// What it wanted: a topic or a filter.
+        wanted: &'a str,
+        /// Why not.
+        why: &'a str,
+    },
+}
+
+/// Watches a broker. Called on the worker threads, on the hot path: it must not block.
+pub trait Observer: Send + Sync + Debug {
+    /// Something happened.
+    fn observe(&self, occurrence: &Occurrence<'_>);
+}

@@ -1,0 +1,68 @@
+//! What a start takes up from the store.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gridmq_proto::SharedMessage;
+use gridmq_proto::session::server::Session;
+
+use crate::directory::{SessionKey, Slot, WorkerId};
+use crate::index::Entry;
+use crate::shared::Shared;
+use crate::tables::{self, Recovered, StoredSession};
+use crate::worker::queue_limits;
+
+/// A session that was stored, on its way to the worker that will have it.
+#[derive(Debug)]
+pub(crate) struct Revived {
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) session: Session,
+    /// How long it still lives without a connection; `None`: for ever.
+    pub(crate) expires_in: Option<Duration>,
+}
+
+/// Enters what is stored into the directory, the index and the retained messages; answers each worker's sessions.
+pub(crate) fn revive(shared: &Shared) -> Result<VecDeque<Vec<Revived>>, Box<dyn Error + Send + Sync>> {
+    let Recovered { sessions, retained, leftovers } = tables::recover(&shared.store, &[shared.realm.id])?;
+    if !leftovers.is_empty() {
+        tracing::warn!(rows = leftovers.len(), "rows of sessions that were never complete are removed");
+        shared.store.submit(leftovers)?;
+    }
+    for (namespace, _, row) in retained {
+        shared.retained.restore(namespace, SharedMessage::new(row.message), row.qos, row.expires_at);
+    }
+    let workers = shared.inboxes.len().max(1);
+    let mut revived: VecDeque<Vec<Revived>> = (0..workers).map(|_| Vec::new()).collect();
+    for (number, stored) in sessions.into_iter().enumerate() {
+        let worker = number % workers;
+        if let (Some(session), Some(all)) = (enter(shared, stored, worker), revived.get_mut(worker)) {
+            all.push(session);
+        }
+    }
+    shared.realm.index.update(|index| {
+        for Revived { slot, session, .. } in revived.iter().flatten() {
+            for (filter, &subscription) in session.subscriptions() {
+                index.insert(filter, slot.id, Entry { slot: Arc::clone(slot), subscription });
+            }
+        }
+    });
+    Ok(revived)
+}
+
+fn enter(shared: &Shared, stored: StoredSession, worker: usize) -> Option<Revived> {
+    let StoredSession { namespace, client_id, row, records } = stored;
+    let limits = queue_limits(&shared.realm.gate.load().session_limits());
+    let session = Session::restore(client_id.clone(), limits, records)?;
+    let worker = WorkerId::try_from(worker).unwrap_or(WorkerId::MAX);
+    let slot = shared.directory.restore(SessionKey { namespace, client_id }, &row.owner, worker)?;
+    let now = shared.clock.now().wall;
+    let interval = session.expiry_interval();
+    let expires_in = (interval != u32::MAX).then(|| {
+        // Without a time it was connected when it was last written: its life without a connection begins now.
+        let away = row.disconnected_at.map_or(Duration::ZERO, |since| now.since(since));
+        Duration::from_secs(u64::from(interval)).saturating_sub(away)
+    });
+    Some(Revived { slot, session, expires_in })
+}

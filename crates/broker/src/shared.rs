@@ -1,0 +1,60 @@
+//! What all workers share.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use gridmq_namespace::Gate;
+use gridmq_store::{NamespaceId, Store};
+use tokio::sync::{mpsc, watch};
+
+use crate::builder::Limits;
+use crate::clock::Clock;
+use crate::directory::{Directory, WorkerId};
+use crate::index::Index;
+use crate::mailbox::Batch;
+use crate::observer::{Observer, Occurrence};
+use crate::retained::RetainedStore;
+use crate::stats::Counters;
+
+/// A namespace that this broker serves.
+#[derive(Debug)]
+pub(crate) struct Realm {
+    pub(crate) id: NamespaceId,
+    pub(crate) gate: ArcSwap<Gate>,
+    pub(crate) index: Index,
+}
+
+/// What all workers share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    pub(crate) limits: Limits,
+    pub(crate) realm: Arc<Realm>,
+    pub(crate) directory: Directory,
+    pub(crate) retained: RetainedStore,
+    pub(crate) store: Store,
+    pub(crate) counters: Counters,
+    pub(crate) observers: Vec<Arc<dyn Observer>>,
+    /// One inbox per worker.
+    pub(crate) inboxes: Vec<mpsc::Sender<Batch>>,
+    /// Bytes received from clients that are not in yet.
+    pub(crate) unadmitted_bytes: AtomicUsize,
+    /// Connections that are open.
+    pub(crate) connections: AtomicUsize,
+    pub(crate) shutdown: watch::Receiver<bool>,
+    pub(crate) shutdown_deadline: Duration,
+}
+
+impl Shared {
+    pub(crate) fn workers(&self) -> impl Iterator<Item = WorkerId> + use<> {
+        0..WorkerId::try_from(self.inboxes.len()).unwrap_or(WorkerId::MAX)
+    }
+
+    pub(crate) fn observe(&self, occurrence: &Occurrence<'_>) {
+        for observer in &self.observers {
+            observer.observe(occurrence);
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The broker's durable tables: how sessions and retained messages become rows, and rows become them again.
+//!
+//! Every key is a namespace and the parts below ([`Key`]); a session's rows all begin with its client identifier, so
+//! that one prefix in each table removes them.
+//!
+//! | table | parts of the key | value |
+//! |---|---|---|
+//! | `sessions` | client identifier, `started` | [expiry](#started) |
+//! | `sessions` | client identifier, `owner` | [owner and time](#owner) |
+//! | `subscriptions` | client identifier, whole filter | [how it delivers](#subscription) |
+//! | `queue` | client identifier, position (`u64`) | [message](#delivery) not yet done with, sent or not |
+//! | `in-flight` | client identifier, position (`u64`) | [packet identifier](#in-flight) that the message has |
+//! | `received` | client identifier, packet identifier (`u16`) | [nothing](#received): QoS 2, taken over, not released |
+//! | `retained` | topic name | [message](#retained) |
+//!
+//! Positions and packet identifiers in keys are big-endian, so that rows sort as they were made. A message is in
+//! `queue` until it is done with or, at QoS 2, released; from its first sending on it is in `in-flight` too, and once
+//! released there alone.
+//!
+//! # Values
+//! Every value begins with the format byte `01`. Numbers are big-endian. `data` is a length (`u32`) and that many
+//! bytes, `text` is data in UTF-8. What is marked `?` is there only if its flag says so. Decoding is strict: bits
+//! without a meaning are zero, nothing follows the last field, and one value has one encoding.
+//!
+//! ## Started
+//! `u32` session expiry interval in seconds, `ffffffff` for ever.
+//!
+//! ## Owner
+//! text owner; `u8` flags: bit 0 disconnected; `u64`? time of disconnection in milliseconds since 1970.
+//!
+//! ## Subscription
+//! `u8` options as MQTT 5.0 §3.8.3.1 lays them out; `u32` subscription identifier, 0 for none.
+//!
+//! ## Delivery
+//! `u8` flags: bits 0 and 1 QoS, bit 2 RETAIN, bit 3 expires, bit 4 shared; `u64`? time of expiry in milliseconds
+//! since 1970; text? filter of the shared subscription; `u32` number of subscription identifiers, `u32` each;
+//! text topic; [body](#body).
+//!
+//! ## In flight
+//! `u8` 0 sent, 1 released (PUBREL is due); `u16` packet identifier.
+//!
+//! ## Received
+//! Nothing but the format byte.
+//!
+//! ## Retained
+//! `u8` flags: bits 0 and 1 QoS, bit 3 expires; `u64`? time of expiry in milliseconds since 1970; [body](#body). The
+//! topic is in the key.
+//!
+//! ## Body
+//! data payload; `u8` flags: bit 0 has properties, and only with it bit 1 payload format indicator present, bit 2 its
+//! value, bit 3 message expiry interval, bit 4 content type, bit 5 response topic, bit 6 correlation data; `u32`?
+//! message expiry interval in seconds; text? content type; text? response topic; data? correlation data; and with
+//! bit 0 `u32` number of user properties, text name and text value each.
+
+mod recover;
+mod rows;
+mod value;
+
+use bytestring::ByteString;
+use gridmq_proto::session::{Position, Record};
+use gridmq_proto::time::Wall;
+use gridmq_proto::{Message, PacketId, QoS, TopicName};
+use gridmq_store::{EngineError, Key, NamespaceId, Table, WriteBatch};
+use thiserror::Error;
+
+pub(crate) use self::recover::recover;
+use self::value::Fault;
+
+/// Which sessions there are.
+pub(crate) const SESSIONS: Table = Table::new("sessions");
+/// What they are subscribed to.
+pub(crate) const SUBSCRIPTIONS: Table = Table::new("subscriptions");
+/// Messages on their way to them.
+pub(crate) const QUEUE: Table = Table::new("queue");
+/// Which of these were sent, and as what.
+pub(crate) const IN_FLIGHT: Table = Table::new("in-flight");
+/// QoS 2 packet identifiers of theirs that were taken over.
+pub(crate) const RECEIVED: Table = Table::new("received");
+/// Retained messages.
+pub(crate) const RETAINED: Table = Table::new("retained");
+
+/// The tables whose keys begin with a client identifier.
+const OF_A_SESSION: [Table; 5] = [SESSIONS, SUBSCRIPTIONS, QUEUE, IN_FLIGHT, RECEIVED];
+
+/// Second part of the key of a session's expiry.
+const STARTED: &[u8] = b"started";
+/// Second part of the key of a [`SessionRow`].
+const OWNER: &[u8] = b"owner";
+
+/// What the broker knows of a session beside its records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SessionRow {
+    /// Authentication name of the client that it belongs to.
+    pub(crate) owner: String,
+    /// Since when it has no connection; the expiry interval runs from here. `None`: it had one when this was written.
+    pub(crate) disconnected_at: Option<Wall>,
+}
+
+/// A stored retained message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RetainedRow {
+    /// The message; its topic is the topic under which it is stored.
+    pub(crate) message: Message,
+    /// The QoS at which it was published.
+    pub(crate) qos: QoS,
+    /// When it is no longer worth keeping.
+    pub(crate) expires_at: Option<Wall>,
+}
+
+/// A session as it was stored.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StoredSession {
+    pub(crate) namespace: NamespaceId,
+    pub(crate) client_id: ByteString,
+    pub(crate) row: SessionRow,
+    /// For [`Session::restore`](gridmq_proto::session::server::Session::restore).
+    pub(crate) records: Vec<Record>,
+}
+
+/// What was stored.
+#[derive(Debug, Default)]
+pub(crate) struct Recovered {
+    /// By namespace and client identifier.
+    pub(crate) sessions: Vec<StoredSession>,
+    /// By namespace and topic.
+    pub(crate) retained: Vec<(NamespaceId, TopicName, RetainedRow)>,
+    /// Removes what belongs to no session: rows of a client without a `Started` record or without an owner, who alone
+    /// could take the session up, and sent messages that are not there. To be submitted before the first client is
+    /// let in, lest a new session of that client inherit them. Empty as a rule.
+    pub(crate) leftovers: WriteBatch,
+}
+
+/// Why what is stored cannot be taken up. This machine's trouble, never a peer's.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub(crate) enum RecoverError {
+    /// The store could not be read.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A row makes no sense.
+    #[error(
+        "the row {key:?} of the table \"{}\" cannot be read: {fault}; start the version that wrote it, or restore the \
+         data directory from a copy",
+        table.name()
+    )]
+    Row {
+        /// Where.
+        table: Table,
+        /// Which.
+        key: Key,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+}
+
+/// Adds what a session's record changes. `Ended` removes the session's [`SessionRow`] too.
+///
+/// Takes records as a session yields them: `Sent` only for a message that waits, never for one that was released.
+pub(crate) fn write(batch: &mut WriteBatch, namespace: NamespaceId, client_id: &ByteString, record: &Record) {
+    let client = client_id.as_bytes();
+    let key = |part: &[u8]| Key::new(namespace, &[client, part]);
+    let place = |position: &Position| key(&position.to_be_bytes());
+    let id = |id: &PacketId| key(&id.get().to_be_bytes());
+    match record {
+        Record::Started { expiry_interval } => {
+            batch.put(SESSIONS, key(STARTED), rows::encode_started(*expiry_interval))
+        }
+        Record::Ended => {
+            remove_session(batch, namespace, client);
+            batch
+        }
+        Record::Subscribed(filter, how) => {
+            batch.put(SUBSCRIPTIONS, key(filter.as_str().as_bytes()), rows::encode_subscription(how))
+        }
+        Record::Unsubscribed(filter) => batch.delete(SUBSCRIPTIONS, key(filter.as_str().as_bytes())),
+        Record::Enqueued(position, delivery) => {
+            // It may have been in flight to a peer that lost its session: it waits again.
+            batch.put(QUEUE, place(position), rows::encode_delivery(delivery)).delete(IN_FLIGHT, place(position))
+        }
+        Record::Sent(position, id) => batch.put(IN_FLIGHT, place(position), rows::encode_in_flight(*id, false)),
+        Record::Released(position, id) => {
+            batch.delete(QUEUE, place(position)).put(IN_FLIGHT, place(position), rows::encode_in_flight(*id, true))
+        }
+        Record::Done(position) => batch.delete(QUEUE, place(position)).delete(IN_FLIGHT, place(position)),
+        Record::Received(packet_id) => batch.put(RECEIVED, id(packet_id), rows::encode_received()),
+        Record::Forgotten(packet_id) => batch.delete(RECEIVED, id(packet_id)),
+        _ => {
+            tracing::error!(client_id = &**client_id, "a record of a kind that the tables do not know is not stored");
+            batch
+        }
+    };
+}
+
+/// Sets who owns a session and since when it is without a connection. Its records do not change this, but for `Ended`.
+pub(crate) fn write_session_row(
+    batch: &mut WriteBatch,
+    namespace: NamespaceId,
+    client_id: &ByteString,
+    row: &SessionRow,
+) {
+    let key = Key::new(namespace, &[client_id.as_bytes(), OWNER]);
+    batch.put(SESSIONS, key, rows::encode_session_row(row));
+}
+
+/// Sets the retained message of a topic; `None` removes it.
+pub(crate) fn write_retained(
+    batch: &mut WriteBatch,
+    namespace: NamespaceId,
+    topic: &TopicName,
+    row: Option<&RetainedRow>,
+) {
+    let key = Key::new(namespace, &[topic.as_bytes()]);
+    match row {
+        Some(row) => batch.put(RETAINED, key, rows::encode_retained(row)),
+        None => batch.delete(RETAINED, key),
+    };
+}
+
+/// Removes every row of a session.
+fn remove_session(batch: &mut WriteBatch, namespace: NamespaceId, client: &[u8]) {
+    for table in OF_A_SESSION {
+        batch.delete_prefix(table, Key::new(namespace, &[client]));
+    }
+}
+
+#[cfg(test)]
+mod tests;

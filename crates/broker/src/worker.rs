@@ -1,0 +1,446 @@
+//! A worker: one thread that owns its connections and their sessions.
+//!
+//! All of its state is one [`Worker`] behind one `RefCell`. Tasks of the thread borrow it for one turn, without
+//! awaiting anything meanwhile: connections when bytes come or go, the post when mail comes, the clerk when a timer is
+//! due. What a turn has for other connections of the thread lies ready in their machines, and their tasks are woken;
+//! what it has for other workers lies in outboxes, which carriers empty after the turn.
+
+mod connect;
+mod deliver;
+mod journal;
+mod policy;
+mod publish;
+mod run;
+mod session;
+mod subscribe;
+mod takeover;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::BytesMut;
+use gridmq_namespace::gate::{Admission, Credentials, DecisionCache, Transport};
+use gridmq_proto::SubscriptionFilter;
+use gridmq_proto::codec::{self, Decoder};
+use gridmq_proto::session::server::{Connection, Event, Session, Subscription};
+use gridmq_proto::session::{End, Output, PublishToken};
+use gridmq_proto::time::{Monotonic, Now, Wall};
+use gridmq_tls::PresentedPeer;
+use slab::Slab;
+use tokio::sync::Notify;
+
+use crate::directory::{Slot, SlotId, WorkerId};
+use crate::mailbox::{OUTBOX_HIGH, Outbox, PendingWill};
+use crate::observer::ConnectionId;
+use crate::retained::Cursor;
+use crate::shared::{Realm, Shared};
+use takeover::{Arriving, Leaving};
+
+pub(crate) use connect::queue_limits;
+pub(crate) use run::run;
+
+/// Bytes read from a socket at once.
+const SCRATCH: usize = 64 * 1024;
+
+/// Names a connection of this worker; the number tells a place's later tenants apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ConnKey {
+    place: usize,
+    id: ConnectionId,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    id: ConnectionId,
+    pub(crate) machine: Connection,
+    decoder: Decoder,
+    /// Encoded and not written yet.
+    pub(crate) outgoing: BytesMut,
+    /// Weight of deliveries that were handed to the machine and are not encoded yet.
+    undrained: usize,
+    /// Wakes the connection's task.
+    pub(crate) waker: Option<Waker>,
+    /// When the machine wants to hear of the time.
+    pub(crate) deadline: Option<Monotonic>,
+    /// The machine is done; what is in `outgoing` still goes out.
+    pub(crate) closing: bool,
+    /// An outbox is over its mark: no more input until it has drained.
+    parked: bool,
+    /// The largest packet that the client takes.
+    maximum_packet_size: Option<u32>,
+    realm: Arc<Realm>,
+    from: SocketAddr,
+    transport: Transport,
+    presented: Option<PresentedPeer>,
+    cache: DecisionCache,
+    /// Set while the client is in.
+    client: Option<Client>,
+    /// The session that it waits for while that is on its way from another worker.
+    awaiting: Option<SlotId>,
+    /// Bytes counted against the limit for those that are not in.
+    unadmitted: usize,
+}
+
+/// Who is in.
+#[derive(Debug)]
+struct Client {
+    slot: Arc<Slot>,
+    admission: Admission,
+    credentials: Credentials,
+}
+
+/// A session that this worker has, or is about to get, or has given away and passes on to.
+#[derive(Debug)]
+struct Local {
+    slot: Arc<Slot>,
+    state: State,
+    /// Moves away from here that are not complete, oldest first.
+    leaving: Vec<Leaving>,
+    /// A will that waits for its delay.
+    will: Option<(Monotonic, PendingWill)>,
+    /// When a session without a connection ends.
+    expires: Option<Monotonic>,
+    scans: Vec<Scan>,
+    /// Who it was admitted as, to judge an offline session and its will again.
+    admitted: Option<(Admission, Credentials)>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// The session is in the machine of that connection.
+    Online(ConnKey),
+    Offline(Box<Session>),
+    /// Its last worker has been asked for it.
+    Arriving(Box<Arriving>),
+    /// Nothing here but what is leaving.
+    Away,
+}
+
+/// A subscription that still gets retained messages.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    filter: SubscriptionFilter,
+    subscription: Subscription,
+    version: u64,
+    cursor: Cursor,
+}
+
+/// A publish that waits for receipts from other workers.
+#[derive(Debug)]
+struct Ticket {
+    key: ConnKey,
+    slot: Arc<Slot>,
+    token: PublishToken,
+    waiting: usize,
+    matched: bool,
+    full: bool,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    pub(crate) id: WorkerId,
+    pub(crate) shared: Arc<Shared>,
+    conns: Slab<Conn>,
+    next_connection: u64,
+    locals: HashMap<SlotId, Local>,
+    tickets: Slab<Ticket>,
+    outboxes: Vec<Outbox>,
+    /// Passes that came before the fence that they answer.
+    early_passes: HashMap<(SlotId, u64), u64>,
+    /// When sessions want to be looked at: expiry and wills.
+    alarms: BTreeSet<(Monotonic, SlotId)>,
+    clerk: Rc<Notify>,
+    /// Sessions to judge again, after the rules have changed.
+    rejudge: VecDeque<SlotId>,
+    journal: journal::Journal,
+    /// Turns of shared subscriptions.
+    turn: usize,
+    hits: Vec<publish::Hit>,
+    pub(crate) scratch: Box<[u8]>,
+    stopping: bool,
+    /// Told when the last connection has gone.
+    pub(crate) emptied: Rc<Notify>,
+}
+
+impl Worker {
+    fn new(id: WorkerId, shared: Arc<Shared>) -> Self {
+        let outboxes = shared.inboxes.iter().map(|_| Outbox::default()).collect();
+        Self {
+            id,
+            shared,
+            conns: Slab::new(),
+            next_connection: 0,
+            locals: HashMap::new(),
+            tickets: Slab::new(),
+            outboxes,
+            early_passes: HashMap::new(),
+            alarms: BTreeSet::new(),
+            clerk: Rc::default(),
+            rejudge: VecDeque::new(),
+            journal: journal::Journal::default(),
+            turn: usize::from(id),
+            hits: Vec::new(),
+            scratch: vec![0; SCRATCH].into_boxed_slice(),
+            stopping: false,
+            emptied: Rc::default(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Now {
+        self.shared.clock.now()
+    }
+
+    pub(crate) fn conn(&mut self, key: ConnKey) -> Option<&mut Conn> {
+        self.conns.get_mut(key.place).filter(|conn| conn.id == key.id)
+    }
+
+    /// Takes a connection in whose transport is ready.
+    pub(crate) fn open(
+        &mut self,
+        now: Now,
+        from: SocketAddr,
+        transport: Transport,
+        presented: Option<PresentedPeer>,
+    ) -> ConnKey {
+        let realm = Arc::clone(&self.shared.realm);
+        let config = connect::machine_config(&realm.gate.load().connection_limits(), &self.shared.limits);
+        self.next_connection += 1;
+        let id = ConnectionId(u64::from(self.id) << 48 | self.next_connection);
+        let mut machine = Connection::new(now, config);
+        if self.stopping {
+            machine.disconnect(gridmq_proto::ReasonCode::ServerShuttingDown, None);
+        }
+        let place = self.conns.insert(Conn {
+            id,
+            machine,
+            decoder: Decoder::for_server(self.shared.limits.connect_packet),
+            outgoing: BytesMut::new(),
+            undrained: 0,
+            waker: None,
+            deadline: None,
+            closing: false,
+            parked: false,
+            maximum_packet_size: None,
+            realm,
+            from,
+            transport,
+            presented,
+            cache: DecisionCache::new(),
+            client: None,
+            awaiting: None,
+            unadmitted: 0,
+        });
+        let key = ConnKey { place, id };
+        self.drain(now, key);
+        key
+    }
+
+    /// Forgets a connection whose task ends.
+    pub(crate) fn remove(&mut self, key: ConnKey) {
+        if self.conn(key).is_some() {
+            let now = self.now();
+            if let Some(conn) = self.conn(key) {
+                conn.machine.handle_close();
+            }
+            self.drain(now, key);
+            let conn = self.conns.remove(key.place);
+            self.release_unadmitted(conn.unadmitted);
+        }
+        if self.conns.is_empty() {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    fn release_unadmitted(&self, bytes: usize) {
+        if bytes > 0 {
+            self.shared.unadmitted_bytes.fetch_sub(bytes, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+
+    /// Whether bytes should be read for this connection.
+    pub(crate) fn reads(&mut self, key: ConnKey) -> bool {
+        let limit = self.shared.limits.egress_bytes;
+        let backlogged = self.journal.is_full();
+        self.conn(key).is_some_and(|conn| {
+            !conn.closing && !conn.parked && !backlogged && conn.outgoing.len() < limit && conn.machine.wants_input()
+        })
+    }
+
+    /// Decodes and handles what has arrived, as far as the machine takes it.
+    pub(crate) fn input(&mut self, now: Now, key: ConnKey, bytes: &mut BytesMut) {
+        while !bytes.is_empty() && self.reads(key) {
+            let Some(conn) = self.conn(key) else { return };
+            match conn.decoder.decode(bytes) {
+                Ok(Some(packet)) => conn.machine.handle_packet(now, packet),
+                Ok(None) => break,
+                Err(violation) => {
+                    let version = conn.decoder.version();
+                    conn.machine.handle_violation(violation, version);
+                    bytes.clear();
+                }
+            }
+            self.drain(now, key);
+        }
+        self.count_unadmitted(now, key, bytes.len());
+    }
+
+    /// Keeps what clients that are not in make us hold within its limit.
+    fn count_unadmitted(&mut self, now: Now, key: ConnKey, held: usize) {
+        use std::sync::atomic::Ordering::Relaxed;
+        let shared = Arc::clone(&self.shared);
+        let Some(conn) = self.conn(key) else { return };
+        let counted = if conn.client.is_some() || conn.closing { 0 } else { held };
+        let before = std::mem::replace(&mut conn.unadmitted, counted);
+        if counted == before {
+            return;
+        }
+        shared.unadmitted_bytes.fetch_sub(before, Relaxed);
+        let total = shared.unadmitted_bytes.fetch_add(counted, Relaxed) + counted;
+        if counted > 0 && total > shared.limits.unadmitted_bytes {
+            conn.machine.disconnect(gridmq_proto::ReasonCode::ServerBusy, None);
+            self.drain(now, key);
+        }
+    }
+
+    /// Lets the machine see the time.
+    pub(crate) fn timeout(&mut self, now: Now, key: ConnKey) {
+        if let Some(conn) = self.conn(key) {
+            conn.machine.handle_timeout(now);
+        }
+        self.drain(now, key);
+    }
+
+    /// The transport has closed or failed.
+    pub(crate) fn closed(&mut self, now: Now, key: ConnKey) {
+        if let Some(conn) = self.conn(key) {
+            conn.machine.handle_close();
+        }
+        self.drain(now, key);
+    }
+
+    /// Does what the machine wants done, until it wants nothing more.
+    pub(crate) fn drain(&mut self, now: Now, key: ConnKey) {
+        while let Some(conn) = self.conn(key) {
+            match conn.machine.poll_output() {
+                Output::Send(packet) => {
+                    let (version, maximum) = (conn.machine.version(), conn.maximum_packet_size);
+                    if let Err(error) = codec::encode(&packet, version, maximum, &mut conn.outgoing) {
+                        tracing::warn!(from = %conn.from, %error, "a packet was not sent");
+                    }
+                }
+                Output::Publish(publish) => {
+                    let (version, maximum) = (conn.machine.version(), conn.maximum_packet_size);
+                    if let Err(error) = publish.encode(version, maximum, &mut conn.outgoing) {
+                        tracing::warn!(from = %conn.from, %error, "a message was not sent");
+                    }
+                }
+                Output::Persist(record, seq) => self.record(key, record, seq),
+                Output::Event(event) => self.event(now, key, event),
+                Output::Close(end) => {
+                    conn.closing = true;
+                    tracing::trace!(from = %conn.from, ?end, "closing");
+                }
+                Output::Timeout(deadline) => {
+                    conn.deadline = deadline;
+                    conn.undrained = 0;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn event(&mut self, now: Now, key: ConnKey, event: Event) {
+        match event {
+            Event::Connect(connect) => self.on_connect(now, key, &connect),
+            // The rules have no method of enhanced authentication: a CONNECT with one is refused, and the machine
+            // lets no AUTH through without.
+            Event::Auth(_) => {
+                if let Some(conn) = self.conn(key) {
+                    conn.machine.disconnect(gridmq_proto::ReasonCode::BadAuthenticationMethod, None);
+                }
+            }
+            Event::Publish(inbound) => self.on_publish(now, key, inbound),
+            Event::Subscribe(subscribe) => self.on_subscribe(now, key, &subscribe),
+            Event::Unsubscribe(unsubscribe) => self.on_unsubscribe(now, key, &unsubscribe),
+            Event::Delivered { .. } => {
+                // Room in the queue: retained messages that waited for it can go on.
+                if let Some(slot) = self.slot_of(key) {
+                    self.scan(now, slot);
+                }
+            }
+            Event::Ended { end, will } => self.on_ended(now, key, &end, will),
+        }
+    }
+
+    fn slot_of(&mut self, key: ConnKey) -> Option<SlotId> {
+        self.conn(key)?.client.as_ref().map(|client| client.slot.id)
+    }
+
+    /// Wakes the task of a connection, to send what lies ready for it.
+    fn wake(&mut self, key: ConnKey) {
+        if let Some(waker) = self.conn(key).and_then(|conn| conn.waker.take()) {
+            waker.wake();
+        }
+    }
+
+    /// Puts mail into an outbox; `filler`: the connection whose doing it is, parked when the box is over its mark.
+    fn post(&mut self, to: WorkerId, mail: crate::mailbox::Mail, filler: Option<ConnKey>) {
+        let Some(outbox) = self.outboxes.get_mut(usize::from(to)) else { return };
+        outbox.mail.push(mail);
+        outbox.notify.notify_one();
+        let over = outbox.mail.len() >= OUTBOX_HIGH;
+        if let Some(key) = filler.filter(|_| over)
+            && let Some(conn) = self.conns.get_mut(key.place)
+            && conn.id == key.id
+            && !conn.parked
+        {
+            conn.parked = true;
+            outbox.parked.push(key);
+        }
+    }
+
+    /// Ends every connection: the broker stops.
+    pub(crate) fn stop(&mut self) {
+        self.stopping = true;
+        let now = self.now();
+        let keys: Vec<_> = self.conns.iter().map(|(place, conn)| ConnKey { place, id: conn.id }).collect();
+        for key in keys {
+            if let Some(conn) = self.conn(key) {
+                conn.machine.disconnect(gridmq_proto::ReasonCode::ServerShuttingDown, None);
+            }
+            self.drain(now, key);
+            self.wake(key);
+        }
+        if self.conns.is_empty() {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.conns.is_empty()
+    }
+}
+
+/// Why a connection ended, for people.
+fn end_words(end: &End) -> String {
+    match end {
+        End::PeerDisconnected(reason) => format!("the client sent DISCONNECT: {reason}"),
+        End::ConnectionLost => "the connection was closed without DISCONNECT".to_owned(),
+        End::Violation(violation) => format!("the client broke the protocol: {violation}"),
+        End::KeepAliveTimeout => "nothing came within one and a half keep-alive intervals".to_owned(),
+        End::Deadline(stage) => format!("a deadline passed: {stage:?}"),
+        End::Refused(reason) => format!("refused: {reason}"),
+        End::Closed(reason) => format!("closed by the broker: {reason}"),
+        _ => "ended".to_owned(),
+    }
+}
+
+/// When a message that lives for so many seconds is no longer worth sending.
+fn expiry(now: Now, seconds: Option<u32>) -> Option<Wall> {
+    seconds.map(|seconds| now.wall.after(std::time::Duration::from_secs(u64::from(seconds))))
+}

@@ -1,0 +1,298 @@
+//! CONNECT: who is it, may it come in, which session does it get.
+
+use std::num::{NonZeroU16, NonZeroU32};
+use std::sync::Arc;
+
+use bytestring::ByteString;
+use gridmq_namespace::Gate;
+use gridmq_namespace::gate::{Admission, ConnectRequest, Credentials, DecisionCache};
+use gridmq_namespace::profile::{ConnectionLimits, SessionLimits};
+use gridmq_proto::packet::Connect;
+use gridmq_proto::session::server::{Accepted, Config, ConnectDecision, Session};
+use gridmq_proto::session::{QueueLimits, Verdict, server};
+use gridmq_proto::time::Now;
+use gridmq_proto::{ReasonCode, Version};
+
+use super::takeover::Waiting;
+use super::{Client, ConnKey, Local, State, Worker};
+use crate::builder::Limits;
+use crate::directory::{Claim, SessionKey, Slot};
+use crate::observer::Occurrence;
+use crate::tables::{self, SessionRow};
+
+/// Lengths of client identifiers and topics are the codec's matter; this is the rules'.
+pub(super) fn machine_config(said: &ConnectionLimits, limits: &Limits) -> Config {
+    Config {
+        connect_timeout: limits.connect_timeout,
+        limits: server::Limits {
+            maximum_qos: said.maximum_qos,
+            receive_maximum: NonZeroU16::new(said.receive_maximum).unwrap_or(NonZeroU16::MIN),
+            maximum_packet_size: NonZeroU32::new(said.maximum_packet_size).unwrap_or(NonZeroU32::MIN),
+            topic_alias_maximum: said.topic_alias_maximum,
+            retain_available: said.retain_available,
+            subscription_identifiers_available: said.subscription_identifiers_available,
+            shared_subscription_available: said.shared_subscription_available,
+            keep_alive_maximum: said.maximum_keep_alive.and_then(NonZeroU16::new),
+            outbound_window: NonZeroU16::new(said.outbound_window).unwrap_or(NonZeroU16::MIN),
+            ..server::Limits::default()
+        },
+        ..Config::default()
+    }
+}
+
+/// What the rules allow a session to keep.
+pub(crate) fn queue_limits(limits: &SessionLimits) -> QueueLimits {
+    QueueLimits {
+        messages: usize::try_from(limits.offline_queue.messages).unwrap_or(usize::MAX),
+        bytes: usize::try_from(limits.offline_queue.bytes).unwrap_or(usize::MAX),
+    }
+}
+
+/// Seconds that the session outlives its connection.
+fn expiry_interval(connect: &Connect, limits: &SessionLimits) -> u32 {
+    let maximum = u32::try_from(limits.maximum_expiry.as_secs()).unwrap_or(u32::MAX);
+    match connect.version {
+        Version::V5 => connect.properties.session_expiry_interval.unwrap_or(0).min(maximum),
+        Version::V3_1 | Version::V3_1_1 if connect.clean_start => 0,
+        Version::V3_1 | Version::V3_1_1 => maximum,
+    }
+}
+
+impl Worker {
+    pub(super) fn on_connect(&mut self, now: Now, key: ConnKey, connect: &Connect) {
+        if let Err(verdict) = self.try_connect(now, key, connect) {
+            self.refuse(now, key, verdict);
+        }
+    }
+
+    pub(super) fn refuse(&mut self, now: Now, key: ConnKey, verdict: Verdict) {
+        if let Some(conn) = self.conn(key) {
+            let from = conn.from;
+            let why = verdict.words.clone().unwrap_or_else(|| ByteString::from(verdict.reason.to_string()));
+            tracing::info!(%from, reason = %verdict.reason, %why, "client refused");
+            conn.machine.decide_connect(now, ConnectDecision::Refuse(verdict));
+            self.shared.observe(&Occurrence::Refused { from, why: &why });
+        }
+    }
+
+    fn try_connect(&mut self, now: Now, key: ConnKey, connect: &Connect) -> Result<(), Verdict> {
+        let Some(conn) = self.conns.get(key.place).filter(|conn| conn.id == key.id) else { return Ok(()) };
+        let realm = Arc::clone(&conn.realm);
+        let gate = realm.gate.load();
+        let request = ConnectRequest {
+            client_id: &connect.client_id,
+            username: connect.username.as_deref(),
+            password: connect.password.as_deref(),
+            authentication_method: connect.properties.authentication_method.as_deref(),
+            presented: conn.presented.as_ref(),
+            transport: conn.transport,
+        };
+        let admission = gate
+            .admit(&request, now.wall)
+            .map_err(|refusal| Verdict { reason: refusal.reason, words: Some(refusal.to_string().into()) })?;
+        let credentials = Credentials::from(&request);
+        check_will(&gate, &admission, connect)?;
+        let assigned_client_id = connect.client_id.is_empty();
+        let client_id = if assigned_client_id { assign(connect)? } else { own(&connect.client_id) };
+        let limits = gate.session_limits();
+        let name = &admission.principal().authentication_name().to_owned();
+        let session_key = SessionKey { namespace: realm.id, client_id: client_id.clone() };
+        let waiting = Waiting {
+            key,
+            clean_start: connect.clean_start,
+            assigned_client_id,
+            expiry_interval: expiry_interval(connect, &limits),
+            queue_limits: queue_limits(&limits),
+            maximum_packet_size: connect.properties.maximum_packet_size.map(u32::from),
+            admission,
+            credentials,
+        };
+        match self.shared.directory.claim(session_key, name, &limits, self.id) {
+            Claim::NotOwner => Err(refusal(
+                ReasonCode::NotAuthorized,
+                format!(
+                    "the session '{client_id}' belongs to another authentication name than '{name}': use another client identifier"
+                ),
+            )),
+            Claim::TooMany(maximum) => Err(refusal(
+                ReasonCode::QuotaExceeded,
+                format!(
+                    "'{name}' has {maximum} session(s), online or not, which is the namespace's maximum: end one, or raise maximumClientSessionsPerAuthenticationName"
+                ),
+            )),
+            Claim::New(slot) => {
+                self.shared.counters.sessions.one();
+                let session = Session::new(client_id, waiting.queue_limits);
+                self.locals.insert(slot.id, Local::new(Arc::clone(&slot), State::Away));
+                self.accept(now, &slot, waiting, session, false);
+                Ok(())
+            }
+            Claim::Held { slot, from, epoch } => {
+                self.shared.counters.takeovers.one();
+                self.take_over(now, slot, from, epoch, waiting);
+                Ok(())
+            }
+        }
+    }
+
+    /// Lets a client in with its session. `found`: the session existed before.
+    pub(super) fn accept(&mut self, now: Now, slot: &Arc<Slot>, waiting: Waiting, session: Session, found: bool) {
+        let Waiting {
+            key, clean_start, assigned_client_id, expiry_interval, queue_limits, admission, credentials, ..
+        } = waiting;
+        // A session that was not to outlive its last connection has ended with it.
+        let resumed = found && !clean_start && session.expiry_interval() != 0;
+        let mut session = session;
+        if found && !resumed {
+            self.discard(now, slot, session);
+            session = Session::new(slot.key.client_id.clone(), queue_limits);
+            if let Some(local) = self.locals.get_mut(&slot.id) {
+                local.scans.clear();
+            }
+        }
+        session.set_queue_limits(queue_limits);
+        if resumed && let Some(local) = self.locals.get_mut(&slot.id) {
+            // The client is back before its will's delay was over [MQTT-3.1.3-9].
+            local.will = None;
+        }
+        let accepted = Accepted {
+            session,
+            session_present: resumed,
+            expiry_interval,
+            assigned_client_id,
+            authentication_data: None,
+        };
+        let name = admission.principal().authentication_name().to_owned();
+        let mut unwanted = Some(ConnectDecision::Accept(Box::new(accepted)));
+        if let Some(conn) = self.conn(key) {
+            conn.maximum_packet_size = waiting.maximum_packet_size;
+            unwanted = unwanted.and_then(|decision| conn.machine.decide_connect(now, decision));
+        }
+        if let Some(decision) = unwanted {
+            // The client has gone while its session was on its way.
+            if let ConnectDecision::Accept(accepted) = decision {
+                self.settle(now, slot.id, accepted.session, None);
+            }
+            return;
+        }
+        let Some(local) = self.locals.get_mut(&slot.id) else { return };
+        local.state = State::Online(key);
+        local.expires = None;
+        local.admitted = Some((admission.clone(), credentials.clone()));
+        slot.set_online(true);
+        self.shared.counters.clients_connected.one();
+        if expiry_interval != 0 {
+            let row = SessionRow { owner: name.to_string(), disconnected_at: None };
+            tables::write_session_row(&mut self.journal.batch, slot.key.namespace, &slot.key.client_id, &row);
+        }
+        let maximum = {
+            let gate = self.shared.realm.gate.load();
+            gate.connection_limits().maximum_packet_size
+        };
+        let Some(conn) = self.conn(key) else { return };
+        conn.decoder.set_max_packet_size(maximum);
+        conn.cache = DecisionCache::new();
+        conn.awaiting = None;
+        conn.client = Some(Client { slot: Arc::clone(slot), admission, credentials });
+        let from = conn.from;
+        let unadmitted = std::mem::take(&mut conn.unadmitted);
+        self.release_unadmitted(unadmitted);
+        self.wake(key);
+        let client_id: &str = &slot.key.client_id;
+        tracing::info!(%from, client_id, authentication_name = %name, session_present = resumed, "client connected");
+        self.shared.observe(&Occurrence::Connected {
+            connection: key.id,
+            from,
+            client_id,
+            authentication_name: &name,
+            session_present: resumed,
+        });
+    }
+
+    /// Moves the session of a client that connects again to its new connection.
+    fn take_over(&mut self, now: Now, slot: Arc<Slot>, from: u16, epoch: u64, waiting: Waiting) {
+        if from != self.id {
+            return self.ask_for(slot, from, epoch, waiting);
+        }
+        let Some(local) = self.locals.get_mut(&slot.id) else {
+            // Released in the same breath by this worker: there is nothing to go on with.
+            let session = Session::new(slot.key.client_id.clone(), waiting.queue_limits);
+            self.locals.insert(slot.id, Local::new(Arc::clone(&slot), State::Away));
+            return self.accept(now, &slot, waiting, session, false);
+        };
+        match std::mem::replace(&mut local.state, State::Away) {
+            State::Offline(session) => {
+                self.will_of_taken_over(now, &slot, waiting.clean_start);
+                self.accept(now, &slot, waiting, *session, true);
+            }
+            State::Online(old) => {
+                local.state = State::Online(old);
+                match self.kick(now, old, &slot) {
+                    Some(session) => {
+                        self.will_of_taken_over(now, &slot, waiting.clean_start);
+                        self.accept(now, &slot, waiting, session, true);
+                    }
+                    None => {
+                        let session = Session::new(slot.key.client_id.clone(), waiting.queue_limits);
+                        self.accept(now, &slot, waiting, session, false);
+                    }
+                }
+            }
+            State::Arriving(mut arriving) => {
+                let key = waiting.key;
+                let old = arriving.waiting.replace(waiting);
+                local.state = State::Arriving(arriving);
+                if let Some(conn) = self.conn(key) {
+                    conn.awaiting = Some(slot.id);
+                }
+                if let Some(old) = old {
+                    self.refuse(now, old.key, ReasonCode::SessionTakenOver.into());
+                    self.wake(old.key);
+                }
+            }
+            State::Away => {
+                let session = Session::new(slot.key.client_id.clone(), waiting.queue_limits);
+                self.accept(now, &slot, waiting, session, false);
+            }
+        }
+    }
+}
+
+impl Local {
+    pub(super) const fn new(slot: Arc<Slot>, state: State) -> Self {
+        Self { slot, state, leaving: Vec::new(), will: None, expires: None, scans: Vec::new(), admitted: None }
+    }
+}
+
+fn refusal(reason: ReasonCode, words: String) -> Verdict {
+    Verdict { reason, words: Some(words.into()) }
+}
+
+/// A will that may not be published would fail when nobody is there to be told.
+fn check_will(gate: &Gate, admission: &Admission, connect: &Connect) -> Result<(), Verdict> {
+    let Some(will) = &connect.will else { return Ok(()) };
+    let mut cache = DecisionCache::with_capacity(0);
+    match gate.publish(admission, &mut cache, &will.message.topic, ()) {
+        Ok(_allowed) => Ok(()),
+        Err(denied) => Err(refusal(denied.reason, format!("the will may not be published: {denied}"))),
+    }
+}
+
+/// A copy of its own: a slice would keep the whole read buffer of the CONNECT.
+fn own(client_id: &ByteString) -> ByteString {
+    ByteString::from(client_id.to_string())
+}
+
+/// A client identifier for a client that sent none [MQTT-3.1.3-6].
+fn assign(connect: &Connect) -> Result<ByteString, Verdict> {
+    if !connect.version.is_v5() && !connect.clean_start {
+        return Err(refusal(
+            ReasonCode::ClientIdentifierNotValid,
+            "an empty client identifier needs Clean Session [MQTT-3.1.3-8]".to_owned(),
+        ));
+    }
+    let random = std::hash::RandomState::new();
+    let high = std::hash::BuildHasher::hash_one(&random, 0u8);
+    let low = std::hash::BuildHasher::hash_one(&random, 1u8);
+    Ok(ByteString::from(format!("gridmq-{high:016x}{low:016x}")))
+}

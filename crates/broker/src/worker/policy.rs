@@ -1,0 +1,111 @@
+//! After a change of rules: everybody is judged again, in slices.
+
+use std::sync::Arc;
+
+use gridmq_proto::ReasonCode;
+use gridmq_proto::time::Now;
+
+use super::{State, Worker};
+use crate::directory::SlotId;
+use crate::tables;
+
+/// Sessions judged in one turn.
+const SLICE: usize = 64;
+
+impl Worker {
+    pub(super) fn rules_changed(&mut self) {
+        self.rejudge = self.locals.keys().copied().collect();
+        self.clerk.notify_one();
+    }
+
+    /// Judges some sessions again. `true`: there are more.
+    pub(super) fn judge_slice(&mut self, now: Now) -> bool {
+        for _ in 0..SLICE {
+            let Some(slot) = self.rejudge.pop_front() else { break };
+            self.judge(now, slot);
+        }
+        self.commit();
+        !self.rejudge.is_empty()
+    }
+
+    /// Ends what is no longer allowed: the client's connection if it would not be let in now or has lost a
+    /// subscription, and a session without a connection if its client would not be let in. A will is judged when it
+    /// fires.
+    fn judge(&mut self, now: Now, slot: SlotId) {
+        let realm = Arc::clone(&self.shared.realm);
+        let gate = realm.gate.load();
+        let Some(local) = self.locals.get_mut(&slot) else { return };
+        let Some((admission, credentials)) = &mut local.admitted else { return };
+        if admission.generation() == gate.generation() {
+            return;
+        }
+        let slot = Arc::clone(&local.slot);
+        let client_id: &str = &slot.key.client_id;
+        match gate.readmit(admission, credentials, now.wall) {
+            Ok(renewed) => *admission = renewed,
+            Err(refusal) => {
+                let why = refusal.to_string();
+                tracing::info!(client_id, why, "client no longer admitted");
+                match local.state {
+                    State::Online(key) => {
+                        if let Some(conn) = self.conn(key) {
+                            conn.machine.disconnect(refusal.reason, Some(why.into()));
+                        }
+                        self.wake(key);
+                    }
+                    State::Offline(_) => self.end_session(now, &slot),
+                    State::Arriving(_) | State::Away => {}
+                }
+                return;
+            }
+        }
+        let admission = admission.clone();
+        let filters: Vec<_> = match &local.state {
+            State::Online(key) => {
+                let conn = self.conns.get(key.place).filter(|conn| conn.id == key.id);
+                conn.and_then(|conn| conn.machine.session())
+                    .map(|session| session.subscriptions().keys().cloned().collect())
+                    .unwrap_or_default()
+            }
+            State::Offline(session) => session.subscriptions().keys().cloned().collect(),
+            State::Arriving(_) | State::Away => return,
+        };
+        let lost: Vec<_> = filters.into_iter().filter(|filter| gate.subscribe(&admission, filter).is_err()).collect();
+        if !lost.is_empty() {
+            realm.index.update(|index| {
+                for filter in &lost {
+                    index.remove(filter, &slot.id);
+                }
+            });
+        }
+        let Some(local) = self.locals.get_mut(&slot.id) else { return };
+        match &mut local.state {
+            State::Online(key) => {
+                let key = *key;
+                if let Some(conn) = self.conn(key) {
+                    if let Some(client) = &mut conn.client {
+                        client.admission = admission;
+                    }
+                    for filter in &lost {
+                        conn.machine.drop_subscription(filter);
+                    }
+                    if let Some(filter) = lost.first() {
+                        let words = format!("the subscription '{filter}' is no longer allowed");
+                        tracing::info!(client_id, %filter, "subscription no longer allowed");
+                        conn.machine.disconnect(ReasonCode::NotAuthorized, Some(words.into()));
+                    }
+                }
+                self.wake(key);
+            }
+            State::Offline(session) => {
+                let batch = &mut self.journal.batch;
+                for filter in &lost {
+                    session.drop_subscription(filter, |record| {
+                        tables::write(batch, slot.key.namespace, &slot.key.client_id, &record);
+                    });
+                }
+            }
+            State::Arriving(_) | State::Away => {}
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A worker's thread: its post, its clerk, its carriers, and the start of its connections.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gridmq_namespace::gate::Transport;
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc;
+use tokio::task::{LocalSet, spawn_local};
+
+use super::Worker;
+use crate::connection;
+use crate::directory::WorkerId;
+use crate::listener::Security;
+use crate::mailbox::{Accepted, BATCH, Batch, Mail};
+use crate::observer::Occurrence;
+use crate::revive::Revived;
+use crate::shared::Shared;
+use crate::stream::Stream;
+
+/// Mail handled in one turn, so that connections get theirs.
+const POST_SLICE: usize = 256;
+
+/// Runs a worker until the broker stops.
+pub(crate) fn run(
+    runtime: &Runtime,
+    id: WorkerId,
+    shared: Arc<Shared>,
+    inbox: mpsc::Receiver<Batch>,
+    sessions: Vec<Revived>,
+) {
+    let local = LocalSet::new();
+    local.block_on(runtime, async move {
+        let worker = Rc::new(RefCell::new(Worker::new(id, Arc::clone(&shared))));
+        worker.borrow_mut().attach_store();
+        worker.borrow_mut().adopt(sessions);
+        for to in shared.workers() {
+            if let Some(sender) = shared.inboxes.get(usize::from(to)).cloned() {
+                spawn_local(carry(Rc::clone(&worker), to, sender));
+            }
+        }
+        spawn_local(clerk(Rc::clone(&worker)));
+        spawn_local(post(Rc::clone(&worker), inbox));
+        let mut shutdown = shared.shutdown.clone();
+        let _ = shutdown.wait_for(|&stop| stop).await;
+        let emptied = Rc::clone(&worker.borrow().emptied);
+        let all_gone = emptied.notified();
+        tokio::pin!(all_gone);
+        all_gone.as_mut().enable();
+        worker.borrow_mut().stop();
+        if !worker.borrow().is_empty() {
+            let _ = tokio::time::timeout(shared.shutdown_deadline, all_gone).await;
+        }
+    });
+}
+
+/// Takes the worker's mail.
+async fn post(worker: Rc<RefCell<Worker>>, mut inbox: mpsc::Receiver<Batch>) {
+    while let Some(Batch { from, mail }) = inbox.recv().await {
+        let mut mail = mail.into_iter();
+        loop {
+            let mut handled = 0;
+            for piece in mail.by_ref().take(POST_SLICE) {
+                handled += 1;
+                match piece {
+                    Mail::Accepted(accepted) => {
+                        spawn_local(begin(Rc::clone(&worker), *accepted));
+                    }
+                    other => worker.borrow_mut().receive(from, other),
+                }
+            }
+            if handled < POST_SLICE {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Takes mail for one worker from its outbox to its inbox.
+async fn carry(worker: Rc<RefCell<Worker>>, to: WorkerId, inbox: mpsc::Sender<Batch>) {
+    let from = worker.borrow().id;
+    let notify = {
+        let worker = worker.borrow();
+        let Some(outbox) = worker.outboxes.get(usize::from(to)) else { return };
+        Rc::clone(&outbox.notify)
+    };
+    loop {
+        notify.notified().await;
+        while worker.borrow().has_mail(to) {
+            let Ok(permit) = inbox.reserve().await else { return };
+            let mail = worker.borrow_mut().take_mail(to);
+            permit.send(Batch { from, mail });
+        }
+    }
+}
+
+/// Looks after timers of sessions and after work that is done in slices.
+async fn clerk(worker: Rc<RefCell<Worker>>) {
+    let (clock, notify) = {
+        let worker = worker.borrow();
+        (worker.shared.clock, Rc::clone(&worker.clerk))
+    };
+    loop {
+        let (next, more) = {
+            let mut worker = worker.borrow_mut();
+            let now = worker.now();
+            let next = worker.ring(now);
+            let more = worker.judge_slice(now);
+            (next, more)
+        };
+        if more {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        let alarm = async {
+            match next {
+                Some(at) => tokio::time::sleep_until(clock.instant(at)).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = alarm => {}
+            () = notify.notified() => {}
+        }
+    }
+}
+
+/// Gets a connection's transport ready and serves it.
+async fn begin(worker: Rc<RefCell<Worker>>, accepted: Accepted) {
+    let shared = Arc::clone(&worker.borrow().shared);
+    serve(&worker, &shared, accepted).await;
+    shared.connections.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
+}
+
+async fn serve(worker: &Rc<RefCell<Worker>>, shared: &Arc<Shared>, accepted: Accepted) {
+    let Accepted { stream, from, security } = accepted;
+    let Ok(tcp) = tokio::net::TcpStream::from_std(stream) else { return };
+    // Each turn of a connection is one write; waiting to fill a segment would only add delay.
+    let _ = tcp.set_nodelay(true);
+    let (stream, transport, presented) = match security {
+        Security::Plain { trust } => {
+            (Stream::Plain(tcp), Transport::Plain { trusted: trust && from.ip().is_loopback() }, None)
+        }
+        Security::Tls(config) => {
+            let handshake = gridmq_tls::stream::accept(tcp, &config);
+            let mut stopping = shared.shutdown.clone();
+            let outcome = tokio::select! {
+                outcome = tokio::time::timeout(shared.limits.handshake_timeout, handshake) => outcome,
+                _ = stopping.wait_for(|&stop| stop) => return,
+            };
+            match outcome {
+                Ok(Ok((stream, info))) => (Stream::Tls(Box::new(stream)), Transport::Tls, info.presented),
+                Ok(Err(error)) => return refused(shared, from, &error.to_string()),
+                Err(_) => return refused(shared, from, "the TLS handshake took too long"),
+            }
+        }
+    };
+    let key = {
+        let mut worker = worker.borrow_mut();
+        let now = worker.now();
+        worker.open(now, from, transport, presented)
+    };
+    connection::serve(Rc::clone(worker), key, stream).await;
+}
+
+fn refused(shared: &Shared, from: std::net::SocketAddr, why: &str) {
+    shared.counters.connections_refused.one();
+    tracing::info!(%from, why, "connection refused");
+    shared.observe(&Occurrence::Refused { from, why });
+}
+
+impl Worker {
+    fn has_mail(&self, to: WorkerId) -> bool {
+        self.outboxes.get(usize::from(to)).is_some_and(|outbox| !outbox.mail.is_empty())
+    }
+
+    /// Takes a batch out of an outbox, and lets the connections go on that waited for room in it.
+    fn take_mail(&mut self, to: WorkerId) -> Vec<Mail> {
+        let Some(outbox) = self.outboxes.get_mut(usize::from(to)) else { return Vec::new() };
+        let batch = if outbox.mail.len() <= BATCH {
+            std::mem::take(&mut outbox.mail)
+        } else {
+            let rest = outbox.mail.split_off(BATCH);
+            std::mem::replace(&mut outbox.mail, rest)
+        };
+        if outbox.mail.len() < crate::mailbox::OUTBOX_HIGH / 2 {
+            for key in std::mem::take(&mut outbox.parked) {
+                if let Some(conn) = self.conn(key) {
+                    conn.parked = false;
+                }
+                self.wake(key);
+            }
+        }
+        batch
+    }
+}

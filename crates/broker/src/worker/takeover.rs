@@ -1,0 +1,334 @@
+//! Sessions that move between workers.
+//!
+//! ```text
+//!  new worker N                 every worker X              old worker O
+//!  claims the slot (epoch e)
+//!  ── Fence(e) ───────────────▶ ── Passed(e) ────────────▶  ends the connection with 0x8E
+//!  ── Fence(e) ────────────────────────────────────────▶    takes what X sent before its pass
+//!  holds what is routed to it                               all have passed:
+//!  ◀───────────────────────────────── HandOver(e, session) ──
+//!  applies what it held, in order; lets the client in
+//! ```
+//! Mail between two workers is first in, first out, and X routes to N once it has seen the fence. So when all have
+//! passed, O has everything that was routed to it, and every message of a publisher arrives in its order.
+
+use std::sync::Arc;
+
+use gridmq_namespace::gate::{Admission, Credentials};
+use gridmq_proto::ReasonCode;
+use gridmq_proto::session::server::Session;
+use gridmq_proto::session::{Delivery, PublishToken, QueueLimits, Verdict};
+use gridmq_proto::time::Now;
+
+use super::{ConnKey, Local, State, Worker};
+use crate::directory::{Slot, SlotId, WorkerId};
+use crate::mailbox::{Estate, Mail, Outcome};
+
+/// Messages held for a session that is on its way; further ones are refused.
+const HELD: usize = 10_000;
+
+/// A client whose session is on its way.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) key: ConnKey,
+    pub(super) clean_start: bool,
+    pub(super) assigned_client_id: bool,
+    pub(super) expiry_interval: u32,
+    pub(super) queue_limits: QueueLimits,
+    pub(super) maximum_packet_size: Option<u32>,
+    pub(super) admission: Admission,
+    pub(super) credentials: Credentials,
+}
+
+/// A session that is on its way here.
+#[derive(Debug)]
+pub(super) struct Arriving {
+    epoch: u64,
+    pub(super) waiting: Option<Waiting>,
+    held: Vec<Held>,
+}
+
+/// What came for a session before the session.
+#[derive(Debug)]
+enum Held {
+    Delivery(Delivery),
+    Verdict(PublishToken, Verdict),
+}
+
+/// A session that is on its way from here.
+#[derive(Debug)]
+pub(super) struct Leaving {
+    epoch: u64,
+    to: WorkerId,
+    /// One bit per worker.
+    passed: u64,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    /// It is here and can go when all have passed.
+    Here(Box<Estate>),
+    /// It has not arrived itself.
+    Awaited(Box<Arriving>),
+    /// It had ended.
+    Nothing,
+}
+
+impl Arriving {
+    fn hold(&mut self, delivery: Delivery) -> Outcome {
+        if self.held.len() >= HELD {
+            return Outcome::Full;
+        }
+        self.held.push(Held::Delivery(delivery));
+        Outcome::Taken
+    }
+}
+
+impl Worker {
+    /// Asks the session's last worker for it.
+    pub(super) fn ask_for(&mut self, slot: Arc<Slot>, from: WorkerId, epoch: u64, waiting: Waiting) {
+        self.shared.counters.sessions_moved.one();
+        if let Some(conn) = self.conn(waiting.key) {
+            conn.awaiting = Some(slot.id);
+        }
+        let arriving = Arriving { epoch, waiting: Some(waiting), held: Vec::new() };
+        let local = self.locals.entry(slot.id).or_insert_with(|| Local::new(Arc::clone(&slot), State::Away));
+        local.state = State::Arriving(Box::new(arriving));
+        for to in self.shared.workers() {
+            if to != self.id {
+                self.post(to, Mail::Fence { slot: Arc::clone(&slot), epoch, from }, None);
+            }
+        }
+        // This worker routes nothing more to the old one.
+        self.post(from, Mail::Passed { slot: slot.id, epoch }, None);
+    }
+
+    /// The session is another worker's now.
+    pub(super) fn on_fence(&mut self, now: Now, to: WorkerId, slot: &Arc<Slot>, epoch: u64, from: WorkerId) {
+        if from != self.id {
+            return self.post(from, Mail::Passed { slot: slot.id, epoch }, None);
+        }
+        let what = self.let_go(now, slot);
+        let early = self.early_passes.remove(&(slot.id, epoch)).unwrap_or(0);
+        let passed = early | 1 << self.id;
+        let local = self.locals.entry(slot.id).or_insert_with(|| Local::new(Arc::clone(slot), State::Away));
+        local.leaving.push(Leaving { epoch, to, passed, what });
+        self.hand_over_if_complete(slot.id, epoch);
+    }
+
+    /// Takes the session out of whatever state it is in here.
+    fn let_go(&mut self, now: Now, slot: &Arc<Slot>) -> What {
+        let Some(local) = self.locals.get_mut(&slot.id) else { return What::Nothing };
+        local.expires = None;
+        let session = match std::mem::replace(&mut local.state, State::Away) {
+            State::Away => return What::Nothing,
+            State::Arriving(mut arriving) => {
+                if let Some(waiting) = arriving.waiting.take() {
+                    self.refuse(now, waiting.key, ReasonCode::SessionTakenOver.into());
+                    self.wake(waiting.key);
+                }
+                return What::Awaited(arriving);
+            }
+            State::Offline(session) => Some(*session),
+            State::Online(key) => {
+                local.state = State::Online(key);
+                let session = self.kick(now, key, slot);
+                if let Some(local) = self.locals.get_mut(&slot.id) {
+                    local.state = State::Away;
+                }
+                session
+            }
+        };
+        let Some(session) = session else { return What::Nothing };
+        let Some(local) = self.locals.get_mut(&slot.id) else { return What::Nothing };
+        let will = local.will.take().map(|(_, will)| will);
+        let scans = std::mem::take(&mut local.scans);
+        What::Here(Box::new(Estate { session, will, scans }))
+    }
+
+    /// Ends the connection that has the session, because another took it over; answers the session.
+    pub(super) fn kick(&mut self, now: Now, key: ConnKey, slot: &Arc<Slot>) -> Option<Session> {
+        let conn = self.conn(key)?;
+        conn.machine.disconnect(ReasonCode::SessionTakenOver, None);
+        self.drain(now, key);
+        self.wake(key);
+        // The end of the connection left the session offline here.
+        let local = self.locals.get_mut(&slot.id)?;
+        match std::mem::replace(&mut local.state, State::Away) {
+            State::Offline(session) => Some(*session),
+            other => {
+                local.state = other;
+                None
+            }
+        }
+    }
+
+    pub(super) fn on_passed(&mut self, from: WorkerId, slot: SlotId, epoch: u64) {
+        let bit = 1u64 << from;
+        let leaving = self
+            .locals
+            .get_mut(&slot)
+            .and_then(|local| local.leaving.iter_mut().find(|leaving| leaving.epoch == epoch));
+        match leaving {
+            Some(leaving) => {
+                leaving.passed |= bit;
+                self.hand_over_if_complete(slot, epoch);
+            }
+            None => *self.early_passes.entry((slot, epoch)).or_default() |= bit,
+        }
+    }
+
+    fn hand_over_if_complete(&mut self, slot: SlotId, epoch: u64) {
+        let all = u64::MAX >> (64 - self.shared.inboxes.len().clamp(1, 64));
+        let Some(local) = self.locals.get_mut(&slot) else { return };
+        let Some(index) = local.leaving.iter().position(|leaving| leaving.epoch == epoch) else { return };
+        let complete = local
+            .leaving
+            .get(index)
+            .is_some_and(|leaving| leaving.passed == all && !matches!(leaving.what, What::Awaited(_)));
+        if !complete {
+            return;
+        }
+        let Leaving { to, what, .. } = local.leaving.remove(index);
+        if local.leaving.is_empty() && matches!(local.state, State::Away) {
+            self.locals.remove(&slot);
+        }
+        let estate = match what {
+            What::Here(estate) => Some(estate),
+            What::Awaited(_) | What::Nothing => None,
+        };
+        self.post(to, Mail::HandOver { slot, epoch, estate }, None);
+    }
+
+    pub(super) fn on_hand_over(&mut self, now: Now, slot: SlotId, epoch: u64, estate: Option<Box<Estate>>) {
+        let Some(local) = self.locals.get_mut(&slot) else { return };
+        let found = estate.is_some();
+        if let State::Arriving(arriving) = &local.state
+            && arriving.epoch == epoch
+        {
+            let State::Arriving(arriving) = std::mem::replace(&mut local.state, State::Away) else { return };
+            let slot = Arc::clone(&local.slot);
+            let Arriving { waiting, held, .. } = *arriving;
+            let limits = waiting.as_ref().map(|waiting| waiting.queue_limits).unwrap_or_default();
+            let estate = estate.map_or_else(|| empty(&slot, limits), |estate| *estate);
+            let Estate { session, will, scans } = self.apply_held(now, &slot, estate, held);
+            let Some(local) = self.locals.get_mut(&slot.id) else { return };
+            local.scans = scans;
+            local.will = will.map(|pending| {
+                let delay = std::time::Duration::from_secs(u64::from(pending.will.delay_interval));
+                (now.monotonic.after(delay), pending)
+            });
+            match waiting {
+                Some(waiting) => {
+                    self.will_of_taken_over(now, &slot, waiting.clean_start);
+                    self.accept(now, &slot, waiting, session, found);
+                }
+                None => self.settle(now, slot.id, session, None),
+            }
+            return;
+        }
+        // It is already expected elsewhere.
+        let slot = Arc::clone(&local.slot);
+        let awaited = local.leaving.iter_mut().find_map(|leaving| match &mut leaving.what {
+            What::Awaited(arriving) if arriving.epoch == epoch => {
+                let held = std::mem::take(&mut arriving.held);
+                leaving.what = What::Nothing;
+                Some((leaving.epoch, held))
+            }
+            _ => None,
+        });
+        let Some((next, held)) = awaited else { return };
+        if let Some(estate) = estate {
+            let estate = self.apply_held(now, &slot, *estate, held);
+            let leaving = self
+                .locals
+                .get_mut(&slot.id)
+                .and_then(|local| local.leaving.iter_mut().find(|leaving| leaving.epoch == next));
+            if let Some(leaving) = leaving {
+                leaving.what = What::Here(Box::new(estate));
+            }
+        }
+        self.hand_over_if_complete(slot.id, next);
+    }
+
+    fn apply_held(&mut self, now: Now, slot: &Arc<Slot>, mut estate: Estate, held: Vec<Held>) -> Estate {
+        let (namespace, client_id) = (slot.key.namespace, &slot.key.client_id);
+        let batch = &mut self.journal.batch;
+        for held in held {
+            let record = |record| crate::tables::write(batch, namespace, client_id, &record);
+            match held {
+                Held::Delivery(delivery) => {
+                    // Its receipt has been sent; a queue that is full by now takes it all the same.
+                    estate.session.set_queue_limits(QueueLimits { messages: usize::MAX, bytes: usize::MAX });
+                    let _admitted = estate.session.deliver(now.wall, delivery, record);
+                }
+                Held::Verdict(token, verdict) => estate.session.complete_offline(token, verdict, record),
+            }
+        }
+        estate
+    }
+
+    /// Where a delivery from worker `from` goes while the session moves: `Err` hands it back if it does not.
+    pub(super) fn deliver_moving(
+        &mut self,
+        now: Now,
+        from: WorkerId,
+        slot: SlotId,
+        delivery: Delivery,
+    ) -> Result<Outcome, Delivery> {
+        let Some(local) = self.locals.get_mut(&slot) else { return Err(delivery) };
+        if let Some(leaving) = local.leaving.iter_mut().find(|leaving| leaving.passed & (1 << from) == 0) {
+            return Ok(match &mut leaving.what {
+                What::Here(estate) => {
+                    let (namespace, client_id) = (local.slot.key.namespace, &local.slot.key.client_id);
+                    let batch = &mut self.journal.batch;
+                    let admitted = estate.session.deliver(now.wall, delivery, |record| {
+                        crate::tables::write(batch, namespace, client_id, &record);
+                    });
+                    match admitted {
+                        gridmq_proto::session::Admitted::Full => Outcome::Full,
+                        _ => Outcome::Taken,
+                    }
+                }
+                What::Awaited(arriving) => arriving.hold(delivery),
+                What::Nothing => Outcome::Taken,
+            });
+        }
+        match &mut local.state {
+            State::Arriving(arriving) => Ok(arriving.hold(delivery)),
+            _ => Err(delivery),
+        }
+    }
+
+    /// As [`deliver_moving`](Self::deliver_moving), for a verdict. `Some` hands it back.
+    pub(super) fn complete_moving(&mut self, slot: SlotId, token: PublishToken, verdict: Verdict) -> Option<Verdict> {
+        let Some(local) = self.locals.get_mut(&slot) else { return Some(verdict) };
+        let (namespace, client_id) = (local.slot.key.namespace, local.slot.key.client_id.clone());
+        let batch = &mut self.journal.batch;
+        match local.leaving.last_mut().map(|leaving| &mut leaving.what) {
+            Some(What::Here(estate)) => {
+                estate.session.complete_offline(token, verdict, |record| {
+                    crate::tables::write(batch, namespace, &client_id, &record);
+                });
+                return None;
+            }
+            Some(What::Awaited(arriving)) => {
+                arriving.held.push(Held::Verdict(token, verdict));
+                return None;
+            }
+            Some(What::Nothing) | None => {}
+        }
+        match &mut local.state {
+            State::Arriving(arriving) => {
+                arriving.held.push(Held::Verdict(token, verdict));
+                None
+            }
+            _ => Some(verdict),
+        }
+    }
+}
+
+fn empty(slot: &Slot, limits: QueueLimits) -> Estate {
+    Estate { session: Session::new(slot.key.client_id.clone(), limits), will: None, scans: Vec::new() }
+}
