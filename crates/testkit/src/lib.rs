@@ -1,0 +1,17 @@
+//! For development and tests only: a test certificate authority, a namespace and a broker to run it.
+//!
+//! - [`authority`]: certificates of a small two-level authority, made for each test.
+//! - [`broker`]: a broker in this process, with a namespace over mutual TLS or open on a plain port.
+//! - The packet vectors are `gridmq_proto::vectors`; the pair of machines on a fake clock is [`pair`].
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "what fails here fails the test that asked for it"
+)]
+
+pub mod authority;
+pub mod broker;
+pub mod pair;
+
+pub use broker::{ClientFiles, Namespace, OpenBroker, namespace, open};

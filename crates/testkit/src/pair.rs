@@ -1,0 +1,1 @@
+//! The pair of session machines on a fake clock.
