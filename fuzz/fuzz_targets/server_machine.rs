@@ -1,0 +1,4 @@
+//! The server's session machine under any input.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| gridmq_proto::fuzzing::server_machine(data));

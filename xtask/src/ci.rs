@@ -1,0 +1,97 @@
+//! `cargo xtask ci`: what a change must pass, stage by stage.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::shell::{Result, cargo, duration, has_cargo_command, quiet, root, run, target, timed};
+use crate::{conformance, files, suite};
+
+/// Names and times of the stages that have passed, or why they were not needed.
+#[derive(Default)]
+struct Stages {
+    rows: Vec<(&'static str, String)>,
+    total: Duration,
+}
+
+impl Stages {
+    fn stage<T>(&mut self, name: &'static str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        println!("\n== {name}");
+        let (outcome, time) = timed(work);
+        self.total += time;
+        let word = if outcome.is_ok() { "passed" } else { "FAILED" };
+        println!("== {name}: {word} in {}", duration(time));
+        self.rows.push((name, format!("{word:<7} {:>8}", duration(time))));
+        outcome
+    }
+
+    fn absent(&mut self, name: &'static str, why: &str) {
+        println!("\n== {name}: not run, {why}");
+        self.rows.push((name, format!("not run: {why}")));
+    }
+
+    fn print(&self) {
+        println!();
+        for (name, outcome) in &self.rows {
+            println!("{name:<12} {outcome}");
+        }
+        println!("{:<12} {:>16}", "total", duration(self.total));
+    }
+}
+
+/// Runs the stages in order and stops at the first that fails.
+pub(crate) fn command() -> Result<()> {
+    let mut stages = Stages::default();
+    let outcome = checks(&mut stages).and_then(|()| stages.stage("test", test));
+    stages.print();
+    // Once more as the last line, for whoever reads only that.
+    outcome.map(|summary| println!("\n{summary}"))
+}
+
+/// What `cargo xtask test` does.
+fn test() -> Result<suite::Summary> {
+    let summary = suite::run(true)?;
+    println!("\n{summary}");
+    summary.verdict().map(|()| summary)
+}
+
+fn checks(stages: &mut Stages) -> Result<()> {
+    stages.stage("format", || run(cargo().args(["fmt", "--all", "--check"])))?;
+    stages.stage("files", files::command)?;
+    stages.stage("conformance", || conformance::command(true))?;
+    advisories(stages)?;
+    stages.stage("clippy", || {
+        run(cargo().args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+    })?;
+    stages.stage("docs", || {
+        run(cargo().args(["doc", "--locked", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
+    })?;
+    if has_cargo_command("deny") {
+        stages.stage("deny", || run(cargo().args(["deny", "--locked", "check", "bans", "licenses", "sources"])))?;
+    } else {
+        stages.absent("deny", "cargo-deny is not installed");
+    }
+    stages.stage("quickstart", quickstart)
+}
+
+/// The table of advisories lies beside the repository where there is one.
+fn advisories(stages: &mut Stages) -> Result<()> {
+    let check = root().join("../shared/check-advisories");
+    if check.is_file() {
+        stages.stage("advisories", || run(Command::new(check).arg("Cargo.lock").current_dir(root())))
+    } else {
+        stages.absent("advisories", "there is no table beside the repository");
+        Ok(())
+    }
+}
+
+/// What the README's first command does, built as users build it.
+fn quickstart() -> Result<()> {
+    run(cargo().args(["build", "--release", "--locked", "--bin", "gridmq", "--example", "event_grid_tls"]))?;
+    let dir: PathBuf = target().join("ci/quickstart");
+    // Certificates of an earlier run would hide a fault in making them.
+    let _ = std::fs::remove_dir_all(&dir);
+    let gridmq = target().join("release/gridmq");
+    quiet(Command::new(&gridmq).arg("--version"))?;
+    run(Command::new(&gridmq).args(["quickstart", "--once", "--port", "0", "--dir"]).arg(&dir))
+}

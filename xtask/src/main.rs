@@ -1,0 +1,51 @@
+//! The project's own commands; `cargo xtask` lists them.
+
+mod ci;
+mod conformance;
+mod files;
+mod setup;
+mod shell;
+mod sources;
+mod suite;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+The project's own commands.
+
+usage: cargo xtask COMMAND
+
+  test [--no-interop]    set up the real clients, then run every test: workspace, documentation, real clients
+  ci                     everything that a change must pass, with the time of each stage; ends with `test`
+  files                  length of the source files, and reasons for ignored tests
+  conformance [--check]  write docs/conformance.md from the names of the tests, or check that it is up to date
+
+With CI=true a skipped suite is a failure. Exit code: 0 passed, 1 failed, 2 wrong usage.";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["test"] => suite::command(true),
+        ["test", "--no-interop"] => suite::command(false),
+        ["ci"] => ci::command(),
+        ["files"] => files::command(),
+        ["conformance"] => conformance::command(false),
+        ["conformance", "--check"] => conformance::command(true),
+        ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Real MQTT clients, installed by name: Debian packages where we are root, the rest under the target directory.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::shell::{Context, Result, fail, quiet, root, target, which};
+
+/// A client that the interoperation suites drive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peer {
+    /// `mosquitto_pub` and `mosquitto_sub`.
+    Mosquitto,
+    /// paho-mqtt for Python.
+    Paho,
+    /// MQTT.js for Node.js.
+    MqttJs,
+}
+
+/// What a suite needs to know of its client: names and values of environment variables.
+pub(crate) type Environment = Vec<(&'static str, PathBuf)>;
+
+/// Installs what is missing.
+#[derive(Debug, Default)]
+pub(crate) struct Installer {
+    lists_are_fresh: bool,
+}
+
+impl Installer {
+    /// Makes the client ready; the failure says what is missing and how to get it.
+    pub(crate) fn prepare(&mut self, peer: Peer) -> Result<Environment> {
+        match peer {
+            Peer::Mosquitto => self.mosquitto(),
+            Peer::Paho => self.paho(),
+            Peer::MqttJs => self.mqttjs(),
+        }
+    }
+
+    fn mosquitto(&mut self) -> Result<Environment> {
+        self.program("mosquitto_pub", &["mosquitto-clients"])?;
+        self.program("mosquitto_sub", &["mosquitto-clients"])?;
+        Ok(vec![("GRIDMQ_INTEROP_MOSQUITTO", "1".into())])
+    }
+
+    fn paho(&mut self) -> Result<Environment> {
+        let wanted = root().join("interop/requirements.txt");
+        let dir = room("py")?;
+        let python = dir.join("bin/python");
+        let stamp = Stamp::of(&dir, &wanted)?;
+        if !(stamp.is_fresh() && quiet(Command::new(&python).args(["-c", "import paho.mqtt.client"])).is_ok()) {
+            self.program("python3", &["python3", "python3-venv"])?;
+            let make = || quiet(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir));
+            // Debian keeps the part of `venv` that installs pip in a package of its own.
+            if let Err(first) = make() {
+                self.install(&["python3-venv"]).map_err(|_| first)?;
+                make()?;
+            }
+            quiet(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&wanted))?;
+            stamp.write()?;
+        }
+        Ok(vec![("GRIDMQ_INTEROP_PYTHON", python)])
+    }
+
+    fn mqttjs(&mut self) -> Result<Environment> {
+        let from = root().join("interop");
+        let dir = room("node")?;
+        let stamp = Stamp::of(&dir, &from.join("package-lock.json"))?;
+        if !(stamp.is_fresh() && dir.join("node_modules/mqtt/package.json").is_file()) {
+            self.program("node", &["nodejs"])?;
+            self.program("npm", &["npm"])?;
+            for name in ["package.json", "package-lock.json", ".npmrc"] {
+                let (source, copy) = (from.join(name), dir.join(name));
+                std::fs::copy(&source, &copy).context(format_args!("cannot copy {}", source.display()))?;
+            }
+            quiet(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(&dir))?;
+            stamp.write()?;
+        }
+        self.program("node", &["nodejs"])?;
+        Ok(vec![("GRIDMQ_INTEROP_NODE_DIR", dir)])
+    }
+
+    /// Makes sure that `name` is in the search path.
+    fn program(&mut self, name: &str, packages: &[&str]) -> Result<()> {
+        if which(name).is_some() {
+            return Ok(());
+        }
+        match self.install(packages) {
+            Ok(()) if which(name).is_some() => Ok(()),
+            Ok(()) => fail(format!("{name} is not in the search path, though {} is installed", packages.join(" "))),
+            Err(why) => fail(format!("{name} is missing and was not installed: {why}")),
+        }
+    }
+
+    fn install(&mut self, packages: &[&str]) -> Result<()> {
+        let by_hand = format!("install the package {}", packages.join(" "));
+        if which("apt-get").is_none() {
+            return fail(format!("there is no apt-get here; {by_hand}"));
+        }
+        if quiet(Command::new("id").arg("-u"))? != "0" {
+            return fail(format!("not root; {by_hand}"));
+        }
+        if !self.lists_are_fresh {
+            quiet(apt().args(["update", "-q"]))?;
+            self.lists_are_fresh = true;
+        }
+        quiet(apt().args(["install", "-y", "-q", "--no-install-recommends"]).args(packages)).map(drop)
+    }
+}
+
+fn apt() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+/// A directory of ours under the target directory.
+fn room(name: &str) -> Result<PathBuf> {
+    let dir = target().join("interop").join(name);
+    std::fs::create_dir_all(&dir).context(format_args!("cannot make {}", dir.display()))?;
+    // The suites run in their packages' directories, so the path must be whole.
+    std::path::absolute(&dir).context(format_args!("cannot find {}", dir.display()))
+}
+
+/// Remembers from which list of packages a room was filled.
+struct Stamp {
+    file: PathBuf,
+    wanted: String,
+}
+
+impl Stamp {
+    fn of(room: &Path, list: &Path) -> Result<Self> {
+        let wanted = std::fs::read_to_string(list).context(format_args!("cannot read {}", list.display()))?;
+        Ok(Self { file: room.join(".filled-from"), wanted })
+    }
+
+    fn is_fresh(&self) -> bool {
+        std::fs::read_to_string(&self.file).is_ok_and(|have| have == self.wanted)
+    }
+
+    fn write(&self) -> Result<()> {
+        std::fs::write(&self.file, &self.wanted).context(format_args!("cannot write {}", self.file.display()))
+    }
+}
