@@ -6,7 +6,7 @@ fn name(text: &str) -> TopicName {
 }
 
 #[test]
-fn mqtt5_4_7_0_1_and_mqtt311_4_7_1_1_a_topic_name_has_no_wildcard() {
+fn mqtt5_4_7_0_1_and_mqtt311_4_7_0_1_and_mqtt311_4_7_1_1_a_topic_name_has_no_wildcard() {
     assert_eq!(TopicName::try_from("a/+"), Err(TopicError::Wildcard { at: 2 }));
     assert_eq!(TopicName::try_from("#"), Err(TopicError::Wildcard { at: 0 }));
     assert_eq!(TopicName::try_from("é#x"), Err(TopicError::Wildcard { at: 2 }));
