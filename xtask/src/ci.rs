@@ -1,10 +1,11 @@
 //! `cargo xtask ci`: what a change must pass, stage by stage.
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use crate::shell::{Result, cargo, duration, has_cargo_command, quiet, root, run, target, timed};
+use crate::shell::{Context, Result, cargo, duration, has_cargo_command, quiet, root, run, target, timed};
 use crate::{conformance, files, suite};
 
 /// Names and times of the stages that have passed, or why they were not needed.
@@ -85,7 +86,7 @@ fn advisories(stages: &mut Stages) -> Result<()> {
     }
 }
 
-/// What the README's first command does, built as users build it.
+/// What the README's first commands do, built as users build it.
 fn quickstart() -> Result<()> {
     run(cargo().args(["build", "--release", "--locked", "--bin", "gridmq", "--example", "event_grid_tls"]))?;
     let dir: PathBuf = target().join("ci/quickstart");
@@ -93,5 +94,40 @@ fn quickstart() -> Result<()> {
     let _ = std::fs::remove_dir_all(&dir);
     let gridmq = target().join("release/gridmq");
     quiet(Command::new(&gridmq).arg("--version"))?;
-    run(Command::new(&gridmq).args(["quickstart", "--once", "--port", "0", "--dir"]).arg(&dir))
+    run(Command::new(&gridmq).args(["quickstart", "--once", "--port", "0", "--dir"]).arg(&dir))?;
+    let mut serving = Serving::start(Command::new(&gridmq).args(["quickstart", "--port", "0", "--dir"]).arg(&dir))?;
+    let port = serving.port()?;
+    let example = target().join("release/examples/event_grid_tls");
+    let mut example = Command::new(example);
+    example.args(["--host", "localhost", "--port", &port]).arg("--cafile").arg(dir.join("root-ca.pem"));
+    example.arg("--cert").arg(dir.join("client1-authn-ID.pem")).arg("--key").arg(dir.join("client1-authn-ID.key"));
+    run(&mut example)
+}
+
+/// A quickstart that goes on serving; it ends with this value.
+struct Serving(Child);
+
+impl Serving {
+    fn start(command: &mut Command) -> Result<Self> {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map(Self).context("cannot start gridmq")
+    }
+
+    /// The port that it says it serves on.
+    fn port(&mut self) -> Result<String> {
+        let output = self.0.stdout.take().context("gridmq has no output")?;
+        let mut lines = BufReader::new(output).lines().map_while(std::io::Result::ok);
+        let line = lines.find_map(|line| line.strip_prefix("Serving on port ").map(str::to_owned));
+        let port = line.as_deref().and_then(|rest| rest.split(' ').next());
+        let port = port.context("gridmq quickstart ended without serving")?.to_owned();
+        // What it prints later must not fill the pipe.
+        std::thread::spawn(move || lines.count());
+        Ok(port)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -29,6 +29,12 @@ pub(crate) trait Context<T> {
     fn context(self, doing: impl fmt::Display) -> Result<T>;
 }
 
+impl<T> Context<T> for Option<T> {
+    fn context(self, doing: impl fmt::Display) -> Result<T> {
+        self.ok_or_else(|| Failure(doing.to_string()))
+    }
+}
+
 impl<T> Context<T> for std::io::Result<T> {
     fn context(self, doing: impl fmt::Display) -> Result<T> {
         self.map_err(|error| Failure(format!("{doing}: {error}")))
