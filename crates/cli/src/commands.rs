@@ -1,0 +1,33 @@
+//! The commands, one module each.
+
+pub(crate) mod certs;
+pub(crate) mod publish;
+pub(crate) mod quickstart;
+pub(crate) mod serve;
+pub(crate) mod subscribe;
+
+use std::future::Future;
+
+use crate::cli::{Cli, Command};
+use crate::error::{Failure, Outcome};
+
+pub(crate) fn run(cli: Cli) -> Outcome {
+    match cli.command {
+        Command::Quickstart(arguments) => block_on(quickstart::run(arguments)),
+        Command::Serve(arguments) => block_on(serve::run(arguments)),
+        Command::Pub(arguments) => block_on(publish::run(arguments)),
+        Command::Sub(arguments) => block_on(subscribe::run(arguments)),
+        Command::Certs(arguments) => certs::run(arguments),
+    }
+}
+
+fn block_on(work: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("the system refused an event queue: {error}")))?;
+    let outcome = runtime.block_on(work);
+    // A read of standard input cannot be interrupted and must not keep the program.
+    runtime.shutdown_background();
+    outcome
+}

@@ -1,0 +1,220 @@
+//! What `gridmq pub` and `gridmq sub` share: how to reach a broker, and as whom.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args};
+use gridmq_client::{Client, ClientBuilder};
+use gridmq_proto::Version;
+use gridmq_tls::identity::Severity;
+use gridmq_tls::{Identity, TlsVersion, Trust};
+
+use crate::envfile::EnvFile;
+use crate::error::Failure;
+use crate::files;
+use crate::output::Style;
+use crate::property::{Packet, Properties, Property};
+
+const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
+
+/// Options that are named as mosquitto's clients name them. Flags win over the env file.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Options {
+    /// The broker's host name or address [default: localhost]
+    #[arg(short = 'h', long, value_name = "HOST")]
+    host: Option<String>,
+    /// Its port [default: 8883 with TLS, 1883 without]
+    #[arg(short = 'p', long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
+    /// Host, port and perhaps user name in one: mqtts://user@host:port (TLS) or mqtt://host:port
+    #[arg(long, value_name = "URL", conflicts_with_all = ["host", "port"])]
+    url: Option<String>,
+    /// Settings in the form of Microsoft's MQTT samples (MQTT_HOST_NAME=…); paths in it start at its directory
+    #[arg(long, value_name = "FILE")]
+    env_file: Option<PathBuf>,
+    /// The client identifier [default: none, the broker assigns one]
+    #[arg(short = 'i', long = "id", value_name = "ID")]
+    client_id: Option<String>,
+    /// The user name; with Event Grid the client authentication name
+    #[arg(short = 'u', long, value_name = "NAME")]
+    username: Option<String>,
+    /// The password; others on this machine can see it while the program runs, so prefer --password-file
+    #[arg(short = 'P', long = "pw", value_name = "PASSWORD", conflicts_with = "password_file")]
+    password: Option<String>,
+    /// A file whose first line is the password
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// The protocol version: mqttv5, mqttv311 or mqttv31 (or 5, 311, 31)
+    #[arg(short = 'V', long = "protocol-version", value_name = "VERSION", default_value = "mqttv5",
+        value_parser = protocol_version)]
+    protocol_version: Version,
+    /// Seconds between signs of life [default: 60]
+    #[arg(short = 'k', long = "keepalive", value_name = "SECONDS")]
+    keep_alive: Option<u16>,
+    /// Take up a session that was left, and leave this one
+    #[arg(short = 'c', long)]
+    disable_clean_session: bool,
+    /// Whom to believe: a PEM file of authorities [default with TLS: those of the system]
+    #[arg(long, value_name = "FILE")]
+    cafile: Option<PathBuf>,
+    /// Our certificate with its intermediates, PEM
+    #[arg(long, value_name = "FILE")]
+    cert: Option<PathBuf>,
+    /// Our private key, PEM; not needed if it stands in the certificate's file
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Only this TLS version: tlsv1.2 or tlsv1.3 [default: both]
+    #[arg(long, value_name = "VERSION", value_parser = tls_version)]
+    tls_version: Option<TlsVersion>,
+    #[command(flatten)]
+    properties: Properties,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+    /// Print version
+    #[arg(long, action = ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// A connection that can be made, and the properties that are for later packets.
+pub(crate) struct Prepared {
+    pub(crate) builder: ClientBuilder,
+    pub(crate) properties: Vec<Property>,
+}
+
+impl Options {
+    /// Reads every file that is named, and refuses what makes no sense, before anything is sent.
+    pub(crate) fn prepare(self, main: Packet) -> Result<Prepared, Failure> {
+        let (for_connect, properties) = self.split_properties(main)?;
+        let env = self.env_file.as_deref().map(EnvFile::read).transpose()?;
+        let env_given = env.is_some();
+        let env = env.unwrap_or_default();
+        if env_given && env.host.is_none() && self.host.is_none() && self.url.is_none() {
+            return Err(Failure::usage("the env file names no MQTT_HOST_NAME: add it, or give -h"));
+        }
+        if env.key_file_password.is_some() {
+            return Err(Failure::failed(
+                "MQTT_KEY_FILE_PASSWORD is set, and encrypted keys cannot be used: decrypt the key with \
+                 `openssl pkey -in KEY -out plain.key` and name that file",
+            ));
+        }
+
+        let identity =
+            identity(self.cert.as_ref().or(env.cert_file.as_ref()), self.key.as_ref().or(env.key_file.as_ref()))?;
+        let ca_file = self.cafile.as_ref().or(env.ca_file.as_ref());
+        let port = self.port.or(env.port);
+        let tls_flags =
+            self.cafile.is_some() || self.cert.is_some() || self.key.is_some() || self.tls_version.is_some();
+        let tls = match &self.url {
+            Some(url) => !url.starts_with("mqtt://"),
+            None if tls_flags => true,
+            None if env_given => env.use_tls.unwrap_or(true),
+            None => port == Some(8883),
+        };
+        let url = self.url.clone().unwrap_or_else(|| {
+            let host = self.host.as_deref().or(env.host.as_deref()).unwrap_or("localhost");
+            let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
+            let (scheme, default) = if tls { ("mqtts", 8883) } else { ("mqtt", 1883) };
+            format!("{scheme}://{host}:{}", port.unwrap_or(default))
+        });
+
+        let clean = if self.disable_clean_session { false } else { env.clean_session.unwrap_or(true) };
+        let mut builder = Client::builder(&url).version(self.protocol_version).clean_start(clean);
+        builder = builder.keep_alive(Duration::from_secs(self.keep_alive.or(env.keep_alive).unwrap_or(60).into()));
+        // MQTT 3.1 has no empty client identifiers, and at most 23 characters in one.
+        let own_id = || (self.protocol_version == Version::V3_1).then(|| format!("gridmq-{}", std::process::id()));
+        if let Some(id) = self.client_id.or(env.client_id).or_else(own_id) {
+            builder = builder.client_id(id);
+        }
+        if let Some(name) = self.username.or(env.username) {
+            builder = builder.username(name);
+        }
+        let password = match (self.password, &self.password_file) {
+            (Some(password), _) => Some(password),
+            (None, Some(path)) => Some(password(path)?),
+            (None, None) => env.password,
+        };
+        if let Some(password) = password {
+            builder = builder.password(password);
+        }
+        if tls {
+            builder = builder.trust(match ca_file {
+                Some(path) => Trust::only_pem_file(path)?,
+                None => Trust::platform(),
+            });
+            if let Some(version) = self.tls_version {
+                builder = builder.tls_versions(version);
+            }
+        }
+        if let Some(identity) = identity.filter(|_| tls || tls_flags) {
+            builder = builder.identity(identity);
+        }
+        for property in for_connect {
+            builder = apply(builder, property);
+        }
+        Ok(Prepared { builder, properties })
+    }
+
+    fn split_properties(&self, main: Packet) -> Result<(Vec<Property>, Vec<Property>), Failure> {
+        let all = self.properties.resolve(main).map_err(|problem| Failure::usage(format!("--property: {problem}")))?;
+        if !all.is_empty() && self.protocol_version != Version::V5 {
+            return Err(Failure::usage("--property needs MQTT 5.0: leave out -V, or the properties"));
+        }
+        let (connect, later): (Vec<_>, Vec<_>) = all.into_iter().partition(|(packet, _)| *packet == Packet::Connect);
+        let bare = |all: Vec<(Packet, Property)>| all.into_iter().map(|(_, property)| property).collect();
+        Ok((bare(connect), bare(later)))
+    }
+}
+
+fn apply(builder: ClientBuilder, property: Property) -> ClientBuilder {
+    match property {
+        Property::SessionExpiryInterval(time) => builder.session_expiry(time),
+        Property::ReceiveMaximum(count) => builder.receive_maximum(count),
+        Property::MaximumPacketSize(bytes) => builder.maximum_packet_size(bytes),
+        Property::User(key, value) => builder.user_property(key, value),
+        // The others were assigned to other packets.
+        _ => builder,
+    }
+}
+
+/// The identity, and a word on standard error about what is odd about it.
+fn identity(cert: Option<&PathBuf>, key: Option<&PathBuf>) -> Result<Option<Identity>, Failure> {
+    let identity = match (cert, key) {
+        (Some(cert), Some(key)) => Identity::from_pem_files(cert, key)?,
+        (Some(cert), None) => Identity::from_pem_file(cert)?,
+        (None, Some(_)) => return Err(Failure::usage("a key was given without a certificate: give --cert too")),
+        (None, None) => return Ok(None),
+    };
+    for finding in identity.findings(crate::utc::now()) {
+        if finding.severity() >= Severity::Warning {
+            Style::stderr().warning(&finding.to_string());
+        }
+    }
+    Ok(Some(identity))
+}
+
+fn password(path: &std::path::Path) -> Result<String, Failure> {
+    let text = files::read_text(path, MAX_PASSWORD_BYTES, "the password file")?;
+    match text.lines().next() {
+        Some(line) if !line.is_empty() => Ok(line.to_owned()),
+        _ => Err(Failure::failed(format!("the password file {} has an empty first line", files::shown(path)))),
+    }
+}
+
+fn protocol_version(text: &str) -> Result<Version, String> {
+    match text {
+        "5" | "5.0" | "mqttv5" => Ok(Version::V5),
+        "311" | "3.1.1" | "mqttv311" => Ok(Version::V3_1_1),
+        "31" | "3.1" | "mqttv31" => Ok(Version::V3_1),
+        _ => Err("expected mqttv5, mqttv311 or mqttv31".to_owned()),
+    }
+}
+
+fn tls_version(text: &str) -> Result<TlsVersion, String> {
+    match text.trim_start_matches("tlsv") {
+        "1.2" => Ok(TlsVersion::V1_2),
+        "1.3" => Ok(TlsVersion::V1_3),
+        _ => Err("expected tlsv1.2 or tlsv1.3".to_owned()),
+    }
+}

@@ -1,0 +1,159 @@
+//! What is shown: for people in words, wrapped and perhaps in colour; for programs as JSON, a line each.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::Value;
+use terminal_size::{Width, terminal_size_of};
+
+use crate::error::{Failure, Outcome};
+
+const WIDTHS: std::ops::RangeInclusive<usize> = 80..=140;
+
+/// How text for people looks on one of the standard streams.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    colour: bool,
+    width: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Colour {
+    Red,
+    Green,
+    Bold,
+}
+
+impl Style {
+    pub(crate) fn stdout() -> Self {
+        let out = io::stdout();
+        Self::of(out.is_terminal(), terminal_size_of(&out))
+    }
+
+    pub(crate) fn stderr() -> Self {
+        let out = io::stderr();
+        Self::of(out.is_terminal(), terminal_size_of(&out))
+    }
+
+    fn of(terminal: bool, size: Option<(Width, terminal_size::Height)>) -> Self {
+        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let width = size.map_or(*WIDTHS.end(), |(Width(columns), _)| usize::from(columns));
+        Self { colour: terminal && !plain, width: width.clamp(*WIDTHS.start(), *WIDTHS.end()) }
+    }
+
+    pub(crate) fn paint(self, colour: Colour, text: &str) -> String {
+        if !self.colour {
+            return text.to_owned();
+        }
+        let code = match colour {
+            Colour::Red => 31,
+            Colour::Green => 32,
+            Colour::Bold => 1,
+        };
+        format!("\x1b[{code}m{text}\x1b[0m")
+    }
+
+    /// `✓` or `✗`, and the text, its further lines indented below it.
+    pub(crate) fn mark(self, good: bool, text: &str) -> String {
+        let mark = if good { self.paint(Colour::Green, "✓") } else { self.paint(Colour::Red, "✗") };
+        format!("{mark} {}", wrap(text, self.width - 2, 2))
+    }
+
+    /// Says on standard error why the program ends.
+    pub(crate) fn error(self, text: &str) {
+        self.tell("error:", text);
+    }
+
+    /// Says on standard error what is odd.
+    pub(crate) fn warning(self, text: &str) {
+        self.tell("warning:", text);
+    }
+
+    fn tell(self, label: &str, text: &str) {
+        let indent = label.len() + 1;
+        let text = wrap(&visible(text), self.width - indent, indent);
+        // With standard error gone there is nobody left to tell.
+        drop(writeln!(io::stderr(), "{} {text}", self.paint(Colour::Red, label)));
+    }
+}
+
+/// Breaks lines at spaces so that none is longer than `width`; lines after the first begin with `indent` spaces.
+/// A word that is longer stays whole: it may be a path or a command.
+pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
+    let mut wrapped = String::with_capacity(text.len());
+    for (number, line) in text.lines().enumerate() {
+        if number > 0 {
+            new_line(&mut wrapped, indent);
+        }
+        let mut used = 0;
+        for word in line.split(' ') {
+            let length = word.chars().count();
+            if used > 0 && used + 1 + length > width {
+                new_line(&mut wrapped, indent);
+                used = 0;
+            } else if used > 0 {
+                wrapped.push(' ');
+                used += 1;
+            }
+            wrapped.push_str(word);
+            used += length;
+        }
+    }
+    wrapped
+}
+
+fn new_line(text: &mut String, indent: usize) {
+    text.push('\n');
+    text.extend(std::iter::repeat_n(' ', indent));
+}
+
+/// The text with control characters made visible, so that what a peer sent cannot steer a terminal.
+pub(crate) fn visible(text: &str) -> String {
+    let harmless = |c: char| !c.is_control() || c == '\n';
+    if text.chars().all(harmless) {
+        return text.to_owned();
+    }
+    text.chars().map(|c| if harmless(c) { c.to_string() } else { c.escape_default().to_string() }).collect()
+}
+
+/// Writes a line to standard output.
+pub(crate) fn line(text: &str) -> Outcome {
+    raw(format!("{text}\n").as_bytes())
+}
+
+/// Writes a line of JSON to standard output.
+pub(crate) fn json(value: &Value) -> Outcome {
+    line(&value.to_string())
+}
+
+/// Writes bytes to standard output as they are, and flushes it.
+pub(crate) fn raw(bytes: &[u8]) -> Outcome {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| Failure::output(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_break_at_spaces_and_long_words_stay_whole() {
+        assert_eq!(wrap("one two three", 7, 2), "one two\n  three");
+        assert_eq!(wrap("a /a/very/long/path b", 6, 0), "a\n/a/very/long/path\nb");
+        assert_eq!(wrap("first\nsecond", 80, 2), "first\n  second");
+        assert_eq!(wrap("", 80, 2), "");
+    }
+
+    #[test]
+    fn colour_is_only_for_terminals() {
+        let plain = Style { colour: false, width: 80 };
+        assert_eq!(plain.mark(true, "done"), "✓ done");
+        assert_eq!(plain.mark(false, "not done"), "✗ not done");
+        let coloured = Style { colour: true, width: 80 };
+        assert_eq!(coloured.paint(Colour::Red, "no"), "\x1b[31mno\x1b[0m");
+    }
+
+    #[test]
+    fn control_characters_of_a_peer_are_made_visible() {
+        assert_eq!(visible("a\x1b[2Jb\nc"), "a\\u{1b}[2Jb\nc");
+    }
+}

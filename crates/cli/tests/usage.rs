@@ -1,0 +1,78 @@
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+#[allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
+mod common;
+
+use common::run;
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    let dir = tempfile::tempdir().unwrap();
+    for words in [
+        "",
+        "nothing",
+        "pub",
+        "pub -t a",
+        "pub -m a",
+        "pub -t a -m b -n",
+        "pub -t a -m b -q 3",
+        "pub -t a -m b -V 4",
+        "pub -t a -m b -p 0",
+        "pub -t a -m b -P secret --password-file f",
+        "pub -t a -m b --url mqtt://a -h b",
+        "sub",
+        "sub -t a -C 0",
+        "sub -t a --json -v",
+        "certs",
+        "certs init",
+        "certs issue --dir a --name a/b",
+        "certs issue --dir a --name .a",
+        "certs issue --dir a --name root-ca",
+        "certs show",
+        "serve --workers 0",
+        "serve --plain nowhere",
+        "quickstart --port 65536",
+    ] {
+        let ended = run(dir.path(), words);
+        assert_eq!(ended.code, 2, "{words}: {ended:?}");
+        assert!(ended.err.contains("Usage:") || ended.err.contains("--help"), "{words}: {ended:?}");
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is written");
+}
+
+#[test]
+fn what_makes_no_sense_ends_with_2_and_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), "pub -t a/# -m b").failed(2, &["a/#", "wildcard"]);
+    run(dir.path(), "pub -t a/+/b -m b").failed(2, &["a/+/b", "wildcard"]);
+    run(dir.path(), "sub -t a/#/b").failed(2, &["a/#/b"]);
+    run(dir.path(), "pub -t a -m b --key k.pem").failed(2, &["--cert"]);
+    run(dir.path(), "pub -t a -m b -V 311 -D content-type text/plain").failed(2, &["--property", "MQTT 5.0"]);
+    run(dir.path(), "pub -t a -m b -D content-typ text/plain").failed(2, &["content-typ ", "content-type"]);
+    run(dir.path(), "serve").failed(2, &["--cert", "--plain"]);
+    run(dir.path(), "serve --listen 8883").failed(2, &["--listen", "--cert"]);
+    run(dir.path(), "serve --key a").failed(2, &["--key", "--cert"]);
+    run(dir.path(), "serve --plain 0.0.0.0:1883 --trust-plain").failed(2, &["--trust-plain", "0.0.0.0:1883"]);
+    run(dir.path(), "pub -t a -m b --log nonsense=nonsense").failed(2, &["--log"]);
+}
+
+#[test]
+fn help_and_version_stay_where_h_and_v_mean_something_else() {
+    let dir = tempfile::tempdir().unwrap();
+    for command in ["", "quickstart ", "serve ", "pub ", "sub ", "certs ", "certs init ", "certs issue ", "certs show "]
+    {
+        let help = run(dir.path(), &format!("{command}--help")).done();
+        assert!(help.contains("Usage: gridmq"), "{command}: {help}");
+        assert!(help.contains("Example") || command.is_empty(), "{command} shows an example");
+    }
+    for command in ["", "pub ", "sub "] {
+        assert!(run(dir.path(), &format!("{command}--version")).done().contains(env!("CARGO_PKG_VERSION")));
+    }
+}

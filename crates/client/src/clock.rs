@@ -1,0 +1,33 @@
+//! The one place that reads clocks.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use gridmq_proto::time::{Monotonic, Now, Wall};
+use tokio::time::Instant;
+
+/// For times that the system's clock cannot express.
+const FAR: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Both clocks of one connection. The monotonic one is the runtime's, so that paused time pauses it too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    origin: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { origin: Instant::now() }
+    }
+
+    pub(crate) fn now(self) -> Now {
+        let micros = u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+        Now { monotonic: Monotonic::from_micros(micros), wall: Wall::from_millis(millis) }
+    }
+
+    /// The runtime's instant for a point of the monotonic clock.
+    pub(crate) fn instant(self, at: Monotonic) -> Instant {
+        self.origin.checked_add(Duration::from_micros(at.as_micros())).unwrap_or_else(|| Instant::now() + FAR)
+    }
+}

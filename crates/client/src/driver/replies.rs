@@ -1,0 +1,159 @@
+//! Who waits for which answer.
+
+use std::collections::{HashMap, VecDeque};
+
+use gridmq_proto::packet::{SubAck, UnsubAck};
+use gridmq_proto::session::Position;
+use gridmq_proto::time::Monotonic;
+use gridmq_proto::{ByteString, PacketId, QoS, ReasonCode, SubscriptionFilter};
+use tokio::sync::oneshot;
+
+use crate::error::{DisconnectCause, PublishError, SubscribeError};
+use crate::inbox::SubscriptionKey;
+use crate::publish::Published;
+
+type Reply<T, E> = oneshot::Sender<Result<T, E>>;
+
+/// A message that the server has not acknowledged.
+#[derive(Debug)]
+struct Unacknowledged {
+    weight: usize,
+    /// When the session drops it, if it could not be sent until then.
+    expires_at: Option<Monotonic>,
+    reply: Reply<Published, PublishError>,
+}
+
+/// Requests whose answers are due. A reply that nobody waits for any more is dropped when it comes.
+#[derive(Debug, Default)]
+pub(super) struct Replies {
+    published: HashMap<Position, Unacknowledged>,
+    bytes: usize,
+    /// QoS 0: written when the stream has come this far.
+    written: VecDeque<(u64, Reply<Published, PublishError>)>,
+    subscribed: HashMap<PacketId, (SubscriptionKey, Reply<QoS, SubscribeError>)>,
+    unsubscribed: HashMap<PacketId, (SubscriptionFilter, Reply<(), SubscribeError>)>,
+    left: Vec<oneshot::Sender<()>>,
+}
+
+impl Replies {
+    /// Whether there may be one more unacknowledged message. One is always let in, however large.
+    pub(super) fn has_room(&self, messages: usize, bytes: usize) -> bool {
+        self.published.is_empty() || (self.published.len() < messages && self.bytes < bytes)
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        position: Position,
+        weight: usize,
+        expires_at: Option<Monotonic>,
+        reply: Reply<Published, PublishError>,
+    ) {
+        self.bytes += weight;
+        self.published.insert(position, Unacknowledged { weight, expires_at, reply });
+    }
+
+    /// Forgets messages that have expired and that nobody waits for any more: the session may have dropped them, of
+    /// which it does not tell.
+    pub(super) fn prune(&mut self, now: Monotonic) {
+        self.published.retain(|_, message| {
+            let over = message.expires_at.is_some_and(|at| at <= now) && message.reply.is_closed();
+            if over {
+                self.bytes -= message.weight;
+            }
+            !over
+        });
+    }
+
+    pub(super) fn published(&mut self, position: Position, reason: ReasonCode, words: Option<ByteString>) {
+        let Some(Unacknowledged { weight, reply, .. }) = self.published.remove(&position) else { return };
+        self.bytes -= weight;
+        drop(reply.send(if reason.is_failure() {
+            Err(PublishError::Refused { reason, words })
+        } else {
+            Ok(Published { reason })
+        }));
+    }
+
+    pub(super) fn write(&mut self, place: u64, reply: Reply<Published, PublishError>) {
+        self.written.push_back((place, reply));
+    }
+
+    /// The stream is on its way up to `place`.
+    pub(super) fn written(&mut self, place: u64) {
+        while let Some((_, reply)) = self.written.pop_front_if(|(due, _)| *due <= place) {
+            drop(reply.send(Ok(Published { reason: ReasonCode::Success })));
+        }
+    }
+
+    pub(super) fn subscribe(&mut self, id: PacketId, key: SubscriptionKey, reply: Reply<QoS, SubscribeError>) {
+        self.subscribed.insert(id, (key, reply));
+    }
+
+    /// The key of a subscription that the server refused.
+    pub(super) fn subscribed(&mut self, ack: SubAck) -> Option<SubscriptionKey> {
+        let (key, reply) = self.subscribed.remove(&ack.packet_id)?;
+        let reason = ack.reasons.first().copied().unwrap_or(ReasonCode::UnspecifiedError);
+        match QoS::from_u8(reason.as_u8()) {
+            Some(granted) => {
+                drop(reply.send(Ok(granted)));
+                None
+            }
+            None => {
+                let words = ack.properties.reason_string;
+                drop(reply.send(Err(SubscribeError::Refused { reason, words })));
+                Some(key)
+            }
+        }
+    }
+
+    pub(super) fn unsubscribe(&mut self, id: PacketId, filter: SubscriptionFilter, reply: Reply<(), SubscribeError>) {
+        self.unsubscribed.insert(id, (filter, reply));
+    }
+
+    /// The filter that the server has given up.
+    pub(super) fn unsubscribed(&mut self, ack: UnsubAck) -> Option<SubscriptionFilter> {
+        let (filter, reply) = self.unsubscribed.remove(&ack.packet_id)?;
+        // 3.1.1 has no codes here, and no way to refuse.
+        let reason = ack.reasons.first().copied().unwrap_or(ReasonCode::Success);
+        if reason.is_failure() {
+            let words = ack.properties.reason_string;
+            drop(reply.send(Err(SubscribeError::Refused { reason, words })));
+            return None;
+        }
+        drop(reply.send(Ok(())));
+        Some(filter)
+    }
+
+    pub(super) fn disconnect(&mut self, reply: oneshot::Sender<()>) {
+        self.left.push(reply);
+    }
+
+    /// The connection is closed on both sides.
+    pub(super) fn left(&mut self) {
+        for reply in self.left.drain(..) {
+            // Nobody may wait for it any more.
+            let _ = reply.send(());
+        }
+    }
+
+    /// No answer will come any more.
+    pub(super) fn fail(&mut self, cause: &DisconnectCause) {
+        let publish = || Err(PublishError::Disconnected(cause.clone()));
+        for (_, Unacknowledged { reply, .. }) in self.published.drain() {
+            drop(reply.send(publish()));
+        }
+        self.bytes = 0;
+        // A clean end still writes what was sent before it.
+        if !cause.is_requested() {
+            for (_, reply) in self.written.drain(..) {
+                drop(reply.send(publish()));
+            }
+        }
+        for (_, (_, reply)) in self.subscribed.drain() {
+            drop(reply.send(Err(SubscribeError::Disconnected(cause.clone()))));
+        }
+        for (_, (_, reply)) in self.unsubscribed.drain() {
+            drop(reply.send(Err(SubscribeError::Disconnected(cause.clone()))));
+        }
+    }
+}

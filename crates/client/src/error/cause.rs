@@ -1,0 +1,165 @@
+//! Why a connection that was up is not any more.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use gridmq_proto::session::End;
+use gridmq_proto::{ByteString, ReasonCode, SpecViolation};
+use gridmq_tls::TlsError;
+use gridmq_tls::explain::{self, Side as TlsSide};
+
+use super::{Side, advice, quoted};
+
+/// Why a connection ended. Cheap to clone; its display says who ended it, why, and what to do.
+#[derive(Debug, Clone)]
+pub struct DisconnectCause(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    kind: DisconnectKind,
+    words: Option<ByteString>,
+}
+
+/// Why a connection ended, for programs.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DisconnectKind {
+    /// The application asked for it, or dropped every handle.
+    Requested,
+    /// The server sent DISCONNECT.
+    Server(ReasonCode),
+    /// The server closed the connection and said nothing.
+    Closed,
+    /// The server did not answer PINGREQ.
+    KeepAlive,
+    /// The server broke the protocol.
+    Violation(SpecViolation),
+    /// TLS ended it; with TLS 1.3 a refusal of our certificate can arrive here.
+    Tls(TlsError),
+    /// Reading or writing failed.
+    Network(io::Error),
+    /// The client's task was stopped with its runtime.
+    Stopped,
+}
+
+/// How a connection came to its end: what the machine says, and what the transport does.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) end: End,
+    pub(crate) words: Option<ByteString>,
+    pub(crate) failure: Option<io::Error>,
+}
+
+impl DisconnectCause {
+    pub(crate) fn new(ending: Ending) -> Self {
+        let kind = match ending.end {
+            End::PeerDisconnected(reason) => DisconnectKind::Server(reason),
+            End::Violation(violation) => DisconnectKind::Violation(violation),
+            End::KeepAliveTimeout | End::Deadline(_) => DisconnectKind::KeepAlive,
+            End::ConnectionLost => match ending.failure {
+                None => DisconnectKind::Closed,
+                Some(error) => match explain::from_io(&error) {
+                    Some(tls) => DisconnectKind::Tls(tls),
+                    None if error.kind() == io::ErrorKind::UnexpectedEof => DisconnectKind::Closed,
+                    None => DisconnectKind::Network(error),
+                },
+            },
+            _ => DisconnectKind::Requested,
+        };
+        Self(Arc::new(Inner { kind, words: ending.words }))
+    }
+
+    pub(crate) fn stopped() -> Self {
+        Self(Arc::new(Inner { kind: DisconnectKind::Stopped, words: None }))
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn kind(&self) -> &DisconnectKind {
+        &self.0.kind
+    }
+
+    /// The server's reason code, if it sent one.
+    #[must_use]
+    pub fn reason(&self) -> Option<ReasonCode> {
+        match self.0.kind {
+            DisconnectKind::Server(reason) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// What the server said in words, if it did.
+    #[must_use]
+    pub fn words(&self) -> Option<&str> {
+        self.0.words.as_deref()
+    }
+
+    /// Whether the application itself ended it.
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        matches!(self.0.kind, DisconnectKind::Requested)
+    }
+
+    /// Who ended it.
+    #[must_use]
+    pub fn side(&self) -> Side {
+        match &self.0.kind {
+            DisconnectKind::Requested | DisconnectKind::Violation(_) | DisconnectKind::Stopped => Side::Us,
+            DisconnectKind::Server(_) | DisconnectKind::Closed => Side::Server,
+            DisconnectKind::KeepAlive | DisconnectKind::Network(_) => Side::Network,
+            DisconnectKind::Tls(error) => tls_side(error),
+        }
+    }
+}
+
+/// The side of a TLS error in this crate's terms.
+pub(super) fn tls_side(error: &TlsError) -> Side {
+    match error.side() {
+        TlsSide::Us => Side::Us,
+        TlsSide::Peer => Side::Server,
+        _ => Side::Network,
+    }
+}
+
+impl fmt::Display for DisconnectCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.kind {
+            DisconnectKind::Requested => f.write_str("the connection was closed by this program"),
+            DisconnectKind::Server(ReasonCode::Success) => f.write_str("the server ended the connection in order"),
+            DisconnectKind::Server(reason) => {
+                write!(f, "the server ended the connection: {reason}")?;
+                if let Some(words) = self.words() {
+                    write!(f, ", in its words \"{}\"", quoted(words))?;
+                }
+                write!(f, "; {}", advice::of_disconnect(*reason))
+            }
+            DisconnectKind::Closed => f.write_str(
+                "the server closed the connection without a reason: its log says why; MQTT 5.0 servers often tell, \
+                 3.1.1 ones cannot",
+            ),
+            DisconnectKind::KeepAlive => {
+                f.write_str("the server did not answer within the keep-alive time: the network or the server has gone")
+            }
+            DisconnectKind::Violation(violation) => {
+                write!(f, "the server broke the protocol, so the connection was closed: {violation}")
+            }
+            DisconnectKind::Tls(error) => write!(f, "TLS ended the connection: {error}"),
+            DisconnectKind::Network(error) => write!(f, "the network failed: {error}; connect again"),
+            DisconnectKind::Stopped => f.write_str(
+                "the client's task was stopped with its runtime: keep the runtime for as long as the client",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for DisconnectCause {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0.kind {
+            DisconnectKind::Violation(violation) => Some(violation),
+            DisconnectKind::Tls(error) => Some(error),
+            DisconnectKind::Network(error) => Some(error),
+            _ => None,
+        }
+    }
+}

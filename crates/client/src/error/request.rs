@@ -1,0 +1,135 @@
+//! Why a publish, a subscribe or an unsubscribe did not succeed.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use gridmq_proto::session::client::RequestError;
+use gridmq_proto::topic::TopicError;
+use gridmq_proto::{ByteString, EncodeError, ReasonCode};
+
+use super::{DisconnectCause, advice, quoted};
+
+fn refused(reason: ReasonCode, words: Option<&ByteString>) -> String {
+    let said = words.map(|words| format!(", in its words \"{}\"", quoted(words))).unwrap_or_default();
+    format!("{reason}{said}; {}", advice::of_request(reason))
+}
+
+/// Why a message was not published.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum PublishError {
+    /// The text is no topic name; nothing was sent.
+    #[error("nothing can be published there: {0}")]
+    Topic(#[from] TopicError),
+    /// The server did not take the message.
+    #[error("the server refused the message: {}", refused(*reason, words.as_ref()))]
+    Refused {
+        /// Why.
+        reason: ReasonCode,
+        /// In its own words, if it has any.
+        words: Option<ByteString>,
+    },
+    /// The server announced that it does not take such a message; nothing was sent.
+    #[error("the message was not sent: {0}")]
+    Limit(RequestError),
+    /// The message cannot be written in the connection's version; nothing was sent.
+    #[error("the message cannot be sent: {0}")]
+    Packet(EncodeError),
+    /// No acknowledgement came in time.
+    #[error("no acknowledgement within {after:?}: {}", timed_out(*admitted))]
+    Timeout {
+        /// How long was waited.
+        after: Duration,
+        /// The message was taken for sending: it may have been delivered, or still be, and its outcome is unknown.
+        /// Otherwise it was not sent.
+        admitted: bool,
+    },
+    /// The connection ended first. A message of QoS 1 or 2 may have been delivered.
+    #[error("not published: {0}")]
+    Disconnected(DisconnectCause),
+}
+
+const fn timed_out(admitted: bool) -> &'static str {
+    if admitted {
+        "the message stays queued and its outcome is unknown; the server may be slow or the link gone"
+    } else {
+        "the message was not sent, because too many wait before it; publish less at once"
+    }
+}
+
+impl PublishError {
+    /// The server's reason code, if it refused the message.
+    #[must_use]
+    pub const fn reason(&self) -> Option<ReasonCode> {
+        match self {
+            Self::Refused { reason, .. } => Some(*reason),
+            _ => None,
+        }
+    }
+}
+
+impl From<Infallible> for PublishError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// Why a subscription was not made, or not given up.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum SubscribeError {
+    /// The text is no topic filter; nothing was sent.
+    #[error("nothing can be subscribed to by that filter: {0}")]
+    Filter(#[from] TopicError),
+    /// A subscription identifier is a number from 1 to 268,435,455.
+    #[error("{0} is no subscription identifier: give a number from 1 to 268435455")]
+    Identifier(u32),
+    /// The server said no.
+    #[error("the server refused it: {}", refused(*reason, words.as_ref()))]
+    Refused {
+        /// Why. On 3.1.1 always [`ReasonCode::UnspecifiedError`].
+        reason: ReasonCode,
+        /// In its own words, if it has any.
+        words: Option<ByteString>,
+    },
+    /// The server announced that it has no such subscriptions; nothing was sent.
+    #[error("nothing was sent: {0}")]
+    Limit(RequestError),
+    /// The request cannot be written in the connection's version; nothing was sent.
+    #[error("it cannot be sent: {0}")]
+    Packet(EncodeError),
+    /// No answer came in time. A subscription that the server makes later is given up again.
+    #[error("no answer from the server within {after:?}; it may be slow, or the link gone")]
+    Timeout {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The connection ended first.
+    #[error("no answer: {0}")]
+    Disconnected(DisconnectCause),
+}
+
+impl SubscribeError {
+    /// The server's reason code, if it said no.
+    #[must_use]
+    pub const fn reason(&self) -> Option<ReasonCode> {
+        match self {
+            Self::Refused { reason, .. } => Some(*reason),
+            _ => None,
+        }
+    }
+}
+
+impl From<Infallible> for SubscribeError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// Why a message cannot be rejected with that reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{reason} says nothing that a PUBACK or PUBREC could: give one of its failures, such as 0x80")]
+pub struct RejectError {
+    /// The reason that was given.
+    pub reason: ReasonCode,
+}

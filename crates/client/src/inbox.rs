@@ -1,0 +1,89 @@
+//! What handles tell the driver without waiting: bounded by what there is to tell about.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+
+use gridmq_proto::session::{PublishToken, Verdict};
+
+use crate::queue::Queue;
+
+/// Names one subscription of this program.
+pub(crate) type SubscriptionKey = u64;
+
+/// Completions are as many as messages may be unacknowledged, the rest as many as there are subscriptions.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox(Mutex<Contents>);
+
+#[derive(Debug, Default)]
+struct Contents {
+    news: News,
+    waker: Option<Waker>,
+    /// Nobody reads any more.
+    closed: bool,
+}
+
+/// What has been told since the last look.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// Messages that the application has judged.
+    pub(crate) completions: Vec<(PublishToken, Verdict)>,
+    /// Subscriptions whose handle was dropped.
+    pub(crate) dropped: Vec<SubscriptionKey>,
+    /// Where messages go from now on that match no subscription.
+    pub(crate) catch_all: Option<Arc<Queue>>,
+}
+
+impl Inbox {
+    pub(crate) fn complete(&self, token: PublishToken, verdict: Verdict) {
+        self.tell(|news| news.completions.push((token, verdict)));
+    }
+
+    pub(crate) fn dropped(&self, key: SubscriptionKey) {
+        self.tell(|news| news.dropped.push(key));
+    }
+
+    pub(crate) fn catch_all(&self, queue: &Arc<Queue>) {
+        if !self.tell(|news| news.catch_all = Some(Arc::clone(queue))) {
+            queue.close();
+        }
+    }
+
+    /// `false`: nobody listens any more.
+    fn tell(&self, what: impl FnOnce(&mut News)) -> bool {
+        let waker = {
+            let mut contents = self.lock();
+            if contents.closed {
+                return false;
+            }
+            what(&mut contents.news);
+            contents.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
+    /// Nobody will read any more.
+    pub(crate) fn close(&self) {
+        let News { catch_all, .. } = {
+            let mut contents = self.lock();
+            contents.closed = true;
+            std::mem::take(&mut contents.news)
+        };
+        if let Some(queue) = catch_all {
+            queue.close();
+        }
+    }
+
+    /// Takes the news; the next wakes `cx`.
+    pub(crate) fn take(&self, cx: &Context<'_>) -> News {
+        let mut contents = self.lock();
+        contents.waker = Some(cx.waker().clone());
+        std::mem::take(&mut contents.news)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,367 @@
+//! The transport and the session machine behind it: bytes in, events out.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use gridmq_proto::codec::{self, Decoder, Foreign};
+use gridmq_proto::session::Output;
+use gridmq_proto::session::client::{Connection, Event};
+use gridmq_proto::time::{Monotonic, Now};
+use gridmq_proto::{ByteString, Packet};
+use gridmq_tls::TlsErrorKind;
+use gridmq_tls::explain;
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::time::Sleep;
+
+use crate::clock::Clock;
+use crate::error::Ending;
+use crate::transport::Transport;
+
+/// Reads in one turn, so that other tasks get theirs.
+const READS: usize = 8;
+/// Room for one read, in bytes.
+const READ_SIZE: usize = 16 * 1024;
+/// Answers to the server that may wait to be written, in bytes; beyond, nothing more is read.
+const MAX_ANSWERS: usize = 1 << 20;
+/// How long to go on reading after a write has failed: the server's reason may still be on its way.
+const DRAIN: Duration = Duration::from_millis(200);
+/// How long the server may take to read what was said last and to close.
+const LINGER: Duration = Duration::from_secs(2);
+/// The first bytes that tell one protocol from another.
+const FIRST_BYTES: usize = 16;
+
+/// Something for the owner, and what the packet that caused it said in words.
+#[derive(Debug)]
+pub(crate) struct Happening {
+    pub(crate) event: Event,
+    pub(crate) words: Option<ByteString>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Writing has failed; until then, reading may tell why.
+    Draining(Monotonic),
+    /// The machine has ended; until then, what was said last is written, and the server may close.
+    Closing(Monotonic),
+    Closed,
+}
+
+#[derive(Debug)]
+pub(crate) struct Link {
+    io: Transport,
+    machine: Connection,
+    clock: Clock,
+    decoder: Decoder,
+    incoming: BytesMut,
+    outgoing: BytesMut,
+    /// Bytes of `outgoing` that are messages of ours, not answers to the server, at most.
+    own: usize,
+    /// Bytes put into `outgoing` so far, and how many of them are on their way.
+    encoded: u64,
+    flushed: u64,
+    first: Vec<u8>,
+    events: VecDeque<Happening>,
+    /// The reason string of the packet being handled.
+    words: Option<ByteString>,
+    /// When the machine wants to be called.
+    deadline: Option<Monotonic>,
+    sleep: Pin<Box<Sleep>>,
+    armed: Option<Monotonic>,
+    failure: Option<io::Error>,
+    phase: Phase,
+    /// Our side of the transport is closed.
+    shut: bool,
+}
+
+impl Link {
+    pub(crate) fn new(io: Transport, machine: Connection, clock: Clock, max_packet_size: u32) -> Self {
+        let decoder = Decoder::for_client(machine.version(), max_packet_size);
+        let sleep = Box::pin(tokio::time::sleep_until(clock.instant(clock.now().monotonic)));
+        let mut link = Self {
+            io,
+            machine,
+            clock,
+            decoder,
+            incoming: BytesMut::new(),
+            outgoing: BytesMut::new(),
+            own: 0,
+            encoded: 0,
+            flushed: 0,
+            first: Vec::new(),
+            events: VecDeque::new(),
+            words: None,
+            deadline: None,
+            sleep,
+            armed: None,
+            failure: None,
+            phase: Phase::Open,
+            shut: false,
+        };
+        link.drain();
+        link
+    }
+
+    /// Changes the machine and does what it then wants done.
+    pub(crate) fn with<T>(&mut self, act: impl FnOnce(&mut Connection, Now) -> T) -> T {
+        let answer = act(&mut self.machine, self.clock.now());
+        self.drain();
+        answer
+    }
+
+    pub(crate) const fn machine(&self) -> &Connection {
+        &self.machine
+    }
+
+    pub(crate) fn now(&self) -> Monotonic {
+        self.clock.now().monotonic
+    }
+
+    pub(crate) fn next_event(&mut self) -> Option<Happening> {
+        self.events.pop_front()
+    }
+
+    /// Bytes that wait to be written.
+    pub(crate) fn backlog(&self) -> usize {
+        self.outgoing.len()
+    }
+
+    /// The place in the stream behind everything encoded so far, and how far it is on its way.
+    pub(crate) const fn progress(&self) -> (u64, u64) {
+        (self.encoded, self.flushed)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
+    /// What the server speaks, if that is not MQTT.
+    pub(crate) fn foreign(&self) -> Option<Foreign> {
+        codec::recognise(&self.first)
+    }
+
+    /// Completes what the machine says of its end with what the transport did.
+    pub(crate) fn ending(&mut self, end: gridmq_proto::session::End, words: Option<ByteString>) -> Ending {
+        Ending { end, words, failure: self.failure.take() }
+    }
+
+    fn drain(&mut self) {
+        loop {
+            let mut safe = None;
+            loop {
+                match self.machine.poll_output() {
+                    Output::Send(packet) => self.send(&packet),
+                    Output::Publish(publish) => {
+                        let before = self.outgoing.len();
+                        let max = self.server_maximum();
+                        if let Err(error) = publish.encode(self.machine.version(), max, &mut self.outgoing) {
+                            tracing::error!(%error, "a message was not sent");
+                        }
+                        let added = self.outgoing.len() - before;
+                        self.own += added;
+                        self.encoded += added as u64;
+                    }
+                    // Nothing outlives the program, so a record is as safe as it will get.
+                    Output::Persist(_, seq) => safe = Some(seq),
+                    Output::Event(event) => self.events.push_back(Happening { event, words: self.words.clone() }),
+                    Output::Close(_) => {
+                        let gone = self.phase != Phase::Open;
+                        self.phase = if gone { Phase::Closed } else { Phase::Closing(self.now().after(LINGER)) };
+                    }
+                    Output::Timeout(at) => {
+                        self.deadline = at;
+                        break;
+                    }
+                }
+            }
+            match safe {
+                Some(seq) => self.machine.persisted(seq),
+                None => return,
+            }
+        }
+    }
+
+    fn send(&mut self, packet: &Packet) {
+        let before = self.outgoing.len();
+        let max = self.server_maximum();
+        if let Err(error) = codec::encode(packet, self.machine.version(), max, &mut self.outgoing) {
+            tracing::error!(%error, "a packet was not sent");
+        }
+        self.encoded += (self.outgoing.len() - before) as u64;
+    }
+
+    fn server_maximum(&self) -> Option<u32> {
+        self.machine.server_limits().and_then(|limits| limits.maximum_packet_size)
+    }
+
+    /// Lets time pass, reads what has arrived, writes what lies ready, and wakes the task no later than `at`. `true`:
+    /// there is more to do at once.
+    pub(crate) fn turn(&mut self, cx: &mut Context<'_>, at: Option<Monotonic>) -> bool {
+        self.expire();
+        let ended = matches!(self.phase, Phase::Closing(_));
+        let mut more = self.read(cx);
+        self.write(cx);
+        more |= !ended && matches!(self.phase, Phase::Closing(_));
+        self.arm(cx, at);
+        more
+    }
+
+    fn expire(&mut self) {
+        let now = self.now();
+        match self.phase {
+            Phase::Draining(until) if until <= now => self.lost(None),
+            Phase::Closing(until) if until <= now => self.phase = Phase::Closed,
+            _ if self.deadline.is_some_and(|at| at <= now) => self.with(Connection::handle_timeout),
+            _ => {}
+        }
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>) -> bool {
+        for _ in 0..READS {
+            self.decode();
+            match self.phase {
+                Phase::Closed => return false,
+                Phase::Closing(_) => self.incoming.clear(),
+                Phase::Open | Phase::Draining(_) if !self.takes_input() => return false,
+                Phase::Open | Phase::Draining(_) => {}
+            }
+            self.incoming.reserve(self.decoder.needed().max(READ_SIZE));
+            match self.poll_read(cx) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(0)) => {
+                    self.lost(None);
+                    return false;
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => {
+                    self.lost(Some(error));
+                    return false;
+                }
+            }
+        }
+        self.decode();
+        true
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let before = self.incoming.len();
+        let outcome = pin!(self.io.read_buf(&mut self.incoming)).poll(cx);
+        if self.first.len() < FIRST_BYTES {
+            let arrived = self.incoming.get(before..).unwrap_or_default();
+            self.first.extend(arrived.iter().take(FIRST_BYTES - self.first.len()));
+        }
+        outcome
+    }
+
+    fn takes_input(&self) -> bool {
+        self.machine.wants_input() && self.outgoing.len().saturating_sub(self.own) < MAX_ANSWERS
+    }
+
+    fn decode(&mut self) {
+        while matches!(self.phase, Phase::Open | Phase::Draining(_)) && self.takes_input() {
+            match self.decoder.decode(&mut self.incoming) {
+                Ok(Some(packet)) => {
+                    self.words = reason_string(&packet).cloned();
+                    self.with(|machine, now| machine.handle_packet(now, packet));
+                    self.words = None;
+                }
+                Ok(None) => return,
+                Err(violation) => self.with(|machine, now| machine.handle_violation(now, violation)),
+            }
+        }
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>) {
+        if !matches!(self.phase, Phase::Open | Phase::Closing(_)) || self.shut {
+            return;
+        }
+        match self.poll_write(cx) {
+            Poll::Ready(Ok(())) | Poll::Pending => {}
+            Poll::Ready(Err(error)) => {
+                self.outgoing.clear();
+                self.own = 0;
+                if self.phase == Phase::Open {
+                    self.failure = Some(error);
+                    self.phase = Phase::Draining(self.now().after(DRAIN));
+                } else {
+                    self.phase = Phase::Closed;
+                }
+            }
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.outgoing.is_empty() {
+            match Pin::new(&mut self.io).poll_write(cx, &self.outgoing) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(written)) => {
+                    self.outgoing.advance(written);
+                    self.own = self.own.min(self.outgoing.len());
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        if self.flushed < self.encoded {
+            match Pin::new(&mut self.io).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.flushed = self.encoded,
+                other => return other,
+            }
+        }
+        if matches!(self.phase, Phase::Closing(_)) {
+            // The server closes when it has read the end; waiting for that keeps the system from discarding it.
+            match Pin::new(&mut self.io).poll_shutdown(cx) {
+                Poll::Ready(Ok(())) => self.shut = true,
+                other => return other,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The transport is gone.
+    fn lost(&mut self, error: Option<io::Error>) {
+        if let Some(error) = error
+            && (self.failure.is_none() || says_more(&error))
+        {
+            self.failure = Some(error);
+        }
+        self.phase = Phase::Closed;
+        self.with(|machine, _| machine.handle_close());
+    }
+
+    fn arm(&mut self, cx: &mut Context<'_>, at: Option<Monotonic>) {
+        let until = match self.phase {
+            Phase::Open => self.deadline,
+            Phase::Draining(until) | Phase::Closing(until) => Some(until),
+            Phase::Closed => None,
+        };
+        let Some(at) = [until, at].into_iter().flatten().min() else { return };
+        // A later deadline needs no new timer: the one that is armed wakes the task, which looks again.
+        if self.armed.is_none_or(|armed| at < armed) {
+            self.sleep.as_mut().reset(self.clock.instant(at));
+            self.armed = Some(at);
+        }
+        if self.sleep.as_mut().poll(cx).is_ready() {
+            self.armed = None;
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
+/// Whether a later error knows better than an earlier one why the connection went.
+fn says_more(error: &io::Error) -> bool {
+    explain::from_io(error).is_some_and(|tls| tls.kind() != TlsErrorKind::ClosedAfterHandshake)
+}
+
+fn reason_string(packet: &Packet) -> Option<&ByteString> {
+    match packet {
+        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
+            ack.properties.as_ref().and_then(|properties| properties.reason_string.as_ref())
+        }
+        _ => None,
+    }
+}

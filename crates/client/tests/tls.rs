@@ -1,0 +1,186 @@
+//! Connections over mutual TLS.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod support;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use gridmq_client::error::{ConnectErrorKind, Side, Stage};
+use gridmq_client::{Client, ClientBuilder, ConnectError, QoS, ReasonCode, Version};
+use gridmq_proto::packet::Packet;
+use gridmq_tls::issue::{CertificateAuthority, IssuedCertificate, Validity};
+use gridmq_tls::{ClientAuth, ClientTrust, Identity, ServerConfig, TlsErrorKind, TlsVersion, Trust};
+use support::Peer;
+use tokio::net::{TcpListener, TcpStream};
+
+struct Pki {
+    root: CertificateAuthority,
+    intermediate: CertificateAuthority,
+    validity: Validity,
+}
+
+impl Pki {
+    fn new(name: &str) -> Self {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let validity = Validity::days(now, 2);
+        let root = CertificateAuthority::new_root(&format!("{name} Root"), validity).unwrap();
+        let intermediate = root.intermediate(&format!("{name} Intermediate"), validity).unwrap();
+        Self { root, intermediate, validity }
+    }
+
+    fn client(&self) -> Identity {
+        identity(&self.intermediate.issue_client("client1-authn-ID", self.validity).unwrap())
+    }
+
+    fn trust(&self) -> Trust {
+        Trust::only_pem(self.root.certificate_pem().as_bytes()).unwrap()
+    }
+
+    fn server(&self, version: TlsVersion, auth: ClientAuth, trust: ClientTrust) -> ServerConfig {
+        let issued = self.intermediate.issue_server(["localhost"], self.validity).unwrap();
+        let builder = ServerConfig::builder().identity(identity(&issued)).versions(version);
+        builder.client_certificate(auth).handshake_trust(trust).build().unwrap()
+    }
+}
+
+fn identity(issued: &IssuedCertificate) -> Identity {
+    Identity::from_pem(issued.chain_pem().as_bytes(), issued.key_pem().as_bytes()).unwrap()
+}
+
+async fn listener() -> (TcpListener, ClientBuilder) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, Client::builder(&format!("mqtts://localhost:{port}")))
+}
+
+async fn accept(
+    listener: &TcpListener,
+    config: &ServerConfig,
+) -> Option<Peer<gridmq_tls::stream::TlsStream<TcpStream>>> {
+    let (tcp, _) = listener.accept().await.unwrap();
+    let (io, _) = gridmq_tls::stream::accept(tcp, config).await.ok()?;
+    Some(Peer::new(io, Version::V5))
+}
+
+#[tokio::test]
+async fn a_device_connects_publishes_and_leaves_over_both_versions() {
+    let pki = Pki::new("Our");
+    for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
+        let (listener, builder) = listener().await;
+        let config = pki.server(version, ClientAuth::Required, ClientTrust::Anchors(pki.trust()));
+        let serve = async {
+            let mut server = accept(&listener, &config).await.unwrap();
+            server.accept(false, <_>::default()).await;
+            assert_eq!(&server.publish().await.payload[..], b"hello");
+            assert!(matches!(server.packet().await, Packet::Disconnect(_)));
+            server.hang_up().await;
+        };
+        let device = async {
+            let client = builder.identity(pki.client()).trust(pki.trust()).connect().await.unwrap();
+            let info = client.info();
+            let tls = info.tls.as_ref().unwrap();
+            assert_eq!(tls.version, version);
+            assert_eq!(tls.sent_chain.len(), 2);
+            assert!(tls.asked_for_certificate);
+            client.publish("a", "hello").await.unwrap();
+            client.disconnect().await.unwrap();
+        };
+        tokio::join!(serve, device);
+    }
+}
+
+fn tls_error(error: &ConnectError) -> TlsErrorKind {
+    assert_eq!(error.stage(), Stage::Tls, "{error}");
+    match error.kind() {
+        ConnectErrorKind::Tls(tls) => tls.kind(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// With TLS 1.3 the refusal arrives after the client's side of the handshake, when CONNECT may be under way.
+#[tokio::test]
+async fn a_missing_certificate_is_named_although_the_alert_is_late() {
+    let pki = Pki::new("Our");
+    for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
+        let config = pki.server(version, ClientAuth::Required, ClientTrust::AnyPresented);
+        for _ in 0..20 {
+            let (listener, builder) = listener().await;
+            let (failed, server) = tokio::join!(builder.trust(pki.trust()).connect(), accept(&listener, &config));
+            assert!(server.is_none());
+            let error = failed.unwrap_err();
+            assert_eq!(tls_error(&error), TlsErrorKind::CertificateRequired, "{error}");
+            assert_eq!(error.side(), Side::Server);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_strangers_certificate_is_named_although_the_alert_is_late() {
+    let (pki, stranger) = (Pki::new("Our"), Pki::new("Another"));
+    for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
+        let config = pki.server(version, ClientAuth::Required, ClientTrust::Anchors(pki.trust()));
+        let (listener, builder) = listener().await;
+        let connect = builder.trust(pki.trust()).identity(stranger.client()).connect();
+        let (failed, _) = tokio::join!(connect, accept(&listener, &config));
+        let error = failed.unwrap_err();
+        assert_eq!((tls_error(&error), error.side()), (TlsErrorKind::UnknownCa, Side::Server), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_trusted_is_refused_by_us() {
+    let (pki, stranger) = (Pki::new("Our"), Pki::new("Another"));
+    let config = pki.server(TlsVersion::V1_3, ClientAuth::Off, ClientTrust::AnyPresented);
+    let (listener, builder) = listener().await;
+    let (failed, _) = tokio::join!(builder.trust(stranger.trust()).connect(), accept(&listener, &config));
+    let error = failed.unwrap_err();
+    assert_eq!((tls_error(&error), error.side()), (TlsErrorKind::UnknownCa, Side::Us), "{error}");
+}
+
+#[tokio::test]
+async fn a_connack_refusal_over_tls_is_a_refusal_of_mqtt() {
+    let pki = Pki::new("Our");
+    let config = pki.server(TlsVersion::V1_3, ClientAuth::Optional, ClientTrust::AnyPresented);
+    let (listener, builder) = listener().await;
+    let serve = async {
+        let mut server = accept(&listener, &config).await.unwrap();
+        server.connect().await;
+        let reason = ReasonCode::NotAuthorized;
+        let ack = gridmq_proto::packet::ConnAck { session_present: false, reason, properties: <_>::default() };
+        server.send(Packet::ConnAck(Box::new(ack))).await;
+    };
+    let (failed, ()) = tokio::join!(builder.trust(pki.trust()).connect(), serve);
+    let error = failed.unwrap_err();
+    assert_eq!((error.stage(), error.reason()), (Stage::Connect, Some(ReasonCode::NotAuthorized)));
+}
+
+#[tokio::test]
+async fn large_messages_go_both_ways() {
+    let pki = Pki::new("Our");
+    let config = pki.server(TlsVersion::V1_3, ClientAuth::Optional, ClientTrust::AnyPresented);
+    let (listener, builder) = listener().await;
+    let payload: Vec<u8> = (0..900_000_u32).map(|n| (n % 251) as u8).collect();
+    let serve = async {
+        let mut server = accept(&listener, &config).await.unwrap();
+        server.accept(false, <_>::default()).await;
+        server.grant(ReasonCode::GRANTED_QOS_0).await;
+        let publish = server.publish().await;
+        server.send(Packet::Publish(publish)).await;
+        server
+    };
+    let device = async {
+        let client = builder.trust(pki.trust()).connect().await.unwrap();
+        let mut messages = client.subscribe("big", QoS::AtMostOnce).await.unwrap();
+        client.publish("big", payload.clone()).await.unwrap();
+        messages.next().await.unwrap().payload().clone()
+    };
+    let (_server, received) = tokio::join!(serve, device);
+    assert_eq!(received, payload);
+}
