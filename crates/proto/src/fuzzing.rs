@@ -1,6 +1,10 @@
 //! Fuzz targets as plain functions of bytes. Each panics on an inconsistency and on nothing else; a seeded driver
 //! runs them in the tests, cargo-fuzz where it is installed.
 
+mod machines;
+
+pub use machines::{client_machine, server_machine};
+
 use bytes::{Bytes, BytesMut};
 
 use crate::codec::{DEFAULT_MAX_CONNECT_SIZE, Decoder, Role, encode, encoded_len};

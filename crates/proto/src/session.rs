@@ -31,6 +31,7 @@ pub mod inbound;
 pub mod outbound;
 pub mod outputs;
 pub mod record;
+mod replay;
 mod rules;
 pub mod server;
 pub mod timer;

@@ -35,9 +35,7 @@ impl InboundAliases {
                 self.topics.insert(alias, topic.clone());
                 Ok(topic)
             }
-            None => {
-                self.topics.get(&alias).cloned().ok_or_else(|| SpecViolation::of(&statements::TOPIC_ALIAS_UNKNOWN))
-            }
+            None => self.topics.get(&alias).cloned().ok_or_else(|| SpecViolation::of(&statements::TOPIC_ALIAS_UNKNOWN)),
         }
     }
 }

@@ -22,11 +22,10 @@ use super::outbound::Peer;
 use super::outputs::{Output, Outputs, Seq};
 use super::timer::{Timer, TimerTable};
 use super::{Admitted, End, Stage, Verdict, rules};
-use crate::packet::{
-    Auth, ConnAck, Connect, Disconnect, DisconnectProperties, SubAck, SubscribeFilter, UnsubAck,
-    UserProperties,
-};
 use crate::message::SubscriptionId;
+use crate::packet::{
+    Auth, ConnAck, Connect, Disconnect, DisconnectProperties, SubAck, SubscribeFilter, UnsubAck, UserProperties,
+};
 use crate::time::{Monotonic, Now};
 use crate::{Message, Packet, PacketId, QoS, ReasonCode, SpecViolation, SubscriptionFilter, Version};
 
@@ -58,7 +57,9 @@ pub enum Event {
     Published {
         /// Which.
         position: super::Position,
-        /// What the server said.
+        /// What the server said; `Success` too where the server has the message and lost the session. Where the
+        /// message was not sent: `QosNotSupported`, `RetainNotSupported` or `PacketTooLarge` if the server does not
+        /// take it, `ImplementationSpecificError` if it has expired.
         reason: ReasonCode,
     },
     /// The answer to the SUBSCRIBE with that identifier.
@@ -109,6 +110,8 @@ pub struct Connection {
     /// The time of the last call: when what is polled now is sent.
     now: Now,
     last_sent: Monotonic,
+    /// Since the last packet, input was not wanted for a time.
+    excused: bool,
 }
 
 impl Connection {
@@ -129,6 +132,7 @@ impl Connection {
             out,
             now,
             last_sent: now.monotonic,
+            excused: false,
         }
     }
 
@@ -139,14 +143,16 @@ impl Connection {
     }
 
     /// Whether the next packet may be handed in. On MQTT 3.1.1 it may not while as many messages wait to be completed
-    /// as the receive maximum says.
+    /// as the receive maximum says, and never while some thousands of packets wait for records to be stored. Ask again
+    /// after every call.
     #[must_use]
     pub fn wants_input(&self) -> bool {
         match &self.state {
             State::ExpectConnAck(_) => true,
             State::Connected(connected) => {
-                self.version().is_v5()
-                    || connected.session.inbound.owed() < usize::from(self.config.receive_maximum.max(1))
+                let owed = connected.session.inbound.owed();
+                let room = self.version().is_v5() || owed < usize::from(self.config.receive_maximum.max(1));
+                room && self.out.has_room()
             }
             State::Closed(_) => false,
         }
@@ -188,6 +194,7 @@ impl Connection {
     /// A packet arrived. Not to be called while [`wants_input`](Self::wants_input) is false.
     pub fn handle_packet(&mut self, now: Now, packet: Packet) {
         self.now = now;
+        self.excused = false;
         let outcome = match &mut self.state {
             State::ExpectConnAck(_) => self.before_connack(packet),
             State::Connected(connected) => {
@@ -217,17 +224,16 @@ impl Connection {
                 self.out.event(Event::Auth(auth));
                 Ok(())
             }
-            Packet::Disconnect(disconnect) if self.version().is_v5() => Err(Stop::Ended(
-                End::PeerDisconnected(disconnect.reason),
-                disconnect.properties.reason_string,
-            )),
+            Packet::Disconnect(disconnect) if self.version().is_v5() => {
+                Err(Stop::Ended(End::PeerDisconnected(disconnect.reason), disconnect.properties.reason_string))
+            }
             _ => Err(violation(&rules::CONNACK_EXPECTED)),
         }
     }
 
     fn check_method(&self, auth: &Auth) -> Result<(), Stop> {
         match &self.config.connect.properties.authentication_method {
-            None => Err(violation(&rules::AUTH_WITHOUT_METHOD)),
+            None => Err(violation(&rules::SERVER_AUTH_WITHOUT_METHOD)),
             Some(method) if auth.properties.authentication_method.as_ref() != Some(method) => {
                 Err(violation(&rules::AUTH_METHOD_CHANGED))
             }
@@ -248,6 +254,8 @@ impl Connection {
             version: connect.version,
             window: limits.receive_maximum,
             maximum_packet_size: limits.maximum_packet_size,
+            maximum_qos: limits.maximum_qos,
+            retain_available: limits.retain_available,
         };
         let aliases = limits.topic_alias_maximum.min(self.config.outbound_topic_aliases);
         self.timers.clear(Timer::Connect);
@@ -264,6 +272,7 @@ impl Connection {
     /// The decoder refused what arrived.
     pub fn handle_violation(&mut self, now: Now, violation: SpecViolation) {
         self.now = now;
+        let violation = violation.on(self.version());
         if self.is_connected() && self.version().is_v5() {
             let properties = DisconnectProperties {
                 reason_string: Some(violation.detail().into()),
@@ -289,8 +298,9 @@ impl Connection {
                 Timer::Connect => self.close(End::Deadline(Stage::Connect), None, false),
                 Timer::KeepAlive => self.keep_alive(),
                 Timer::PingResponse => match &self.state {
-                    // This side does not read, so silence proves nothing.
-                    State::Connected(connected) if !wants_input => {
+                    // Where this side does not read, or did not until just now, silence proves nothing.
+                    State::Connected(connected) if !wants_input || self.excused => {
+                        self.excused = false;
                         self.timers.set(Timer::PingResponse, now.monotonic.after(connected.ping_timeout()));
                     }
                     _ => self.close(End::KeepAliveTimeout, None, false),
@@ -315,7 +325,14 @@ impl Connection {
 
     /// Records up to `seq` are safe.
     pub fn persisted(&mut self, seq: Seq) {
-        self.out.persisted(seq);
+        self.reading_again(|this| this.out.persisted(seq));
+    }
+
+    /// Notes when `change` has input wanted that was not.
+    fn reading_again(&mut self, change: impl FnOnce(&mut Self)) {
+        let wanted = self.wants_input();
+        change(self);
+        self.excused |= !wanted && self.wants_input();
     }
 
     /// Publishes a message: what the server said that it does not take is refused before a byte is sent.
@@ -373,34 +390,41 @@ impl Connection {
     pub fn complete(&mut self, now: Now, token: PublishToken, verdict: impl Into<Verdict>) {
         let verdict = verdict.into();
         self.now = now;
-        match &mut self.state {
-            State::Connected(connected) => connected.session.complete(token, verdict, &mut self.out),
+        self.reading_again(|this| match &mut this.state {
+            State::Connected(connected) => connected.session.complete(token, verdict, &mut this.out),
             State::Closed(Some(session)) | State::ExpectConnAck(session) => {
-                session.complete(token, verdict, &mut self.out);
+                session.complete(token, verdict, &mut this.out);
             }
             State::Closed(None) => {}
-        }
+        });
     }
 
-    /// Sends AUTH: the next step during the CONNECT, or a re-authentication (`ReAuthenticate`) later.
-    pub fn auth(&mut self, now: Now, auth: Auth) {
+    /// Sends AUTH: the next step during the CONNECT, or a re-authentication (`ReAuthenticate`) later. The method is
+    /// the CONNECT's [MQTT-4.12.0-5]; where it had none, nothing is sent [MQTT-4.12.0-7].
+    pub fn auth(&mut self, now: Now, mut auth: Auth) {
         self.now = now;
+        let Some(method) = &self.config.connect.properties.authentication_method else { return };
         if self.version().is_v5() && !matches!(self.state, State::Closed(_)) {
+            auth.properties.authentication_method = Some(method.clone());
             self.out.send(Packet::Auth(Box::new(auth)));
         }
     }
 
-    /// Sends DISCONNECT and closes. `Some(expiry)` changes the session's expiry, in seconds (MQTT 5.0 only).
+    /// Sends DISCONNECT and closes. `Some(expiry)` changes the session's expiry, in seconds: on MQTT 5.0 only, and to
+    /// 0 only where the CONNECT asked for 0 or nothing (MQTT 5.0 §3.14.2.2.2).
     pub fn disconnect(&mut self, now: Now, reason: ReasonCode, session_expiry_interval: Option<u32>) {
         self.now = now;
+        let asked = self.config.connect.properties.session_expiry_interval.unwrap_or(0);
+        let v5 = self.version().is_v5();
+        let session_expiry_interval = session_expiry_interval.filter(|&expiry| v5 && (asked != 0 || expiry == 0));
         if let State::Connected(connected) = &mut self.state {
             if let Some(expiry) = session_expiry_interval {
                 connected.session.start(expiry, true, &mut self.out);
             }
             let properties = DisconnectProperties { session_expiry_interval, ..DisconnectProperties::default() };
-            let properties = if self.config.connect.version.is_v5() { properties } else { <_>::default() };
+            let said = if v5 { reason } else { ReasonCode::NORMAL_DISCONNECTION };
             self.out.drop_held();
-            self.out.send(Packet::Disconnect(Disconnect { reason, properties }));
+            self.out.send(Packet::Disconnect(Disconnect { reason: said, properties }));
         }
         self.close(End::Closed(reason), None, true);
     }
@@ -443,6 +467,3 @@ impl From<SpecViolation> for Stop {
 fn violation(rule: &'static crate::error::Rule) -> Stop {
     Stop::Violation(SpecViolation::of(rule))
 }
-
-#[cfg(test)]
-mod tests;

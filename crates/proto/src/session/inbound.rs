@@ -2,23 +2,31 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{Record, Verdict};
 use super::outputs::{Output, Outputs};
-use crate::packet::{Ack, AckProperties};
-use crate::{Packet, PacketId, QoS, ReasonCode};
+use super::{Record, Verdict};
+use crate::packet::{Ack, AckProperties, PacketType};
+use crate::{Packet, PacketId, QoS, ReasonCode, Version};
 
 /// Names one inbound PUBLISH of QoS 1 or 2 until it is completed. Valid for the machine that made it, also after its
 /// connection has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublishToken(u64);
 
-/// The state of one QoS 2 identifier: session state (MQTT 5.0 §4.1).
+/// How far a QoS 2 message has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Received {
+enum Stage {
     /// Handed to the owner, not completed.
     Pending(PublishToken),
     /// Completed with success; PUBREL is due.
     Taken,
+}
+
+/// The state of one QoS 2 identifier: session state (MQTT 5.0 §4.1).
+#[derive(Debug, Clone, Copy)]
+struct Received {
+    stage: Stage,
+    /// Its PUBLISH came on this connection and counts against the Receive Maximum (MQTT 5.0 §4.9).
+    counted: bool,
 }
 
 /// One acknowledgement in the order of receipt.
@@ -46,53 +54,66 @@ pub(crate) enum Arrival {
 pub(crate) struct Inbound {
     next: u64,
     due: VecDeque<Due>,
-    /// How many of `due` are QoS 1.
-    at_least_once: usize,
+    /// PUBLISH packets of this connection that count against the Receive Maximum.
+    unacknowledged: usize,
     received: HashMap<PacketId, Received>,
+    /// Acknowledgements have reason codes and properties: MQTT 5.0.
+    explains: bool,
 }
 
 impl Inbound {
+    /// Nothing is due, and no token is used again.
+    pub(crate) fn successor(&self) -> Self {
+        Self { next: self.next, ..Self::default() }
+    }
+
+    /// A connection of that version is there.
+    pub(crate) const fn connect(&mut self, version: Version) {
+        self.explains = version.is_v5();
+    }
+
     /// Takes an arriving PUBLISH. `maximum`: unacknowledged ones allowed at once.
     pub(crate) fn arrive(&mut self, qos: QoS, packet_id: Option<PacketId>, maximum: usize) -> Arrival {
         let (Some(packet_id), QoS::AtLeastOnce | QoS::ExactlyOnce) = (packet_id, qos) else {
             return Arrival::New(None);
         };
-        if qos == QoS::ExactlyOnce
-            && let Some(&state) = self.received.get(&packet_id)
-        {
-            match state {
-                Received::Pending(token) if self.due.iter().all(|due| due.token != token) => {
-                    self.due.push_back(Due { token, packet_id, qos, done: None });
-                }
-                Received::Pending(_) => {}
-                Received::Taken => {
-                    let token = self.token();
-                    self.due.push_back(Due { token, packet_id, qos, done: Some(ReasonCode::Success.into()) });
-                }
-            }
-            return Arrival::Duplicate;
-        }
-        if self.unacknowledged() >= maximum {
+        let known = self.received.get_mut(&packet_id).filter(|_| qos == QoS::ExactlyOnce);
+        let counts = known.as_ref().is_none_or(|received| !received.counted);
+        if counts && self.unacknowledged >= maximum {
             return Arrival::OverReceiveMaximum;
+        }
+        self.unacknowledged += usize::from(counts);
+        if let Some(received) = known {
+            received.counted = true;
+            let stage = received.stage;
+            self.arrived_again(packet_id, stage);
+            return Arrival::Duplicate;
         }
         let token = self.token();
         self.due.push_back(Due { token, packet_id, qos, done: None });
         if qos == QoS::ExactlyOnce {
-            self.received.insert(packet_id, Received::Pending(token));
-        } else {
-            self.at_least_once += 1;
+            self.received.insert(packet_id, Received { stage: Stage::Pending(token), counted: true });
         }
         Arrival::New(Some(token))
+    }
+
+    /// A QoS 2 message that is known is acknowledged again, but at most once at a time: what a peer repeats does not
+    /// pile up.
+    fn arrived_again(&mut self, packet_id: PacketId, stage: Stage) {
+        let qos = QoS::ExactlyOnce;
+        if self.due.iter().any(|due| due.qos == qos && due.packet_id == packet_id) {
+            return;
+        }
+        let (token, done) = match stage {
+            Stage::Pending(token) => (token, None),
+            Stage::Taken => (self.token(), Some(ReasonCode::Success.into())),
+        };
+        self.due.push_back(Due { token, packet_id, qos, done });
     }
 
     const fn token(&mut self) -> PublishToken {
         self.next += 1;
         PublishToken(self.next)
-    }
-
-    /// PUBLISH packets that count against the Receive Maximum (MQTT 5.0 §4.9).
-    fn unacknowledged(&self) -> usize {
-        self.at_least_once + self.received.len()
     }
 
     /// How many completions the owner owes.
@@ -102,75 +123,102 @@ impl Inbound {
 
     /// Records the owner's verdict; the connection that carried the message may be gone. Unknown tokens change
     /// nothing.
-    pub(crate) fn complete<E>(
-        &mut self,
-        token: PublishToken,
-        verdict: Verdict,
-        lasting: bool,
-        out: &mut Outputs<E>,
-    ) {
-        let reason = verdict.reason;
-        if let Some(due) = self.due.iter_mut().find(|due| due.token == token) {
-            due.done = Some(verdict);
-            if due.qos == QoS::AtLeastOnce {
-                return;
+    pub(crate) fn complete<E>(&mut self, token: PublishToken, verdict: Verdict, lasting: bool, out: &mut Outputs<E>) {
+        let failed = verdict.reason.is_failure();
+        let pending = Stage::Pending(token);
+        let id = match self.due.iter_mut().find(|due| due.token == token) {
+            Some(due) if due.done.is_some() => return,
+            Some(due) => {
+                due.done = Some(verdict);
+                if due.qos == QoS::AtLeastOnce {
+                    return;
+                }
+                Some(due.packet_id)
             }
-        }
-        let pending = Received::Pending(token);
-        let Some(id) = self.received.iter().find(|&(_, state)| *state == pending).map(|(&id, _)| id) else {
-            return;
+            None => self.received.iter().find(|(_, received)| received.stage == pending).map(|(&id, _)| id),
         };
-        if reason.is_failure() {
-            self.received.remove(&id);
-        } else {
-            self.received.insert(id, Received::Taken);
+        let Some(id) = id else { return };
+        if failed {
+            self.remove(id);
+        } else if let Some(received) = self.received.get_mut(&id) {
+            received.stage = Stage::Taken;
             if lasting {
                 out.persist(Record::Received(id));
             }
         }
     }
 
+    fn remove(&mut self, id: PacketId) {
+        if self.received.remove(&id).is_some_and(|received| received.counted) {
+            self.unacknowledged = self.unacknowledged.saturating_sub(1);
+        }
+    }
+
     /// Releases PUBACK and PUBREC as far as the oldest ones are completed.
     pub(crate) fn release<E>(&mut self, out: &mut Outputs<E>) {
         while let Some(due) = self.due.pop_front_if(|due| due.done.is_some()) {
-            let Verdict { reason, words } = due.done.unwrap_or_else(|| ReasonCode::Success.into());
-            let properties = words.map(|words| {
-                Box::new(AckProperties { reason_string: Some(words), ..AckProperties::default() })
-            });
-            let ack = Ack { packet_id: due.packet_id, reason, properties };
+            let verdict = due.done.unwrap_or_else(|| ReasonCode::Success.into());
             if due.qos == QoS::AtLeastOnce {
-                self.at_least_once -= 1;
+                self.unacknowledged = self.unacknowledged.saturating_sub(1);
+                let ack = self.answer(due.packet_id, verdict, PacketType::PubAck);
                 out.push_in_order(Output::Send(Packet::PubAck(ack)));
             } else {
+                let ack = self.answer(due.packet_id, verdict, PacketType::PubRec);
                 out.push_after_records(Output::Send(Packet::PubRec(ack)));
             }
         }
     }
 
+    /// The verdict as `packet` of this connection's version can say it. Before MQTT 5.0 an acknowledgement cannot
+    /// refuse [MQTT-3.3.5-2 of 3.1.1].
+    fn answer(&self, packet_id: PacketId, verdict: Verdict, packet: PacketType) -> Ack {
+        if !self.explains {
+            return Ack::new(packet_id, ReasonCode::Success);
+        }
+        let Verdict { reason, words } = verdict;
+        let otherwise = if reason.is_failure() { ReasonCode::UnspecifiedError } else { ReasonCode::Success };
+        let reason = if reason.valid_in(packet) { reason } else { otherwise };
+        let properties =
+            words.map(|words| Box::new(AckProperties { reason_string: Some(words), ..AckProperties::default() }));
+        Ack { packet_id, reason, properties }
+    }
+
     /// Answers PUBREL [MQTT-4.3.3-11].
     pub(crate) fn pubrel<E>(&mut self, packet_id: PacketId, lasting: bool, out: &mut Outputs<E>) {
-        let known = matches!(self.received.get(&packet_id), Some(Received::Taken));
-        let reason = if known {
-            self.received.remove(&packet_id);
+        let known = self.received.get(&packet_id).is_some_and(|received| received.stage == Stage::Taken);
+        if known {
+            self.remove(packet_id);
             if lasting {
                 out.persist(Record::Forgotten(packet_id));
             }
-            ReasonCode::Success
-        } else {
-            ReasonCode::PacketIdentifierNotFound
-        };
+        }
+        let reason = if known || !self.explains { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound };
         out.push_after_records(Output::Send(Packet::PubComp(Ack::new(packet_id, reason))));
     }
 
     /// The connection is gone: nothing is acknowledged on it any more.
     pub(crate) fn disconnect(&mut self) {
         self.due.clear();
-        self.at_least_once = 0;
+        self.unacknowledged = 0;
+        for received in self.received.values_mut() {
+            received.counted = false;
+        }
+    }
+
+    /// The peer has lost the session: its identifiers mean nothing any more. Tokens stay unique.
+    pub(crate) fn start_over<E>(&mut self, lasting: bool, out: &mut Outputs<E>) {
+        if lasting {
+            for id in self.taken() {
+                out.persist(Record::Forgotten(id));
+            }
+        }
+        self.received.clear();
+        self.disconnect();
     }
 
     /// A stored identifier, read back.
     pub(crate) fn restore(&mut self, packet_id: PacketId) {
-        self.received.insert(packet_id, Received::Taken);
+        self.received.insert(packet_id, Received { stage: Stage::Taken, counted: false });
     }
 
     /// A stored identifier was released.
@@ -181,9 +229,8 @@ impl Inbound {
     /// The QoS 2 identifiers that were taken over and not released, in order.
     pub(crate) fn taken(&self) -> Vec<PacketId> {
         let mut ids: Vec<_> =
-            self.received.iter().filter(|&(_, state)| *state == Received::Taken).map(|(&id, _)| id).collect();
+            self.received.iter().filter(|(_, received)| received.stage == Stage::Taken).map(|(&id, _)| id).collect();
         ids.sort_unstable();
         ids
     }
 }
-

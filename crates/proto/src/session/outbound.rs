@@ -1,92 +1,22 @@
 //! What this side publishes: packet identifiers, the peer's receive window, the queue behind it, and resumption.
 
+mod delivery;
+
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU16;
-use std::sync::Arc;
 
-use smallvec::SmallVec;
-
+pub(crate) use self::delivery::Peer;
+use self::delivery::outgoing;
+pub use self::delivery::{Admitted, Delivery, Position, QueueLimits};
 use super::Record;
 use super::alias::OutboundAliases;
 use super::outputs::{Output, Outputs};
-use crate::message::SubscriptionId;
 use crate::packet::Ack;
 use crate::time::Wall;
-use crate::{OutgoingPublish, Packet, PacketId, QoS, ReasonCode, SharedMessage, Version};
+use crate::{Packet, PacketId, QoS, ReasonCode};
 
-/// The place of a message in its session's order, never used twice.
-pub type Position = u64;
-
-/// One message on its way to the peer.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(clippy::exhaustive_structs, reason = "callers build it field by field")]
-pub struct Delivery {
-    /// What to send.
-    pub message: SharedMessage,
-    /// The QoS to send it at.
-    pub qos: QoS,
-    /// The RETAIN flag to send.
-    pub retain: bool,
-    /// Identifiers of the subscriptions that matched.
-    pub subscription_identifiers: SmallVec<[SubscriptionId; 2]>,
-    /// When the message is no longer worth sending.
-    pub expires_at: Option<Wall>,
-    /// The shared subscription (its whole filter) through which it came.
-    pub share: Option<Arc<str>>,
-}
-
-impl Delivery {
-    /// A delivery without flags.
-    #[must_use]
-    pub fn new(message: SharedMessage, qos: QoS) -> Self {
-        Self { message, qos, retain: false, subscription_identifiers: SmallVec::new(), expires_at: None, share: None }
-    }
-
-    fn expired(&self, wall: Wall) -> bool {
-        self.expires_at.is_some_and(|at| at <= wall)
-    }
-}
-
-/// How much may wait behind the receive window or for the peer to come back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs, reason = "callers build it field by field")]
-pub struct QueueLimits {
-    /// Messages that wait.
-    pub messages: usize,
-    /// Bytes that they hold, topic, payload and properties counted.
-    pub bytes: usize,
-}
-
-impl Default for QueueLimits {
-    /// 1,000 messages, 16 MiB.
-    fn default() -> Self {
-        Self { messages: 1000, bytes: 16 << 20 }
-    }
-}
-
-/// What became of a delivery at the door.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-#[allow(clippy::exhaustive_enums, reason = "callers must handle every one")]
-pub enum Admitted {
-    /// On its way; QoS 0 has no position.
-    Sent(Option<Position>),
-    /// It waits for the window or for the peer.
-    Queued(Position),
-    /// QoS 0 without a connection: nobody gets it.
-    Dropped,
-    /// The queue is full and the message was not taken.
-    Full,
-}
-
-/// What the peer's connection allows.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer {
-    pub(crate) version: Version,
-    /// Its Receive Maximum, or less.
-    pub(crate) window: u16,
-    pub(crate) maximum_packet_size: Option<u32>,
-}
+/// What a topic alias adds to a PUBLISH at most, in bytes.
+const ALIAS_BYTES: usize = 3;
 
 /// A message with an identifier.
 #[derive(Debug, Clone)]
@@ -96,6 +26,9 @@ struct InFlight {
     delivery: Option<Delivery>,
     weight: usize,
 }
+
+/// Said of a message that expired before it could be sent; the standard has no code for that.
+const EXPIRED: ReasonCode = ReasonCode::ImplementationSpecificError;
 
 /// A delivery that is done with: what the owner may want to know.
 #[derive(Debug)]
@@ -118,6 +51,8 @@ pub(crate) struct Outbound {
     resend: VecDeque<PacketId>,
     peer: Option<Peer>,
     aliases: OutboundAliases,
+    /// Never sent, or not any more; the owner is still to be told.
+    given_up: Vec<Finished>,
 }
 
 impl Outbound {
@@ -149,7 +84,7 @@ impl Outbound {
         self.last_position
     }
 
-    /// The next identifier that neither an unacknowledged PUBLISH nor `taken` uses [MQTT-2.2.1-2].
+    /// The next identifier that neither an unacknowledged PUBLISH nor `taken` uses [MQTT-2.2.1-3], [MQTT-2.2.1-4].
     pub(crate) fn allocate(&mut self, taken: impl Fn(PacketId) -> bool) -> Option<PacketId> {
         for _ in 0..u16::MAX {
             self.last_id = self.last_id.checked_add(1).unwrap_or(1);
@@ -173,7 +108,7 @@ impl Outbound {
     ) -> Admitted {
         if delivery.qos == QoS::AtMostOnce {
             let Some(peer) = self.peer else { return Admitted::Dropped };
-            if !delivery.expired(wall) && !self.is_too_large(&delivery, peer) {
+            if !delivery.expired(wall) && peer.refuses(&delivery).is_none() {
                 self.send(&delivery, None, false, wall, false, out);
             }
             return Admitted::Sent(None);
@@ -221,11 +156,13 @@ impl Outbound {
             }
             let Some((position, delivery)) = self.queue.pop_front() else { return };
             let weight = delivery.message.weight();
-            if delivery.expired(wall) || self.is_too_large(&delivery, peer) {
+            let expired = delivery.expired(wall).then_some(EXPIRED);
+            if let Some(reason) = expired.or_else(|| peer.refuses(&delivery)) {
                 self.bytes -= weight;
                 if lasting {
                     out.persist(Record::Done(position));
                 }
+                self.given_up.push(Finished { position, reason });
                 continue;
             }
             let Some(id) = self.allocate(&taken) else {
@@ -243,29 +180,23 @@ impl Outbound {
 
     fn send_again<E>(&mut self, id: PacketId, peer: Peer, wall: Wall, lasting: bool, out: &mut Outputs<E>) {
         let Some(flight) = self.in_flight.get(&id) else { return };
-        match flight.delivery.clone() {
-            Some(delivery) if self.is_too_large(&delivery, peer) => {
-                // The peer now takes less than it did; the message counts as sent [MQTT-3.1.2-25].
-                self.sent += 1;
-                self.finish(id, ReasonCode::PacketTooLarge, lasting, out);
+        self.sent += 1;
+        let Some(delivery) = flight.delivery.clone() else {
+            return out.push_after_records(Output::Send(Packet::PubRel(Ack::new(id, ReasonCode::Success))));
+        };
+        match peer.refuses(&delivery) {
+            // The peer now takes less than it did; the message counts as sent [MQTT-3.1.2-25].
+            Some(reason) => {
+                let finished = self.finish(id, reason, lasting, out);
+                self.given_up.extend(finished);
             }
-            Some(delivery) => {
-                self.sent += 1;
-                self.send(&delivery, Some(id), true, wall, false, out);
-            }
-            None => {
-                self.sent += 1;
-                out.push_after_records(Output::Send(Packet::PubRel(Ack::new(id, ReasonCode::Success))));
-            }
+            None => self.send(&delivery, Some(id), true, wall, false, out),
         }
     }
 
-    /// Whether the peer said that it takes no packet of this size [MQTT-3.1.2-24], [MQTT-3.2.2-15].
-    fn is_too_large(&self, delivery: &Delivery, peer: Peer) -> bool {
-        peer.maximum_packet_size.is_some_and(|maximum| {
-            let id = NonZeroU16::new(1).filter(|_| delivery.qos != QoS::AtMostOnce);
-            outgoing(delivery, id, false, None).encoded_len(peer.version) > maximum as usize
-        })
+    /// Messages given up since the last call.
+    pub(crate) fn take_given_up(&mut self) -> Vec<Finished> {
+        std::mem::take(&mut self.given_up)
     }
 
     fn send<E>(
@@ -282,7 +213,13 @@ impl Outbound {
             // An alias set by a packet that is withheld could be used by one that is not: none here.
             out.push_after_records(Output::Publish(publish));
         } else {
-            publish.topic_alias = self.aliases.choose(&delivery.message.message().topic);
+            let fits = self.peer.is_some_and(|peer| {
+                let with_alias = || publish.encoded_len(peer.version).saturating_add(ALIAS_BYTES);
+                peer.maximum_packet_size.is_none_or(|maximum| with_alias() <= maximum as usize)
+            });
+            if fits {
+                publish.topic_alias = self.aliases.choose(&delivery.message.message().topic);
+            }
             out.push(Output::Publish(publish));
         }
     }
@@ -298,7 +235,9 @@ impl Outbound {
     pub(crate) fn pubrec<E>(&mut self, ack: &Ack, lasting: bool, out: &mut Outputs<E>) -> Option<Finished> {
         let id = ack.packet_id;
         let Some(flight) = self.in_flight.get_mut(&id) else {
-            let unknown = Ack::new(id, ReasonCode::PacketIdentifierNotFound);
+            let explains = self.peer.is_some_and(|peer| peer.version.is_v5());
+            let reason = if explains { ReasonCode::PacketIdentifierNotFound } else { ReasonCode::Success };
+            let unknown = Ack::new(id, reason);
             out.push_after_records(Output::Send(Packet::PubRel(unknown)));
             return None;
         };
@@ -324,13 +263,7 @@ impl Outbound {
         released.then(|| self.finish(ack.packet_id, ack.reason, lasting, out)).flatten()
     }
 
-    fn finish<E>(
-        &mut self,
-        id: PacketId,
-        reason: ReasonCode,
-        lasting: bool,
-        out: &mut Outputs<E>,
-    ) -> Option<Finished> {
+    fn finish<E>(&mut self, id: PacketId, reason: ReasonCode, lasting: bool, out: &mut Outputs<E>) -> Option<Finished> {
         let flight = self.in_flight.remove(&id)?;
         self.bytes -= flight.weight;
         if let Some(waiting) = self.resend.iter().position(|&waiting| waiting == id) {
@@ -357,13 +290,16 @@ impl Outbound {
                     None => Record::Done(position),
                 });
             }
-            if let Some(delivery) = delivery {
-                self.queue.push_front((position, delivery));
+            match delivery {
+                Some(delivery) => self.queue.push_front((position, delivery)),
+                None => self.given_up.push(Finished { position, reason: ReasonCode::Success }),
             }
         }
+        self.given_up.sort_by_key(|finished| finished.position);
     }
 
     /// Takes out what `choose` picks among messages that are unacknowledged QoS 1 or not sent at all, oldest first.
+    /// What was sent on a connection that is up stays: the peer can still acknowledge it.
     pub(crate) fn take_out<E>(
         &mut self,
         choose: impl Fn(&Delivery) -> bool,
@@ -374,15 +310,19 @@ impl Outbound {
         let ids: Vec<PacketId> = self
             .in_flight
             .iter()
-            .filter(|(_, flight)| {
-                flight.delivery.as_ref().is_some_and(|delivery| delivery.qos == QoS::AtLeastOnce && choose(delivery))
+            .filter(|(id, flight)| {
+                let is_out = self.peer.is_some() && !self.resend.contains(id);
+                !is_out
+                    && flight
+                        .delivery
+                        .as_ref()
+                        .is_some_and(|delivery| delivery.qos == QoS::AtLeastOnce && choose(delivery))
             })
             .map(|(&id, _)| id)
             .collect();
         for id in ids {
             if let Some(InFlight { position, delivery: Some(delivery), weight }) = self.in_flight.remove(&id) {
                 self.bytes -= weight;
-                self.sent = self.sent.saturating_sub(1);
                 self.resend.retain(|&waiting| waiting != id);
                 taken.push((position, delivery));
             }
@@ -446,19 +386,6 @@ impl Outbound {
             .collect();
         all.sort_by_key(|&(position, ..)| position);
         all
-    }
-}
-
-fn outgoing(delivery: &Delivery, id: Option<PacketId>, dup: bool, expiry: Option<u32>) -> OutgoingPublish {
-    OutgoingPublish {
-        message: delivery.message.clone(),
-        qos: delivery.qos,
-        dup,
-        retain: delivery.retain,
-        packet_id: id,
-        topic_alias: None,
-        subscription_identifiers: delivery.subscription_identifiers.clone(),
-        message_expiry_interval: expiry,
     }
 }
 

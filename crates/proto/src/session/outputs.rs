@@ -27,25 +27,37 @@ pub enum Output<E> {
     Timeout(Option<Monotonic>),
 }
 
+/// How many outputs may wait for records before no more input is wanted, so that a slow store bounds what a peer can
+/// pile up.
+const WITHHELD: usize = 4096;
+
 /// Outputs in order, and those withheld until a record is safe.
 #[derive(Debug)]
 pub(crate) struct Outputs<E> {
     ready: VecDeque<Output<E>>,
     held: VecDeque<(Seq, Output<E>)>,
+    /// What has to be sent before anything else, while it waits for a record.
+    first: Option<(Seq, Output<E>)>,
+    /// What waits for `first` and for no record.
+    behind: VecDeque<Output<E>>,
     issued: Seq,
     safe: Seq,
 }
 
 impl<E> Default for Outputs<E> {
     fn default() -> Self {
-        Self { ready: VecDeque::new(), held: VecDeque::new(), issued: 0, safe: 0 }
+        Self { ready: VecDeque::new(), held: VecDeque::new(), first: None, behind: VecDeque::new(), issued: 0, safe: 0 }
     }
 }
 
 impl<E> Outputs<E> {
     /// Queues what depends on no record.
     pub(crate) fn push(&mut self, output: Output<E>) {
-        self.ready.push_back(output);
+        if self.first.is_some() && matches!(output, Output::Send(_) | Output::Publish(_)) {
+            self.behind.push_back(output);
+        } else {
+            self.ready.push_back(output);
+        }
     }
 
     pub(crate) fn event(&mut self, event: E) {
@@ -62,9 +74,18 @@ impl<E> Outputs<E> {
         self.ready.push_back(Output::Persist(record, self.issued));
     }
 
+    /// Queues the first packet of all: it waits for every record so far, and whatever is sent later waits for it.
+    pub(crate) fn send_first(&mut self, packet: Packet) {
+        if self.safe >= self.issued {
+            self.ready.push_back(Output::Send(packet));
+        } else {
+            self.first = Some((self.issued, Output::Send(packet)));
+        }
+    }
+
     /// Queues what may only be said once every record so far is safe, in the order of these calls.
     pub(crate) fn push_after_records(&mut self, output: Output<E>) {
-        if self.safe >= self.issued && self.held.is_empty() {
+        if self.safe >= self.issued && self.held.is_empty() && self.first.is_none() {
             self.ready.push_back(output);
         } else {
             self.held.push_back((self.issued, output));
@@ -75,29 +96,46 @@ impl<E> Outputs<E> {
     pub(crate) fn push_in_order(&mut self, output: Output<E>) {
         match self.held.back() {
             Some(&(seq, _)) => self.held.push_back((seq, output)),
-            None => self.ready.push_back(output),
+            None => self.push(output),
         }
     }
 
     /// Every record up to `seq` is safe.
     pub(crate) fn persisted(&mut self, seq: Seq) {
         self.safe = self.safe.max(seq.min(self.issued));
-        while self.held.front().is_some_and(|&(needed, _)| needed <= self.safe) {
-            if let Some((_, output)) = self.held.pop_front() {
-                self.ready.push_back(output);
-            }
+        if let Some((_, first)) = self.first.take_if(|&mut (needed, _)| needed <= self.safe) {
+            self.ready.push_back(first);
+            self.ready.append(&mut self.behind);
         }
+        if self.first.is_some() {
+            return;
+        }
+        while let Some((_, output)) = self.held.pop_front_if(|&mut (needed, _)| needed <= self.safe) {
+            self.ready.push_back(output);
+        }
+    }
+
+    /// Whether the first packet of all still waits.
+    pub(crate) const fn is_first_due(&self) -> bool {
+        self.first.is_some()
+    }
+
+    /// Whether what more input would make this side say can still be held.
+    pub(crate) fn has_room(&self) -> bool {
+        self.first.is_none() && self.held.len() < WITHHELD
     }
 
     /// Drops everything that would still be sent; records and events stay.
     pub(crate) fn drop_unsent(&mut self) {
-        self.held.clear();
+        self.drop_held();
         self.ready.retain(|output| !matches!(output, Output::Send(_) | Output::Publish(_)));
     }
 
     /// Drops what was withheld: it can no longer be sent.
     pub(crate) fn drop_held(&mut self) {
         self.held.clear();
+        self.first = None;
+        self.behind.clear();
     }
 
     pub(crate) fn pop(&mut self) -> Option<Output<E>> {
@@ -143,5 +181,37 @@ mod tests {
         outputs.persist(Record::Ended);
         outputs.push_after_records(Output::Event(1));
         assert_eq!(drain(&mut outputs), "persist1 ");
+    }
+
+    #[test]
+    fn nothing_is_sent_before_the_first_packet() {
+        let mut outputs = Outputs::<u8>::default();
+        outputs.persist(Record::Ended);
+        outputs.send_first(Packet::PingResp);
+        assert!(outputs.is_first_due() && !outputs.has_room());
+        outputs.send(Packet::PingReq);
+        outputs.persist(Record::Ended);
+        outputs.push_after_records(Output::Event(1));
+        outputs.push_in_order(Output::Event(2));
+        outputs.event(3);
+        assert_eq!(drain(&mut outputs), "persist1 persist2 event3 ");
+        outputs.persisted(1);
+        assert!(!outputs.is_first_due() && outputs.has_room());
+        assert_eq!(drain(&mut outputs), "send send ");
+        outputs.persisted(2);
+        assert_eq!(drain(&mut outputs), "event1 event2 ");
+    }
+
+    #[test]
+    fn a_slow_store_ends_the_room() {
+        let mut outputs = Outputs::<u8>::default();
+        outputs.persist(Record::Ended);
+        for _ in 0..WITHHELD {
+            assert!(outputs.has_room());
+            outputs.push_after_records(Output::Send(Packet::PingResp));
+        }
+        assert!(!outputs.has_room());
+        outputs.persisted(1);
+        assert!(outputs.has_room());
     }
 }

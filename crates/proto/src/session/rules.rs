@@ -1,11 +1,11 @@
 //! The rules of both standards that only a session can judge.
 
-use crate::error::Rule;
 use crate::ReasonCode;
+use crate::error::Rule;
 
 macro_rules! rules {
     ($($name:ident: $v5:expr, $v311:expr, $section:literal, $reason:ident, $words:literal;)+) => {
-        $(pub(super) static $name: Rule = Rule::new($v5, $v311, $section, ReasonCode::$reason, $words);)+
+        $(pub(super) static $name: Rule = Rule::new($v5, $v311, concat!("§", $section), ReasonCode::$reason, $words);)+
     };
 }
 
@@ -18,7 +18,9 @@ rules! {
         "a packet that this side of a connection never gets";
     TOPIC_MISSING: None, None, "3.3.2.1", ProtocolError,
         "PUBLISH has neither a topic nor a topic alias";
-    RECEIVE_MAXIMUM_EXCEEDED: Some("MQTT-3.3.4-9"), None, "3.3.4", ReceiveMaximumExceeded,
+    CLIENT_EXCEEDS_RECEIVE_MAXIMUM: Some("MQTT-3.3.4-7"), None, "3.3.4", ReceiveMaximumExceeded,
+        "more unacknowledged PUBLISH packets than the announced Receive Maximum";
+    SERVER_EXCEEDS_RECEIVE_MAXIMUM: Some("MQTT-3.3.4-9"), None, "3.3.4", ReceiveMaximumExceeded,
         "more unacknowledged PUBLISH packets than the announced Receive Maximum";
     QOS_NOT_SUPPORTED: Some("MQTT-3.2.2-11"), None, "3.2.2", QosNotSupported,
         "PUBLISH has a QoS above the announced Maximum QoS";
@@ -38,7 +40,9 @@ rules! {
         "AUTH has a reason code that is out of turn";
     AUTH_METHOD_CHANGED: Some("MQTT-4.12.0-5"), None, "4.12", ProtocolError,
         "AUTH has another authentication method than CONNECT";
-    AUTH_WITHOUT_METHOD: Some("MQTT-4.12.0-6"), None, "4.12", ProtocolError,
+    CLIENT_AUTH_WITHOUT_METHOD: Some("MQTT-4.12.0-7"), None, "4.12", ProtocolError,
+        "AUTH although CONNECT had no authentication method";
+    SERVER_AUTH_WITHOUT_METHOD: Some("MQTT-4.12.0-6"), None, "4.12", ProtocolError,
         "AUTH although CONNECT had no authentication method";
     CONNACK_EXPECTED: Some("MQTT-3.2.0-1"), Some("MQTT-3.2.0-1"), "3.2", ProtocolError,
         "the server's first packet is not CONNACK";

@@ -9,176 +9,25 @@
 //!        └── deadline, violation ─▶ Closed ◀── decide_connect(Refuse)   disconnect() ──┘
 //! ```
 
+mod config;
 mod connected;
 mod connecting;
+mod event;
 mod session;
 
-use std::num::{NonZeroU16, NonZeroU32};
-use std::time::Duration;
-
-use bytes::Bytes;
 use bytestring::ByteString;
 
+pub use self::config::{Config, Limits};
 use self::connected::Connected;
+pub use self::event::{Accepted, ConnectDecision, Event, Inbound};
 pub use self::session::{Session, Subscription};
 use super::inbound::PublishToken;
 use super::outputs::{Output, Outputs, Seq};
 use super::timer::{Timer, TimerTable};
 use super::{Admitted, Delivery, End, Stage, Verdict, rules};
-use crate::packet::{
-    Auth, ConnAck, ConnAckProperties, Connect, Disconnect, DisconnectProperties, Subscribe, Unsubscribe, Will,
-};
+use crate::packet::{ConnAck, ConnAckProperties, Connect, Disconnect, DisconnectProperties, PacketType, Will};
 use crate::time::Now;
-use crate::{Message, Packet, QoS, ReasonCode, SpecViolation, Version};
-
-/// What a server announces in CONNACK and then enforces.
-#[derive(Debug, Clone)]
-#[allow(clippy::exhaustive_structs, reason = "callers build it field by field over the default")]
-pub struct Limits {
-    /// Highest QoS that clients may publish at; subscriptions are granted at most this. Default 2.
-    pub maximum_qos: QoS,
-    /// Unacknowledged QoS > 0 PUBLISH taken at once; on 3.1.1 reading stops there. Default 1,000.
-    pub receive_maximum: NonZeroU16,
-    /// Largest packet taken, in bytes, enforced by the decoder. Default 1 MiB.
-    pub maximum_packet_size: NonZeroU32,
-    /// Topic aliases that a client may set. Default 16.
-    pub topic_alias_maximum: u16,
-    /// Topic aliases that the server sets at most, where the client takes them. Default 0: a message is then
-    /// encoded once for all its subscribers.
-    pub outbound_topic_aliases: u16,
-    /// Whether messages may be retained. Default yes.
-    pub retain_available: bool,
-    /// Whether subscriptions may have wildcards. Default yes.
-    pub wildcard_subscription_available: bool,
-    /// Whether subscriptions may have identifiers. Default yes.
-    pub subscription_identifiers_available: bool,
-    /// Whether `$share` works. Default yes.
-    pub shared_subscription_available: bool,
-    /// Longest keep-alive, in seconds; longer ones and 0 are lowered to it (MQTT 5.0 only). Default none.
-    pub keep_alive_maximum: Option<NonZeroU16>,
-    /// Messages sent and not acknowledged at most, where the client's Receive Maximum is higher. Default 1,000.
-    pub outbound_window: NonZeroU16,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        const THOUSAND: NonZeroU16 = NonZeroU16::new(1000).unwrap();
-        const MEBIBYTE: NonZeroU32 = NonZeroU32::new(1 << 20).unwrap();
-        Self {
-            maximum_qos: QoS::ExactlyOnce,
-            receive_maximum: THOUSAND,
-            maximum_packet_size: MEBIBYTE,
-            topic_alias_maximum: 16,
-            outbound_topic_aliases: 0,
-            retain_available: true,
-            wildcard_subscription_available: true,
-            subscription_identifiers_available: true,
-            shared_subscription_available: true,
-            keep_alive_maximum: None,
-            outbound_window: THOUSAND,
-        }
-    }
-}
-
-/// How a [`Connection`] behaves.
-#[derive(Debug, Clone)]
-#[allow(clippy::exhaustive_structs, reason = "callers build it field by field over the default")]
-pub struct Config {
-    /// From the connection's start to its CONNECT, and from each server AUTH to the client's. Default 10 s.
-    pub connect_timeout: Duration,
-    /// For the owner to decide. Default 10 s.
-    pub decision_timeout: Duration,
-    /// What is announced and enforced.
-    pub limits: Limits,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(10),
-            decision_timeout: Duration::from_secs(10),
-            limits: Limits::default(),
-        }
-    }
-}
-
-/// Something for the owner.
-#[derive(Debug)]
-#[allow(clippy::exhaustive_enums, reason = "an owner must handle every one")]
-pub enum Event {
-    /// Answer with [`Connection::decide_connect`].
-    Connect(Box<Connect>),
-    /// A step of enhanced authentication. Before the CONNACK answer with [`Connection::decide_connect`], later with
-    /// [`Connection::decide_auth`].
-    Auth(Box<Auth>),
-    /// A message. With a token, answer with [`Connection::complete`].
-    Publish(Inbound),
-    /// Answer with [`Connection::decide_subscribe`].
-    Subscribe(Box<Subscribe>),
-    /// Answer with [`Connection::decide_unsubscribe`].
-    Unsubscribe(Box<Unsubscribe>),
-    /// A delivery of QoS 1 or 2 is done with.
-    Delivered {
-        /// Which.
-        position: super::Position,
-        /// What the client said.
-        reason: ReasonCode,
-    },
-    /// The connection is over. The session can be taken with [`Connection::take_session`].
-    Ended {
-        /// Why.
-        end: End,
-        /// To be published, after its delay.
-        will: Option<Box<Will>>,
-    },
-}
-
-/// A message that the client published.
-#[derive(Debug)]
-#[allow(clippy::exhaustive_structs, reason = "plain data of an event")]
-pub struct Inbound {
-    /// For [`Connection::complete`]; absent for QoS 0.
-    pub token: Option<PublishToken>,
-    /// The message, its topic alias resolved.
-    pub message: Message,
-    /// Its QoS.
-    pub qos: QoS,
-    /// Whether it is to be retained.
-    pub retain: bool,
-    /// Whether the client marked it as sent before.
-    pub dup: bool,
-}
-
-/// The owner's answer to a CONNECT.
-#[derive(Debug)]
-#[allow(clippy::exhaustive_enums, reason = "the standard has these three")]
-pub enum ConnectDecision {
-    /// The client is in.
-    Accept(Box<Accepted>),
-    /// It is not.
-    Refuse(Verdict),
-    /// Enhanced authentication goes on; only for a CONNECT with an authentication method.
-    Continue {
-        /// Data for the client.
-        data: Option<Bytes>,
-    },
-}
-
-/// What an accepted client gets.
-#[derive(Debug)]
-#[allow(clippy::exhaustive_structs, reason = "callers build it field by field")]
-pub struct Accepted {
-    /// Its session, new or resumed; its client identifier is the effective one.
-    pub session: Session,
-    /// Whether the session existed.
-    pub session_present: bool,
-    /// Seconds that the session outlives the connection.
-    pub expiry_interval: u32,
-    /// Whether the client identifier was chosen by the server.
-    pub assigned_client_id: bool,
-    /// Data that ends enhanced authentication.
-    pub authentication_data: Option<Bytes>,
-}
+use crate::{Packet, ReasonCode, SpecViolation, Version};
 
 #[derive(Debug)]
 enum State {
@@ -224,13 +73,14 @@ impl Connection {
     }
 
     /// Whether the next packet may be handed in. While a decision is due it may not, nor while an MQTT 3.1.1 client
-    /// has as many publishes to be completed as the receive maximum says.
+    /// has as many publishes to be completed as the receive maximum says, nor while the CONNACK or some thousands of
+    /// other packets wait for records to be stored. Ask again after every call.
     #[must_use]
     pub fn wants_input(&self) -> bool {
         match &self.state {
             State::ExpectConnect | State::ExpectAuth(_) => true,
             State::AwaitDecision(_) | State::Closed(_) => false,
-            State::Connected(connected) => connected.wants_input(&self.config.limits),
+            State::Connected(connected) => connected.wants_input(&self.config.limits) && self.out.has_room(),
         }
     }
 
@@ -300,6 +150,10 @@ impl Connection {
     /// The decoder refused what arrived. `version`: what the decoder knows of the client's version.
     pub fn handle_violation(&mut self, violation: SpecViolation, version: Option<Version>) {
         self.version = self.version.or(version);
+        let violation = match self.version {
+            Some(version) => violation.on(version),
+            None => violation,
+        };
         let reason = violation.reason();
         match self.state {
             State::Closed(_) => return,
@@ -308,7 +162,7 @@ impl Connection {
                 // 3.1.1 has a return code only for the version and the client identifier.
                 let version_refused = reason == ReasonCode::UnsupportedProtocolVersion;
                 let identifier_refused = reason == ReasonCode::ClientIdentifierNotValid;
-                if self.version.is_some_and(Version::is_v5) || version_refused || identifier_refused {
+                if self.version().is_v5() || version_refused || identifier_refused {
                     self.send_refusal(Verdict { reason, words: Some(ByteString::from(violation.detail())) });
                 }
             }
@@ -321,12 +175,22 @@ impl Connection {
         self.close(End::ConnectionLost, false);
     }
 
+    /// What the client may have sent was not read until now: its silence so far is not held against it.
+    pub fn excuse_silence(&mut self, now: Now) {
+        if let State::Connected(connected) = &mut self.state {
+            connected.heard(now);
+        }
+    }
+
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Now) {
         while let Some(timer) = self.timers.expire(now.monotonic) {
             match timer {
                 Timer::Connect => {
                     let stage = if matches!(self.state, State::ExpectConnect) { Stage::Connect } else { Stage::Auth };
+                    if self.is_connected() {
+                        self.send_disconnect(ReasonCode::NotAuthorized, None);
+                    }
                     self.close(End::Deadline(stage), true);
                 }
                 Timer::Decision => self.decision_missed(now),
@@ -340,11 +204,12 @@ impl Connection {
         let wants_input = self.wants_input();
         let State::Connected(connected) = &mut self.state else { return };
         let Some(due) = connected.silent_at() else { return };
-        if !wants_input {
-            // This side does not read, so the client's silence proves nothing.
+        // Where this side does not read, or did not until just now, the client's silence proves nothing.
+        let excused = !wants_input || connected.is_excused();
+        if excused {
             connected.heard(now);
         }
-        let due = if wants_input { due } else { connected.silent_at().unwrap_or(due) };
+        let due = if excused { connected.silent_at().unwrap_or(due) } else { due };
         if due <= now.monotonic {
             self.send_disconnect(ReasonCode::KeepAliveTimeout, None);
             self.close(End::KeepAliveTimeout, true);
@@ -360,8 +225,9 @@ impl Connection {
                 self.close(End::Deadline(Stage::Decision), true);
             }
             State::Connected(connected) => {
-                if connected.refuse_pending(now, &mut self.out) {
-                    self.send_disconnect(ReasonCode::ServerUnavailable, None);
+                let is_refused = connected.refuse_pending(now, &self.config.limits, &mut self.out);
+                if !is_refused {
+                    self.send_disconnect(ReasonCode::ServerBusy, None);
                     self.close(End::Deadline(Stage::Decision), true);
                 }
             }
@@ -371,7 +237,24 @@ impl Connection {
 
     /// Records up to `seq` are safe.
     pub fn persisted(&mut self, seq: Seq) {
-        self.out.persisted(seq);
+        if self.out.is_first_due() {
+            // Not read before its CONNACK, a client has nothing to be excused of: it waits for that.
+            self.out.persisted(seq);
+        } else {
+            self.reading_again(|this| this.out.persisted(seq));
+        }
+    }
+
+    /// Notes when `change` has input wanted that was not.
+    fn reading_again(&mut self, change: impl FnOnce(&mut Self)) {
+        let wanted = self.wants_input();
+        change(self);
+        if !wanted
+            && self.wants_input()
+            && let State::Connected(connected) = &mut self.state
+        {
+            connected.excuse();
+        }
     }
 
     /// Ends the connection from this side; `words` go to an MQTT 5.0 client.
@@ -379,26 +262,38 @@ impl Connection {
         match self.state {
             State::Closed(_) => return,
             State::Connected(_) => self.send_disconnect(reason, words),
-            _ => self.send_refusal(Verdict { reason, words }),
+            // CONNACK answers a CONNECT, and there is none.
+            State::ExpectConnect => {}
+            State::AwaitDecision(_) | State::ExpectAuth(_) => self.send_refusal(Verdict { reason, words }),
         }
         self.close(End::Closed(reason), true);
     }
 
+    /// Words that may be sent: on MQTT 5.0, to a client that wants them [MQTT-3.1.2-29].
+    fn words(&self, words: Option<ByteString>) -> Option<ByteString> {
+        words.filter(|_| self.version().is_v5() && self.problem_information)
+    }
+
     fn send_disconnect(&mut self, reason: ReasonCode, words: Option<ByteString>) {
-        if self.version().is_v5() {
-            let reason_string = words.filter(|_| self.problem_information);
-            let properties = DisconnectProperties { reason_string, ..DisconnectProperties::default() };
+        // Not before the CONNACK [MQTT-3.14.0-1].
+        if self.version().is_v5() && !self.out.is_first_due() {
+            let properties =
+                DisconnectProperties { reason_string: self.words(words), ..DisconnectProperties::default() };
+            let reason = if reason.valid_in(PacketType::Disconnect) { reason } else { ReasonCode::UnspecifiedError };
             self.out.drop_held();
             self.out.send(Packet::Disconnect(Disconnect { reason, properties }));
         }
     }
 
+    /// Answers the CONNECT with a failure. Where the version has no code for it, the connection is only closed
+    /// [MQTT-3.2.2-6 of 3.1.1].
     fn send_refusal(&mut self, refused: Verdict) {
-        let properties = ConnAckProperties {
-            reason_string: refused.words.filter(|_| self.problem_information),
-            ..ConnAckProperties::default()
-        };
-        self.out.send(Packet::ConnAck(Box::new(ConnAck { session_present: false, reason: refused.reason, properties })));
+        let Verdict { reason, words } = refused;
+        let reason = if reason.valid_in(PacketType::ConnAck) { reason } else { ReasonCode::ServerUnavailable };
+        if self.version().is_v5() || reason.to_v3_connect_code().is_some() {
+            let properties = ConnAckProperties { reason_string: self.words(words), ..ConnAckProperties::default() };
+            self.out.send(Packet::ConnAck(Box::new(ConnAck { session_present: false, reason, properties })));
+        }
     }
 
     /// `flush`: what was queued for sending still goes out.
@@ -434,13 +329,13 @@ impl Connection {
     /// Releases the acknowledgement of a PUBLISH, in the order of receipt. The connection may have ended: for QoS 2
     /// the verdict belongs to the session. Unknown tokens change nothing.
     pub fn complete(&mut self, token: PublishToken, verdict: impl Into<Verdict>) {
-        let mut verdict = verdict.into();
-        verdict.words = verdict.words.filter(|_| self.problem_information);
-        match &mut self.state {
-            State::Connected(connected) => connected.session.complete(token, verdict, &mut self.out),
-            State::Closed(Some(session)) => session.complete(token, verdict, &mut self.out),
+        let Verdict { reason, words } = verdict.into();
+        let verdict = Verdict { reason, words: self.words(words) };
+        self.reading_again(|this| match &mut this.state {
+            State::Connected(connected) => connected.session.complete(token, verdict, &mut this.out),
+            State::Closed(Some(session)) => session.complete(token, verdict, &mut this.out),
             _ => {}
-        }
+        });
     }
 
     /// Sends a message to the client, now or when its window has room.
@@ -452,12 +347,13 @@ impl Connection {
         }
     }
 
-    /// Answers a SUBSCRIBE, one reason per filter; grants become subscriptions of the session. `false`: none is due
-    /// (its deadline has passed, or the connection has ended), and nothing was changed.
+    /// Answers a SUBSCRIBE, one reason per filter; grants become subscriptions of the session, at the QoS that was
+    /// asked for and at the server's maximum at most. `false`: none is due (its deadline has passed, or the
+    /// connection has ended), and nothing was changed.
     pub fn decide_subscribe(&mut self, now: Now, reasons: Vec<ReasonCode>, words: Option<ByteString>) -> bool {
-        let words = words.filter(|_| self.problem_information);
-        let Some((connected, _, timers, out)) = self.connected() else { return false };
-        let decided = connected.decide_subscribe(now, reasons, words, out);
+        let words = self.words(words);
+        let Some((connected, config, timers, out)) = self.connected() else { return false };
+        let decided = connected.decide_subscribe(now, reasons, words, &config.limits, out);
         if decided {
             timers.clear(Timer::Decision);
         }
@@ -481,7 +377,8 @@ impl Connection {
         }
     }
 
-    /// Takes out deliveries that `choose` picks among those that are unacknowledged QoS 1 or not sent at all.
+    /// Takes out deliveries that `choose` picks among those that are unacknowledged QoS 1 or not sent at all. What
+    /// was sent on a connection that is up stays.
     pub fn take_out(&mut self, choose: impl Fn(&Delivery) -> bool) -> Vec<Delivery> {
         match &mut self.state {
             State::Connected(connected) => connected.session.take_out(choose, &mut self.out),
@@ -507,6 +404,3 @@ impl From<SpecViolation> for Stop {
 fn violation(rule: &'static crate::error::Rule) -> Stop {
     Stop::Violation(SpecViolation::of(rule))
 }
-
-#[cfg(test)]
-mod tests;

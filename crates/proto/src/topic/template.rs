@@ -80,7 +80,8 @@ impl TopicTemplate {
     /// The template with `+` in place of each segment that has a variable.
     ///
     /// It matches what the template allows to all clients together and more; it is for explanations, never for a
-    /// decision.
+    /// decision. It does not match topics that begin with `$`, which a template can whose first segment is `$` and a
+    /// variable [MQTT-4.7.2-1].
     #[must_use]
     pub const fn widest(&self) -> &TopicFilter {
         &self.widest

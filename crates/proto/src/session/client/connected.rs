@@ -108,10 +108,7 @@ impl Connected {
                 out.event(Event::Auth(auth));
             }
             Packet::Disconnect(disconnect) if config.connect.version.is_v5() => {
-                return Err(Stop::Ended(
-                    End::PeerDisconnected(disconnect.reason),
-                    disconnect.properties.reason_string,
-                ));
+                return Err(Stop::Ended(End::PeerDisconnected(disconnect.reason), disconnect.properties.reason_string));
             }
             Packet::ConnAck(_) => return Err(violation(&rules::SECOND_CONNACK)),
             Packet::Connect(_)
@@ -123,12 +120,7 @@ impl Connected {
         Ok(())
     }
 
-    fn publish_arrived(
-        &mut self,
-        mut publish: Publish,
-        config: &Config,
-        out: &mut Outputs<Event>,
-    ) -> Result<(), Stop> {
+    fn publish_arrived(&mut self, mut publish: Publish, config: &Config, out: &mut Outputs<Event>) -> Result<(), Stop> {
         let topic = self.aliases.resolve(&mut publish)?;
         let maximum = match config.connect.version {
             Version::V5 => config.connect.properties.receive_maximum.map_or(u16::MAX, u16::from),
@@ -142,7 +134,7 @@ impl Connected {
                 out.event(Event::Message(Incoming { token, message, qos, retain, dup, subscription_identifiers }));
             }
             Arrival::Duplicate => self.session.inbound.release(out),
-            Arrival::OverReceiveMaximum => return Err(violation(&rules::RECEIVE_MAXIMUM_EXCEEDED)),
+            Arrival::OverReceiveMaximum => return Err(violation(&rules::SERVER_EXCEEDS_RECEIVE_MAXIMUM)),
         }
         Ok(())
     }
@@ -237,7 +229,7 @@ impl Connected {
 
 fn check_method(auth: &Auth, config: &Config) -> Result<(), Stop> {
     match &config.connect.properties.authentication_method {
-        None => Err(violation(&rules::AUTH_WITHOUT_METHOD)),
+        None => Err(violation(&rules::SERVER_AUTH_WITHOUT_METHOD)),
         Some(method) if auth.properties.authentication_method.as_ref() != Some(method) => {
             Err(violation(&rules::AUTH_METHOD_CHANGED))
         }

@@ -120,7 +120,9 @@ pub enum RequestError {
     #[error("not connected: connect first, or publish at QoS 1 or 2 to have the message wait")]
     NotConnected,
     /// Too much waits already.
-    #[error("the queue is full at {messages} messages or {bytes} bytes: wait for acknowledgements, or raise its limits")]
+    #[error(
+        "the queue is full at {messages} messages or {bytes} bytes: wait for acknowledgements, or raise its limits"
+    )]
     QueueFull {
         /// The limit in messages.
         messages: usize,

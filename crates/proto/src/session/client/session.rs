@@ -1,11 +1,13 @@
 //! A client's session: what outlives the connection (MQTT 5.0 §4.1).
 
+use super::Event;
 use super::request::{Outgoing, RequestError};
 use crate::session::Verdict;
 use crate::session::inbound::{Inbound, PublishToken};
-use crate::session::outbound::{Admitted, Delivery, Outbound, Peer, Position, QueueLimits};
+use crate::session::outbound::{Admitted, Delivery, Finished, Outbound, Peer, Position, QueueLimits};
 use crate::session::outputs::Outputs;
 use crate::session::record::Record;
+use crate::session::replay::{self, Replayed};
 use crate::time::Wall;
 use crate::{PacketId, QoS};
 
@@ -25,6 +27,21 @@ impl Session {
         Self { queue_limits, ..Self::default() }
     }
 
+    /// Rebuilds a session from its records, oldest first. `None`: they end with [`Record::Ended`] or are none.
+    #[must_use]
+    pub fn restore(queue_limits: QueueLimits, records: impl IntoIterator<Item = Record>) -> Option<Self> {
+        let Replayed { expiry_interval, inbound, outbound, .. } = replay::replay(records)?;
+        Some(Self { expiry_interval, queue_limits, inbound, outbound })
+    }
+
+    /// The records that rebuild this session.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<Record> {
+        let mut records = vec![Record::Started { expiry_interval: self.expiry_interval }];
+        records.extend(replay::messages(&self.inbound, &self.outbound));
+        records
+    }
+
     /// Messages that wait or are unacknowledged, and the bytes that they hold.
     #[must_use]
     pub fn load(&self) -> (usize, usize) {
@@ -42,30 +59,31 @@ impl Session {
     }
 
     /// Clean Start: identifiers taken over from the server are forgotten, messages that wait are not.
-    pub(super) fn forget<E>(&mut self, out: &mut Outputs<E>) {
+    pub(super) fn forget(&mut self, out: &mut Outputs<Event>) {
         let lasting = self.is_lasting();
-        self.inbound = Inbound::default();
+        self.inbound.start_over(lasting, out);
         self.outbound.start_over(lasting, out);
+        self.tell_given_up(out);
     }
 
-    pub(super) fn start<E>(&mut self, expiry_interval: u32, present: bool, out: &mut Outputs<E>) {
+    fn tell_given_up(&mut self, out: &mut Outputs<Event>) {
+        for Finished { position, reason } in self.outbound.take_given_up() {
+            out.event(Event::Published { position, reason });
+        }
+    }
+
+    pub(super) fn start(&mut self, expiry_interval: u32, present: bool, out: &mut Outputs<Event>) {
         let was_lasting = self.is_lasting();
         let changed = self.expiry_interval != expiry_interval;
         if !present {
-            for id in self.inbound.taken().into_iter().filter(|_| was_lasting) {
-                out.persist(Record::Forgotten(id));
-            }
             self.forget(out);
         }
         self.expiry_interval = expiry_interval;
         match (was_lasting, self.is_lasting()) {
             (true, false) => out.persist(Record::Ended),
             (false, true) => {
-                out.persist(Record::Started { expiry_interval });
-                for (position, delivery, _) in self.outbound.unfinished() {
-                    if let Some(delivery) = delivery {
-                        out.persist(Record::Enqueued(position, delivery));
-                    }
+                for record in self.snapshot() {
+                    out.persist(record);
                 }
             }
             (true, true) if changed => out.persist(Record::Started { expiry_interval }),
@@ -73,14 +91,16 @@ impl Session {
         }
     }
 
-    pub(super) fn connect<E>(&mut self, wall: Wall, peer: Peer, aliases: u16, out: &mut Outputs<E>) {
+    pub(super) fn connect(&mut self, wall: Wall, peer: Peer, aliases: u16, out: &mut Outputs<Event>) {
+        self.inbound.connect(peer.version);
         self.outbound.connect(peer, aliases);
         self.fill_window(wall, |_| false, out);
     }
 
-    pub(super) fn fill_window<E>(&mut self, wall: Wall, taken: impl Fn(PacketId) -> bool, out: &mut Outputs<E>) {
+    pub(super) fn fill_window(&mut self, wall: Wall, taken: impl Fn(PacketId) -> bool, out: &mut Outputs<Event>) {
         let lasting = self.is_lasting();
         self.outbound.fill_window(wall, lasting, taken, out);
+        self.tell_given_up(out);
     }
 
     pub(super) fn disconnect(&mut self) {
@@ -98,15 +118,17 @@ impl Session {
         self.inbound.pubrel(id, lasting, out);
     }
 
-    pub(super) fn deliver<E>(
+    pub(super) fn deliver(
         &mut self,
         wall: Wall,
         delivery: Delivery,
         taken: impl Fn(PacketId) -> bool,
-        out: &mut Outputs<E>,
+        out: &mut Outputs<Event>,
     ) -> Result<Admitted, RequestError> {
         let (limits, lasting) = (self.queue_limits, self.is_lasting());
-        match self.outbound.deliver(delivery, wall, limits, lasting, taken, out) {
+        let admitted = self.outbound.deliver(delivery, wall, limits, lasting, taken, out);
+        self.tell_given_up(out);
+        match admitted {
             Admitted::Full => Err(RequestError::QueueFull { messages: limits.messages, bytes: limits.bytes }),
             Admitted::Dropped => Err(RequestError::NotConnected),
             admitted => Ok(admitted),
@@ -118,11 +140,11 @@ impl Session {
     }
 
     /// Takes a message while there is no connection.
-    pub(super) fn publish<E>(
+    pub(super) fn publish(
         &mut self,
         wall: Wall,
         outgoing: Outgoing,
-        out: &mut Outputs<E>,
+        out: &mut Outputs<Event>,
     ) -> Result<Admitted, RequestError> {
         if outgoing.qos == QoS::AtMostOnce {
             return Err(RequestError::NotConnected);

@@ -5,8 +5,11 @@ use std::time::Duration;
 use bytestring::ByteString;
 
 use super::session::{Session, Subscription};
-use super::{Config, Connection, End, Event, Inbound, Limits, Verdict, State, Stop, Timer, rules, violation};
-use crate::packet::{AckProperties, Auth, AuthProperties, Connect, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe, Will};
+use super::{Config, Connection, End, Event, Inbound, Limits, State, Stop, Timer, Verdict, rules, violation};
+use crate::packet::{
+    AckProperties, Auth, AuthProperties, Connect, Disconnect, PacketType, Publish, SubAck, Subscribe, UnsubAck,
+    Unsubscribe, Will,
+};
 use crate::session::alias::InboundAliases;
 use crate::session::inbound::Arrival;
 use crate::session::outbound::Finished;
@@ -32,6 +35,8 @@ pub(super) struct Connected {
     /// The longest silence allowed, one and a half keep-alive intervals [MQTT-3.1.2-22].
     silence: Option<Duration>,
     last_heard: Monotonic,
+    /// Since then input was not wanted for a time.
+    excused: bool,
     aliases: InboundAliases,
     pending: Option<Pending>,
     authentication_method: Option<ByteString>,
@@ -49,6 +54,7 @@ impl Connected {
             will: connect.will,
             silence: (keep_alive != 0).then(|| Duration::from_millis(u64::from(keep_alive) * 1500)),
             last_heard: now.monotonic,
+            excused: false,
             aliases: InboundAliases::new(limits.topic_alias_maximum),
             pending: None,
             authentication_method: connect.properties.authentication_method,
@@ -70,6 +76,16 @@ impl Connected {
 
     pub(super) const fn heard(&mut self, now: Now) {
         self.last_heard = now.monotonic;
+        self.excused = false;
+    }
+
+    /// This side did not read until now.
+    pub(super) const fn excuse(&mut self) {
+        self.excused = true;
+    }
+
+    pub(super) const fn is_excused(&self) -> bool {
+        self.excused
     }
 
     pub(super) fn handle_packet(
@@ -111,6 +127,7 @@ impl Connected {
             }
             Packet::Auth(auth) => {
                 self.check_auth(&auth)?;
+                timers.clear(Timer::Connect);
                 out.event(Event::Auth(auth));
                 self.wait_for(Pending::Auth, now, config, timers);
             }
@@ -144,7 +161,7 @@ impl Connected {
                 out.event(Event::Publish(Inbound { token, message, qos, retain, dup }));
             }
             Arrival::Duplicate => self.session.inbound.release(out),
-            Arrival::OverReceiveMaximum => return Err(violation(&rules::RECEIVE_MAXIMUM_EXCEEDED)),
+            Arrival::OverReceiveMaximum => return Err(violation(&rules::CLIENT_EXCEEDS_RECEIVE_MAXIMUM)),
         }
         Ok(())
     }
@@ -161,7 +178,6 @@ impl Connected {
             if expiry != 0 && !self.asked_to_last {
                 return violation(&rules::EXPIRY_RAISED_AT_DISCONNECT);
             }
-            let expiry = expiry.min(self.session.expiry_interval());
             self.session.start(expiry, out);
         }
         if disconnect.reason == ReasonCode::NORMAL_DISCONNECTION {
@@ -171,7 +187,9 @@ impl Connected {
     }
 
     fn check_auth(&mut self, auth: &Auth) -> Result<(), Stop> {
-        let Some(method) = &self.authentication_method else { return Err(violation(&rules::AUTH_WITHOUT_METHOD)) };
+        let Some(method) = &self.authentication_method else {
+            return Err(violation(&rules::CLIENT_AUTH_WITHOUT_METHOD));
+        };
         if auth.properties.authentication_method.as_ref() != Some(method) {
             return Err(violation(&rules::AUTH_METHOD_CHANGED));
         }
@@ -189,6 +207,7 @@ impl Connected {
         now: Now,
         mut reasons: Vec<ReasonCode>,
         words: Option<ByteString>,
+        limits: &Limits,
         out: &mut Outputs<Event>,
     ) -> bool {
         let Some(Pending::Subscribe(subscribe)) = self.pending.take_if(|it| matches!(it, Pending::Subscribe(_))) else {
@@ -196,10 +215,11 @@ impl Connected {
         };
         self.heard(now);
         reasons.resize(subscribe.filters.len(), ReasonCode::UnspecifiedError);
-        for (entry, reason) in subscribe.filters.into_iter().zip(&reasons) {
-            if let Some(qos) = QoS::from_u8(reason.as_u8()) {
+        for (entry, reason) in subscribe.filters.into_iter().zip(&mut reasons) {
+            if let Some(granted) = QoS::from_u8(reason.as_u8()) {
                 let mut options = entry.options;
-                options.qos = qos;
+                options.qos = granted.min(options.qos).min(limits.maximum_qos);
+                *reason = ReasonCode::granted(options.qos);
                 let how = Subscription { options, identifier: subscribe.subscription_identifier };
                 self.session.subscribe(entry.filter, how, out);
             }
@@ -233,22 +253,22 @@ impl Connected {
         true
     }
 
-    /// The owner missed its deadline: refuses what is pending. `true`: the connection has to end.
-    pub(super) fn refuse_pending(&mut self, now: Now, out: &mut Outputs<Event>) -> bool {
+    /// The owner missed its deadline: refuses what is pending. `false`: there is no way to, and the connection has to
+    /// end.
+    pub(super) fn refuse_pending(&mut self, now: Now, limits: &Limits, out: &mut Outputs<Event>) -> bool {
         let failed = |count| vec![ReasonCode::ImplementationSpecificError; count];
         match &self.pending {
             Some(Pending::Subscribe(subscribe)) => {
                 let reasons = failed(subscribe.filters.len());
-                self.decide_subscribe(now, reasons, None, out);
-                false
+                self.decide_subscribe(now, reasons, None, limits, out)
             }
-            Some(Pending::Unsubscribe(unsubscribe)) => {
-                // 3.1.1 has no way to say that an UNSUBSCRIBE failed.
+            // 3.1.1 has no way to say that an UNSUBSCRIBE failed.
+            Some(Pending::Unsubscribe(unsubscribe)) if self.version.is_v5() => {
                 let reasons = failed(unsubscribe.filters.len());
-                self.version.is_v5() && !self.decide_unsubscribe(now, reasons, out) || !self.version.is_v5()
+                self.decide_unsubscribe(now, reasons, out)
             }
-            Some(Pending::Auth) => true,
-            None => false,
+            Some(Pending::Unsubscribe(_) | Pending::Auth) => false,
+            None => true,
         }
     }
 
@@ -290,8 +310,10 @@ impl Connection {
         match answer {
             Ok(data) => {
                 connected.authenticating = data.is_some();
-                let reason =
-                    if data.is_some() { ReasonCode::ContinueAuthentication } else { ReasonCode::Success };
+                if data.is_some() {
+                    self.timers.set(Timer::Connect, now.monotonic.after(self.config.connect_timeout));
+                }
+                let reason = if data.is_some() { ReasonCode::ContinueAuthentication } else { ReasonCode::Success };
                 let properties = AuthProperties {
                     authentication_method: connected.authentication_method.clone(),
                     authentication_data: data,
@@ -299,7 +321,10 @@ impl Connection {
                 };
                 self.out.send(Packet::Auth(Box::new(Auth { reason, properties })));
             }
-            Err(refused) => self.disconnect(refused.reason, refused.words),
+            Err(Verdict { reason, words }) => {
+                let said = if reason.valid_in(PacketType::Disconnect) { reason } else { ReasonCode::NotAuthorized };
+                self.disconnect(said, words);
+            }
         }
         true
     }

@@ -1,12 +1,10 @@
 //! Up to the CONNACK: CONNECT, enhanced authentication, and the owner's decision.
 
 use super::connected::Connected;
-use super::{
-    Accepted, ConnectDecision, Connection, End, Event, Limits, Verdict, State, Stop, Timer, rules, violation,
-};
+use super::{Accepted, ConnectDecision, Connection, End, Event, Limits, State, Stop, Timer, Verdict, rules, violation};
+use crate::codec::encoded_len;
 use crate::packet::{Auth, AuthProperties, ConnAck, ConnAckProperties, Connect};
 use crate::session::outbound::Peer;
-use crate::session::outputs::Output;
 use crate::time::Now;
 use crate::{Packet, QoS, ReasonCode, Version};
 
@@ -89,7 +87,6 @@ impl Connection {
         let limits = &self.config.limits;
         let v5 = connect.version.is_v5();
         let keep_alive = effective_keep_alive(&connect, limits);
-        session.start(expiry_interval, &mut self.out);
         let properties = if v5 {
             ConnAckProperties {
                 assigned_client_identifier: assigned_client_id.then(|| session.client_id().clone()),
@@ -105,17 +102,28 @@ impl Connection {
         };
         let ack = ConnAck {
             // 3.1 has no such flag: its CONNACK's first byte is reserved.
-            session_present: session_present && connect.version != Version::V3_1,
+            session_present: session_present && !connect.clean_start && connect.version != Version::V3_1,
             reason: ReasonCode::Success,
             properties,
         };
-        self.out.push_after_records(Output::Send(Packet::ConnAck(Box::new(ack))));
+        let ack = Packet::ConnAck(Box::new(ack));
         let asked = &connect.properties;
+        let size = || encoded_len(&ack, connect.version).unwrap_or(usize::MAX);
+        if asked.maximum_packet_size.is_some_and(|maximum| size() > u32::from(maximum) as usize) {
+            // Without the announcements the client would not know what it may do [MQTT-3.1.2-24].
+            self.refuse(ReasonCode::PacketTooLarge.into());
+            self.state = State::Closed(Some(Box::new(session)));
+            return;
+        }
+        session.start(expiry_interval, &mut self.out);
+        self.out.send_first(ack);
         let window = asked.receive_maximum.map_or(u16::MAX, u16::from).min(limits.outbound_window.get());
         let peer = Peer {
             version: connect.version,
             window,
             maximum_packet_size: asked.maximum_packet_size.map(u32::from),
+            maximum_qos: QoS::ExactlyOnce,
+            retain_available: true,
         };
         let aliases = asked.topic_alias_maximum.unwrap_or(0).min(limits.outbound_topic_aliases);
         session.connect(now.wall, peer, aliases, &mut self.out);
@@ -142,9 +150,7 @@ fn will_refusal(connect: &Connect, limits: &Limits) -> Option<ReasonCode> {
 /// The keep-alive in force, in seconds [MQTT-3.1.2-21]. A 3.1.1 client cannot be told of another one.
 fn effective_keep_alive(connect: &Connect, limits: &Limits) -> u16 {
     match limits.keep_alive_maximum {
-        Some(maximum) if connect.version.is_v5() && !(1..=maximum.get()).contains(&connect.keep_alive) => {
-            maximum.get()
-        }
+        Some(maximum) if connect.version.is_v5() && !(1..=maximum.get()).contains(&connect.keep_alive) => maximum.get(),
         _ => connect.keep_alive,
     }
 }

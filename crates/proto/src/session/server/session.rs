@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use bytestring::ByteString;
 
+use super::Event;
 use crate::message::SubscriptionId;
 use crate::packet::SubscribeOptions;
 use crate::session::Verdict;
 use crate::session::inbound::{Arrival, Inbound, PublishToken};
-use crate::session::outbound::{Admitted, Delivery, Outbound, Peer, Position, QueueLimits};
+use crate::session::outbound::{Admitted, Delivery, Finished, Outbound, Peer, QueueLimits};
 use crate::session::outputs::{Output, Outputs};
 use crate::session::record::Record;
+use crate::session::replay::{self, Replayed};
 use crate::time::Wall;
 use crate::{PacketId, QoS, SubscriptionFilter};
 
@@ -56,47 +58,8 @@ impl Session {
         queue_limits: QueueLimits,
         records: impl IntoIterator<Item = Record>,
     ) -> Option<Self> {
-        let mut session: Option<Self> = None;
-        let mut messages: BTreeMap<Position, (Option<Delivery>, Option<PacketId>)> = BTreeMap::new();
-        for record in records {
-            if matches!(record, Record::Ended) {
-                session = None;
-                messages.clear();
-                continue;
-            }
-            let session = session.get_or_insert_with(|| Self::new(client_id.clone(), queue_limits));
-            match record {
-                Record::Started { expiry_interval } => session.expiry_interval = expiry_interval,
-                Record::Ended => {}
-                Record::Subscribed(filter, subscription) => {
-                    session.subscriptions.insert(filter, subscription);
-                }
-                Record::Unsubscribed(filter) => {
-                    session.subscriptions.remove(&filter);
-                }
-                Record::Enqueued(position, delivery) => {
-                    messages.insert(position, (Some(delivery), None));
-                }
-                Record::Sent(position, id) => {
-                    if let Some((_, sent)) = messages.get_mut(&position) {
-                        *sent = Some(id);
-                    }
-                }
-                Record::Released(position, id) => {
-                    messages.insert(position, (None, Some(id)));
-                }
-                Record::Done(position) => {
-                    messages.remove(&position);
-                }
-                Record::Received(id) => session.inbound.restore(id),
-                Record::Forgotten(id) => session.inbound.forget(id),
-            }
-        }
-        let mut session = session?;
-        for (position, (delivery, id)) in messages {
-            session.outbound.restore(position, delivery, id);
-        }
-        Some(session)
+        let Replayed { expiry_interval, subscriptions, inbound, outbound } = replay::replay(records)?;
+        Some(Self { client_id, expiry_interval, queue_limits, subscriptions, inbound, outbound })
     }
 
     /// The records that rebuild this session.
@@ -104,17 +67,7 @@ impl Session {
     pub fn snapshot(&self) -> Vec<Record> {
         let mut records = vec![Record::Started { expiry_interval: self.expiry_interval }];
         records.extend(self.subscriptions.iter().map(|(filter, &how)| Record::Subscribed(filter.clone(), how)));
-        records.extend(self.inbound.taken().into_iter().map(Record::Received));
-        for (position, delivery, id) in self.outbound.unfinished() {
-            match (delivery, id) {
-                (Some(delivery), id) => {
-                    records.push(Record::Enqueued(position, delivery));
-                    records.extend(id.map(|id| Record::Sent(position, id)));
-                }
-                (None, Some(id)) => records.push(Record::Released(position, id)),
-                (None, None) => {}
-            }
-        }
+        records.extend(replay::messages(&self.inbound, &self.outbound));
         records
     }
 
@@ -140,6 +93,21 @@ impl Session {
     #[must_use]
     pub fn load(&self) -> (usize, usize) {
         self.outbound.load()
+    }
+
+    /// An empty session in the place of this one. It uses none of its tokens again, so that a late verdict on a publish
+    /// of this one completes none of the other.
+    #[must_use]
+    pub fn successor(&self) -> Self {
+        let mut session = Self::new(self.client_id.clone(), self.queue_limits);
+        session.inbound = self.inbound.successor();
+        session
+    }
+
+    /// How much may wait.
+    #[must_use]
+    pub const fn queue_limits(&self) -> QueueLimits {
+        self.queue_limits
     }
 
     /// Sets how much may wait.
@@ -181,7 +149,7 @@ impl Session {
     fn offline<T>(
         &mut self,
         mut records: impl FnMut(Record),
-        change: impl FnOnce(&mut Self, &mut Outputs<super::Event>) -> T,
+        change: impl FnOnce(&mut Self, &mut Outputs<Event>) -> T,
     ) -> T {
         let mut out = Outputs::default();
         let answer = change(self, &mut out);
@@ -213,7 +181,8 @@ impl Session {
         }
     }
 
-    pub(super) fn connect<E>(&mut self, wall: Wall, peer: Peer, aliases: u16, out: &mut Outputs<E>) {
+    pub(super) fn connect(&mut self, wall: Wall, peer: Peer, aliases: u16, out: &mut Outputs<Event>) {
+        self.inbound.connect(peer.version);
         self.outbound.connect(peer, aliases);
         self.fill_window(wall, out);
     }
@@ -223,9 +192,16 @@ impl Session {
         self.outbound.disconnect();
     }
 
-    pub(super) fn fill_window<E>(&mut self, wall: Wall, out: &mut Outputs<E>) {
+    pub(super) fn fill_window(&mut self, wall: Wall, out: &mut Outputs<Event>) {
         let lasting = self.is_lasting();
         self.outbound.fill_window(wall, lasting, |_| false, out);
+        self.tell_given_up(out);
+    }
+
+    fn tell_given_up(&mut self, out: &mut Outputs<Event>) {
+        for Finished { position, reason } in self.outbound.take_given_up() {
+            out.event(Event::Delivered { position, reason });
+        }
     }
 
     pub(super) fn arrive(&mut self, qos: QoS, id: Option<PacketId>, maximum: usize) -> Arrival {
@@ -237,9 +213,11 @@ impl Session {
         self.inbound.release(out);
     }
 
-    pub(super) fn deliver_into<E>(&mut self, wall: Wall, delivery: Delivery, out: &mut Outputs<E>) -> Admitted {
+    pub(super) fn deliver_into(&mut self, wall: Wall, delivery: Delivery, out: &mut Outputs<Event>) -> Admitted {
         let (limits, lasting) = (self.queue_limits, self.is_lasting());
-        self.outbound.deliver(delivery, wall, limits, lasting, |_| false, out)
+        let admitted = self.outbound.deliver(delivery, wall, limits, lasting, |_| false, out);
+        self.tell_given_up(out);
+        admitted
     }
 
     pub(super) fn subscribe<E>(&mut self, filter: SubscriptionFilter, how: Subscription, out: &mut Outputs<E>) {

@@ -1,0 +1,87 @@
+//! What the machine tells its owner, and what the owner answers to a CONNECT.
+
+use bytes::Bytes;
+
+use super::Session;
+use crate::packet::{Auth, Connect, Subscribe, Unsubscribe, Will};
+use crate::session::{End, Position, PublishToken, Verdict};
+use crate::{Message, QoS, ReasonCode};
+
+/// Something for the owner.
+#[derive(Debug)]
+#[allow(clippy::exhaustive_enums, reason = "an owner must handle every one")]
+pub enum Event {
+    /// Answer with [`Connection::decide_connect`](super::Connection::decide_connect).
+    Connect(Box<Connect>),
+    /// A step of enhanced authentication. Before the CONNACK answer with [`Connection::decide_connect`](super::Connection::decide_connect), later with
+    /// [`Connection::decide_auth`](super::Connection::decide_auth).
+    Auth(Box<Auth>),
+    /// A message. With a token, answer with [`Connection::complete`](super::Connection::complete).
+    Publish(Inbound),
+    /// Answer with [`Connection::decide_subscribe`](super::Connection::decide_subscribe).
+    Subscribe(Box<Subscribe>),
+    /// Answer with [`Connection::decide_unsubscribe`](super::Connection::decide_unsubscribe).
+    Unsubscribe(Box<Unsubscribe>),
+    /// A delivery of QoS 1 or 2 is done with.
+    Delivered {
+        /// Which.
+        position: Position,
+        /// What the client said. Where the message was never sent: `PacketTooLarge` if the client takes none of that
+        /// size, `ImplementationSpecificError` if the message has expired.
+        reason: ReasonCode,
+    },
+    /// The connection is over. The session can be taken with [`Connection::take_session`](super::Connection::take_session).
+    Ended {
+        /// Why.
+        end: End,
+        /// To be published, after its delay.
+        will: Option<Box<Will>>,
+    },
+}
+
+/// A message that the client published.
+#[derive(Debug)]
+#[allow(clippy::exhaustive_structs, reason = "plain data of an event")]
+pub struct Inbound {
+    /// For [`Connection::complete`](super::Connection::complete); absent for QoS 0.
+    pub token: Option<PublishToken>,
+    /// The message, its topic alias resolved.
+    pub message: Message,
+    /// Its QoS.
+    pub qos: QoS,
+    /// Whether it is to be retained.
+    pub retain: bool,
+    /// Whether the client marked it as sent before.
+    pub dup: bool,
+}
+
+/// The owner's answer to a CONNECT.
+#[derive(Debug)]
+#[allow(clippy::exhaustive_enums, reason = "the standard has these three")]
+pub enum ConnectDecision {
+    /// The client is in.
+    Accept(Box<Accepted>),
+    /// It is not.
+    Refuse(Verdict),
+    /// Enhanced authentication goes on; only for a CONNECT with an authentication method.
+    Continue {
+        /// Data for the client.
+        data: Option<Bytes>,
+    },
+}
+
+/// What an accepted client gets.
+#[derive(Debug)]
+#[allow(clippy::exhaustive_structs, reason = "callers build it field by field")]
+pub struct Accepted {
+    /// Its session, new or resumed; its client identifier is the effective one.
+    pub session: Session,
+    /// Whether the session existed.
+    pub session_present: bool,
+    /// Seconds that the session outlives the connection.
+    pub expiry_interval: u32,
+    /// Whether the client identifier was chosen by the server.
+    pub assigned_client_id: bool,
+    /// Data that ends enhanced authentication.
+    pub authentication_data: Option<Bytes>,
+}
