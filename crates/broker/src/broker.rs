@@ -61,6 +61,7 @@ impl Broker {
             limits: builder.limits,
             realm: Arc::new(realm),
             directory: Directory::new(),
+            volatile: builder.store.is_none(),
             store: builder.store.unwrap_or_else(Store::memory),
             counters: Counters::default(),
             observers: builder.observers,

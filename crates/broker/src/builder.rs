@@ -11,6 +11,9 @@ use crate::broker::Broker;
 use crate::listener::Listener;
 use crate::observer::Observer;
 
+/// Moves of sessions count workers in one 64-bit word.
+const MAXIMUM_WORKERS: usize = 64;
+
 /// Limits of the whole broker. What a client is told stands in its namespace's rules.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -28,6 +31,8 @@ pub struct Limits {
     /// Bytes that wait to be written to one client. Beyond it QoS 0 messages are dropped, and it is not read from.
     /// Default 1 MiB.
     pub egress_bytes: usize,
+    /// Subscriptions of one session. Default 10,000; a further one is answered with 0x97.
+    pub subscriptions: usize,
     /// Retained messages. Default 1,000,000; a PUBLISH that would add one is answered with 0x97.
     pub retained_messages: usize,
 }
@@ -41,6 +46,7 @@ impl Default for Limits {
             connect_packet: gridmq_proto::codec::DEFAULT_MAX_CONNECT_SIZE,
             unadmitted_bytes: 16 << 20,
             egress_bytes: 1 << 20,
+            subscriptions: 10_000,
             retained_messages: 1_000_000,
         }
     }
@@ -62,7 +68,7 @@ pub struct Builder {
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            workers: std::thread::available_parallelism().map_or(1, usize::from).min(MAXIMUM_WORKERS),
             gate: Gate::new(Arc::new(Open::default())),
             listeners: Vec::new(),
             limits: Limits::default(),
@@ -76,7 +82,7 @@ impl Default for Builder {
 impl Builder {
     /// How many workers; at least 1, at most 64. Default: one per core.
     pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = workers.clamp(1, 64);
+        self.workers = workers.clamp(1, MAXIMUM_WORKERS);
         self
     }
 
@@ -98,7 +104,8 @@ impl Builder {
         self
     }
 
-    /// Where sessions and retained messages are kept. Default: in memory.
+    /// Where sessions and retained messages are kept as well, to be taken up by the next start. Default: nowhere; they
+    /// live in this process's memory alone.
     pub fn store(mut self, store: Store) -> Self {
         self.store = Some(store);
         self

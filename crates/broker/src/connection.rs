@@ -16,7 +16,7 @@ use crate::stream::Stream;
 use crate::worker::{ConnKey, Worker};
 
 /// Reads of one connection in one turn, so that others get theirs.
-const READS: usize = 8;
+const READS: usize = 1;
 
 /// How long a connection that has ended may take to read what was said last and to close its side.
 const LINGER: Duration = Duration::from_secs(2);
@@ -68,16 +68,24 @@ impl Task {
         let Some(conn) = worker.conn(self.key) else { return Poll::Ready(()) };
         conn.waker = Some(cx.waker().clone());
         if conn.deadline.is_some_and(|at| at <= now.monotonic) {
+            if !worker.reads(self.key)
+                && let Some(conn) = worker.conn(self.key)
+            {
+                // This side did not read, so the client's silence proves nothing.
+                conn.machine.excuse_silence(now);
+            }
             worker.timeout(now, self.key);
         }
         worker.drain(now, self.key);
         worker.input(now, self.key, &mut self.incoming);
         let mut reads = 0;
+        let mut held_back = false;
         let more = loop {
             if reads == READS {
                 break true;
             }
             if !worker.reads(self.key) {
+                held_back = true;
                 break false;
             }
             match self.read(cx, worker) {
@@ -114,6 +122,8 @@ impl Task {
         }
         let deadline = conn.deadline;
         let room = conn.outgoing.is_empty();
+        // Nobody watches the socket for a connection that was not read from; it may be again, now that it has written.
+        let more = more || (held_back && worker.reads(self.key));
         if more || (room && worker.reads(self.key) && worker.resume_scans(now, self.key)) {
             cx.waker().wake_by_ref();
         }
@@ -169,6 +179,9 @@ impl Task {
         if self.lingering.is_none_or(|until| until <= now) {
             return Poll::Ready(());
         }
+        if let Some(until) = self.lingering {
+            self.arm(cx, until, &worker);
+        }
         match self.write(cx, &mut worker) {
             Poll::Ready(Ok(())) => {
                 if ready!(self.stream.poll_shutdown(cx)).is_err() {
@@ -189,9 +202,6 @@ impl Task {
             if self.discarded > LINGER_BYTES {
                 return Poll::Ready(());
             }
-        }
-        if let Some(until) = self.lingering {
-            self.arm(cx, until, &worker);
         }
         Poll::Pending
     }

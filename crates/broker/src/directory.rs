@@ -21,6 +21,9 @@ pub(crate) type SlotId = u64;
 /// The number of a worker.
 pub(crate) type WorkerId = u16;
 
+/// The epoch of a session that has never changed hands.
+pub(crate) const FIRST_EPOCH: u64 = 1;
+
 /// A session's name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct SessionKey {
@@ -42,7 +45,12 @@ pub(crate) struct Slot {
 
 impl Slot {
     pub(crate) fn worker(&self) -> WorkerId {
-        split(self.place.load(Ordering::Acquire)).0
+        self.place().0
+    }
+
+    /// Its worker, and since which epoch.
+    pub(crate) fn place(&self) -> (WorkerId, u64) {
+        split(self.place.load(Ordering::Acquire))
     }
 
     pub(crate) fn is_online(&self) -> bool {
@@ -112,7 +120,7 @@ impl Directory {
             if limits.owner_only && slot.owner != owner {
                 return Claim::NotOwner;
             }
-            let (from, epoch) = split(slot.place.load(Ordering::Acquire));
+            let (from, epoch) = slot.place();
             let epoch = epoch + 1;
             slot.place.store(join(worker, epoch), Ordering::Release);
             return Claim::Held { slot: Arc::clone(slot), from, epoch };
@@ -134,7 +142,7 @@ impl Directory {
             id: self.next.fetch_add(1, Ordering::Relaxed),
             key: key.clone(),
             owner: name.1,
-            place: AtomicU64::new(join(worker, 1)),
+            place: AtomicU64::new(join(worker, FIRST_EPOCH)),
             online: AtomicBool::new(false),
         });
         sessions.insert(key, Arc::clone(&slot));

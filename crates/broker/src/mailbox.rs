@@ -52,7 +52,7 @@ pub(crate) enum Mail {
     /// The session itself; `None`: it had ended.
     HandOver { slot: SlotId, epoch: u64, estate: Option<Box<Estate>> },
     /// The verdict on a publish whose session has moved here since.
-    Complete { slot: SlotId, token: PublishToken, verdict: Verdict },
+    Complete { slot: Arc<Slot>, token: PublishToken, verdict: Verdict },
     /// The rules have changed.
     RulesChanged,
     /// The store has come further.
@@ -84,6 +84,8 @@ pub(crate) struct Routed {
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) slot: SlotId,
+    /// The session's epoch when the message was routed to its worker.
+    pub(crate) epoch: u64,
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
     pub(crate) identifiers: SmallVec<[SubscriptionId; 2]>,
@@ -106,6 +108,10 @@ pub(crate) struct Estate {
     pub(crate) session: Session,
     pub(crate) will: Option<PendingWill>,
     pub(crate) scans: Vec<Scan>,
+    /// The generation of the rules that judged its subscriptions.
+    pub(crate) judged: Option<u64>,
+    /// Who it was admitted as.
+    pub(crate) admitted: Option<(Admission, Credentials)>,
 }
 
 /// A will whose connection has ended.

@@ -35,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) directory: Directory,
     pub(crate) retained: RetainedStore,
     pub(crate) store: Store,
+    /// Nobody gave a store: nothing outlives the process, so nothing is written down.
+    pub(crate) volatile: bool,
     pub(crate) counters: Counters,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     /// One inbox per worker.

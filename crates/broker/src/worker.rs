@@ -98,10 +98,18 @@ struct Client {
 struct Local {
     slot: Arc<Slot>,
     state: State,
-    /// Moves away from here that are not complete, oldest first.
+    /// The epoch in which this worker last claimed it.
+    epoch: u64,
+    /// Moves away from here that are not complete, by epoch.
     leaving: Vec<Leaving>,
     /// A will that waits for its delay.
     will: Option<(Monotonic, PendingWill)>,
+    /// When the clerk looks at it.
+    alarm: Option<Monotonic>,
+    /// It holds more than it may and ends with the turn.
+    overflowed: bool,
+    /// The generation of the rules that judged its subscriptions, if any has.
+    judged: Option<u64>,
     /// When a session without a connection ends.
     expires: Option<Monotonic>,
     scans: Vec<Scan>,
@@ -155,6 +163,8 @@ pub(crate) struct Worker {
     /// When sessions want to be looked at: expiry and wills.
     alarms: BTreeSet<(Monotonic, SlotId)>,
     clerk: Rc<Notify>,
+    /// Sessions that hold more than they may.
+    overflowed: VecDeque<SlotId>,
     /// Sessions to judge again, after the rules have changed.
     rejudge: VecDeque<SlotId>,
     journal: journal::Journal,
@@ -181,6 +191,7 @@ impl Worker {
             early_passes: HashMap::new(),
             alarms: BTreeSet::new(),
             clerk: Rc::default(),
+            overflowed: VecDeque::new(),
             rejudge: VecDeque::new(),
             journal: journal::Journal::default(),
             turn: usize::from(id),
@@ -248,6 +259,7 @@ impl Worker {
                 conn.machine.handle_close();
             }
             self.drain(now, key);
+            self.commit();
             let conn = self.conns.remove(key.place);
             self.release_unadmitted(conn.unadmitted);
         }

@@ -2,6 +2,7 @@
 //!
 //! - [`authority`]: certificates of a small two-level authority, made for each test.
 //! - [`broker`]: a broker in this process, with a namespace over mutual TLS or open on a plain port.
+//! - [`wire`]: a client that says and shows every packet, and barriers that show that nothing more comes.
 //! - The packet vectors are `gridmq_proto::vectors`; the pair of machines on a fake clock is [`pair`].
 #![allow(
     clippy::expect_used,
@@ -13,5 +14,7 @@
 pub mod authority;
 pub mod broker;
 pub mod pair;
+pub mod wire;
 
 pub use broker::{ClientFiles, Namespace, OpenBroker, namespace, open};
+pub use wire::Wire;

@@ -13,12 +13,12 @@ use gridmq_proto::session::{QueueLimits, Verdict, server};
 use gridmq_proto::time::Now;
 use gridmq_proto::{ReasonCode, Version};
 
-use super::takeover::Waiting;
+use super::takeover::{Waiting, overtaken};
 use super::{Client, ConnKey, Local, State, Worker};
 use crate::builder::Limits;
-use crate::directory::{Claim, SessionKey, Slot};
+use crate::directory::{Claim, FIRST_EPOCH, SessionKey, Slot};
 use crate::observer::Occurrence;
-use crate::tables::{self, SessionRow};
+use crate::tables::SessionRow;
 
 /// Lengths of client identifiers and topics are the codec's matter; this is the rules'.
 pub(super) fn machine_config(said: &ConnectionLimits, limits: &Limits) -> Config {
@@ -89,14 +89,13 @@ impl Worker {
         };
         let admission = gate
             .admit(&request, now.wall)
-            .map_err(|refusal| Verdict { reason: refusal.reason, words: Some(refusal.to_string().into()) })?;
+            .map_err(|refusal| Verdict { reason: refusal.reason, words: Some(bounded(refusal.to_string())) })?;
         let credentials = Credentials::from(&request);
         check_will(&gate, &admission, connect)?;
         let assigned_client_id = connect.client_id.is_empty();
         let client_id = if assigned_client_id { assign(connect)? } else { own(&connect.client_id) };
         let limits = gate.session_limits();
-        let name = &admission.principal().authentication_name().to_owned();
-        let session_key = SessionKey { namespace: realm.id, client_id: client_id.clone() };
+        let session_key = SessionKey { namespace: realm.id, client_id };
         let waiting = Waiting {
             key,
             clean_start: connect.clean_start,
@@ -107,7 +106,15 @@ impl Worker {
             admission,
             credentials,
         };
-        match self.shared.directory.claim(session_key, name, &limits, self.id) {
+        self.enter(now, session_key, waiting)
+    }
+
+    /// Claims the session for a client that may come in.
+    fn enter(&mut self, now: Now, session_key: SessionKey, waiting: Waiting) -> Result<(), Verdict> {
+        let limits = self.shared.realm.gate.load().session_limits();
+        let name = waiting.admission.principal().authentication_name().clone();
+        let client_id = session_key.client_id.clone();
+        match self.shared.directory.claim(session_key, &name, &limits, self.id) {
             Claim::NotOwner => Err(refusal(
                 ReasonCode::NotAuthorized,
                 format!(
@@ -144,8 +151,9 @@ impl Worker {
         let resumed = found && !clean_start && session.expiry_interval() != 0;
         let mut session = session;
         if found && !resumed {
+            let successor = session.successor();
             self.discard(now, slot, session);
-            session = Session::new(slot.key.client_id.clone(), queue_limits);
+            session = successor;
             if let Some(local) = self.locals.get_mut(&slot.id) {
                 local.scans.clear();
             }
@@ -171,24 +179,31 @@ impl Worker {
         if let Some(decision) = unwanted {
             // The client has gone while its session was on its way.
             if let ConnectDecision::Accept(accepted) = decision {
-                self.settle(now, slot.id, accepted.session, None);
+                self.settle(now, slot.id, accepted.session);
             }
             return;
         }
         let Some(local) = self.locals.get_mut(&slot.id) else { return };
         local.state = State::Online(key);
         local.expires = None;
+        local.overflowed = false;
         local.admitted = Some((admission.clone(), credentials.clone()));
         slot.set_online(true);
         self.shared.counters.clients_connected.one();
         if expiry_interval != 0 {
-            let row = SessionRow { owner: name.to_string(), disconnected_at: None };
-            tables::write_session_row(&mut self.journal.batch, slot.key.namespace, &slot.key.client_id, &row);
+            let row = || SessionRow { owner: name.to_string(), disconnected_at: None };
+            self.journal.draft.write_session_row(slot, row);
         }
-        let maximum = {
-            let gate = self.shared.realm.gate.load();
-            gate.connection_limits().maximum_packet_size
-        };
+        let gate = self.shared.realm.gate.load();
+        let maximum = gate.connection_limits().maximum_packet_size;
+        if !resumed {
+            local.judged = Some(admission.generation());
+        }
+        if local.judged != Some(gate.generation()) {
+            // Its subscriptions were made under other rules.
+            self.rejudge.push_back(slot.id);
+            self.clerk.notify_one();
+        }
         let Some(conn) = self.conn(key) else { return };
         conn.decoder.set_max_packet_size(maximum);
         conn.cache = DecisionCache::new();
@@ -212,29 +227,33 @@ impl Worker {
     /// Moves the session of a client that connects again to its new connection.
     fn take_over(&mut self, now: Now, slot: Arc<Slot>, from: u16, epoch: u64, waiting: Waiting) {
         if from != self.id {
-            return self.ask_for(slot, from, epoch, waiting);
+            return self.ask_for(now, slot, from, epoch, waiting);
         }
         let Some(local) = self.locals.get_mut(&slot.id) else {
             // Released in the same breath by this worker: there is nothing to go on with.
             let session = Session::new(slot.key.client_id.clone(), waiting.queue_limits);
-            self.locals.insert(slot.id, Local::new(Arc::clone(&slot), State::Away));
+            self.locals.insert(slot.id, Local { epoch, ..Local::new(Arc::clone(&slot), State::Away) });
             return self.accept(now, &slot, waiting, session, false);
         };
+        local.epoch = epoch;
         match std::mem::replace(&mut local.state, State::Away) {
             State::Offline(session) => {
-                self.will_of_taken_over(now, &slot, waiting.clean_start);
-                self.accept(now, &slot, waiting, *session, true);
+                let session = self.will_of_taken_over(now, &slot, waiting.clean_start, *session);
+                self.accept(now, &slot, waiting, session, true);
             }
             State::Online(old) => {
                 local.state = State::Online(old);
                 match self.kick(now, old, &slot) {
                     Some(session) => {
-                        self.will_of_taken_over(now, &slot, waiting.clean_start);
+                        let session = self.will_of_taken_over(now, &slot, waiting.clean_start, session);
                         self.accept(now, &slot, waiting, session, true);
                     }
                     None => {
-                        let session = Session::new(slot.key.client_id.clone(), waiting.queue_limits);
-                        self.accept(now, &slot, waiting, session, false);
+                        // Its connection had ended for another reason, and the session with it.
+                        let key = waiting.key;
+                        if let Err(verdict) = self.enter(now, slot.key.clone(), waiting) {
+                            self.refuse(now, key, verdict);
+                        }
                     }
                 }
             }
@@ -246,7 +265,7 @@ impl Worker {
                     conn.awaiting = Some(slot.id);
                 }
                 if let Some(old) = old {
-                    self.refuse(now, old.key, ReasonCode::SessionTakenOver.into());
+                    self.refuse(now, old.key, overtaken());
                     self.wake(old.key);
                 }
             }
@@ -260,12 +279,35 @@ impl Worker {
 
 impl Local {
     pub(super) const fn new(slot: Arc<Slot>, state: State) -> Self {
-        Self { slot, state, leaving: Vec::new(), will: None, expires: None, scans: Vec::new(), admitted: None }
+        Self {
+            slot,
+            state,
+            epoch: FIRST_EPOCH,
+            leaving: Vec::new(),
+            will: None,
+            alarm: None,
+            overflowed: false,
+            judged: None,
+            expires: None,
+            scans: Vec::new(),
+            admitted: None,
+        }
     }
 }
 
-fn refusal(reason: ReasonCode, words: String) -> Verdict {
-    Verdict { reason, words: Some(words.into()) }
+pub(super) fn refusal(reason: ReasonCode, words: String) -> Verdict {
+    Verdict { reason, words: Some(bounded(words)) }
+}
+
+/// Words for a client at most; a topic can be longer than a packet's reason string may be.
+const WORDS: usize = 1024;
+
+pub(super) fn bounded(mut words: String) -> ByteString {
+    if words.len() > WORDS {
+        words.truncate(words.floor_char_boundary(WORDS));
+        words.push('…');
+    }
+    words.into()
 }
 
 /// A will that may not be published would fail when nobody is there to be told.

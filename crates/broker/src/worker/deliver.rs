@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gridmq_namespace::profile::Overflow;
+use gridmq_proto::session::server::Session;
 use gridmq_proto::session::{Admitted, Delivery, PublishToken, Verdict};
 use gridmq_proto::time::{Now, Wall};
 use gridmq_proto::{QoS, SharedMessage};
@@ -12,7 +13,11 @@ use super::journal::Dependent;
 use super::{State, Worker};
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::mailbox::{Mail, Outcome, Routed, Target};
-use crate::tables;
+
+/// What an entry in a machine's queue costs besides its message, in bytes.
+const ENTRY: usize = 64;
+/// Bytes of entries at which a machine's queue is encoded at once.
+const DRAIN: usize = 128 * 1024;
 
 impl Worker {
     /// Handles one piece of mail from another worker.
@@ -24,20 +29,19 @@ impl Worker {
             Mail::Fence { slot, epoch, from: old } => self.on_fence(now, from, &slot, epoch, old),
             Mail::Passed { slot, epoch } => self.on_passed(from, slot, epoch),
             Mail::HandOver { slot, epoch, estate } => self.on_hand_over(now, slot, epoch, estate),
-            Mail::Complete { slot, token, verdict } => self.complete_away(slot, token, verdict),
+            Mail::Complete { slot, token, verdict } => self.complete_away(&slot, token, verdict),
             Mail::RulesChanged => self.rules_changed(),
             Mail::Stored => self.stored(),
             // The post starts connections itself.
             Mail::Accepted(_) => {}
         }
-        self.commit();
     }
 
     fn on_deliver(&mut self, now: Now, from: WorkerId, routed: Routed) {
         let Routed { message, expires_at, targets, ticket } = routed;
         let mut outcome = Outcome::Taken;
         for target in targets {
-            if self.deliver(now, from, target, &message, expires_at) == Outcome::Full {
+            if self.deliver(now, target, &message, expires_at) == Outcome::Full {
                 outcome = Outcome::Full;
             }
         }
@@ -46,16 +50,15 @@ impl Worker {
         }
     }
 
-    /// Hands a message to a session, which is here or on the move. `from`: the worker that routed it.
+    /// Hands a message to a session, which is here or on the move.
     pub(super) fn deliver(
         &mut self,
         now: Now,
-        from: WorkerId,
         target: Target,
         message: &SharedMessage,
         expires_at: Option<Wall>,
     ) -> Outcome {
-        let Target { slot, qos, retain, identifiers, share } = target;
+        let Target { slot, epoch, qos, retain, identifiers, share } = target;
         let delivery = Delivery {
             message: message.clone(),
             qos,
@@ -64,7 +67,7 @@ impl Worker {
             expires_at,
             share,
         };
-        match self.deliver_moving(now, from, slot, delivery) {
+        match self.deliver_moving(now, epoch, slot, delivery) {
             Ok(outcome) => outcome,
             Err(delivery) => self.deliver_here(now, slot, delivery),
         }
@@ -72,7 +75,20 @@ impl Worker {
 
     pub(super) fn deliver_here(&mut self, now: Now, slot: SlotId, delivery: Delivery) -> Outcome {
         let limit = self.shared.limits.egress_bytes;
-        let Some(local) = self.locals.get_mut(&slot) else { return Outcome::Taken };
+        let away = self.locals.get(&slot).is_some_and(|local| matches!(local.state, State::Offline(_)));
+        let delivery = match away {
+            // Its member has gone since it was chosen.
+            true => match self.pass_on(now, slot, delivery, false) {
+                Ok(()) => return Outcome::Taken,
+                Err(delivery) => delivery,
+            },
+            false => delivery,
+        };
+        let Some(local) = self.locals.get_mut(&slot) else {
+            // Nobody waits for it any more, unless it is a group.
+            let _nobody = self.pass_on(now, slot, delivery, true);
+            return Outcome::Taken;
+        };
         let admitted = match &mut local.state {
             State::Online(key) => {
                 let key = *key;
@@ -83,17 +99,41 @@ impl Worker {
                     self.shared.counters.messages_dropped.one();
                     return Outcome::Taken;
                 }
-                conn.undrained += delivery.message.weight();
+                conn.undrained += delivery.message.weight() + ENTRY;
+                let crowded = conn.undrained > DRAIN && conn.machine.is_connected();
                 let admitted = conn.machine.deliver(now, delivery);
+                if conn.machine.session().is_some_and(|session| session.expiry_interval() != 0) {
+                    // Whoever published it waits until it is durable here.
+                    self.journal.unread.push(key);
+                }
+                if crowded {
+                    // Encoded it takes less room than as entries; nothing but sending lies ready.
+                    self.drain(now, key);
+                }
                 self.wake(key);
                 admitted
             }
             State::Offline(session) => {
                 let (namespace, client_id) = (local.slot.key.namespace, &local.slot.key.client_id);
-                let batch = &mut self.journal.batch;
+                let draft = &mut self.journal.draft;
                 // What is kept for long must not keep the read buffer that it came in.
                 let delivery = detached(delivery);
-                session.deliver(now.wall, delivery, |record| tables::write(batch, namespace, client_id, &record))
+                let mut take = |session: &mut Session, delivery| {
+                    session.deliver(now.wall, delivery, |record| draft.write(namespace, client_id, &record))
+                };
+                let admitted = take(session, delivery.clone());
+                let full = admitted == Admitted::Full;
+                let mut expired = Vec::new();
+                if full && session.drop_expired(now.wall, |record| expired.push(record)) > 0 {
+                    // What has expired holds no place [MQTT-3.3.2-5].
+                    let admitted = take(session, delivery);
+                    for record in expired {
+                        draft.write(namespace, client_id, &record);
+                    }
+                    admitted
+                } else {
+                    admitted
+                }
             }
             State::Arriving(_) | State::Away => return Outcome::Taken,
         };
@@ -102,11 +142,29 @@ impl Worker {
         }
         match self.shared.realm.gate.load().session_limits().offline_queue.overflow {
             Overflow::EndSession => {
-                self.overflow(now, slot);
+                self.overflow(slot);
                 Outcome::Taken
             }
             _ => Outcome::Full,
         }
+    }
+
+    /// Gives a message of a shared subscription, which its member has not seen, to another one; `Err` hands it back.
+    pub(super) fn pass_on(
+        &mut self,
+        now: Now,
+        slot: SlotId,
+        delivery: Delivery,
+        offline_too: bool,
+    ) -> Result<(), Delivery> {
+        let Some(share) = &delivery.share else { return Err(delivery) };
+        let message = delivery.message.message();
+        let Some((other, target)) = self.another_member(share, message, delivery.qos, slot, offline_too) else {
+            return Err(delivery);
+        };
+        self.shared.counters.messages_reassigned.one();
+        self.send_to(now, &other, target, delivery.message, delivery.expires_at);
+        Ok(())
     }
 
     /// Sends one message to one session, wherever it is; nobody waits to hear of it.
@@ -114,13 +172,14 @@ impl Worker {
         &mut self,
         now: Now,
         slot: &Arc<Slot>,
-        target: Target,
+        mut target: Target,
         message: SharedMessage,
         expires_at: Option<Wall>,
     ) {
-        let worker = slot.worker();
+        let worker;
+        (worker, target.epoch) = slot.place();
         if worker == self.id {
-            self.deliver(now, self.id, target, &message, expires_at);
+            self.deliver(now, target, &message, expires_at);
             return;
         }
         let targets = SmallVec::from_iter([target]);
@@ -128,16 +187,22 @@ impl Worker {
     }
 
     /// The verdict on a publish whose connection has ended.
-    pub(super) fn complete_away(&mut self, slot: SlotId, token: PublishToken, verdict: Verdict) {
-        let Some(verdict) = self.complete_moving(slot, token, verdict) else { return };
-        let Some(local) = self.locals.get_mut(&slot) else { return };
-        let worker = local.slot.worker();
+    pub(super) fn complete_away(&mut self, slot: &Arc<Slot>, token: PublishToken, verdict: Verdict) {
+        let Some(verdict) = self.complete_moving(slot.id, token, verdict) else { return };
+        let worker = slot.worker();
+        let forward = |verdict| Mail::Complete { slot: Arc::clone(slot), token, verdict };
+        let Some(local) = self.locals.get_mut(&slot.id) else {
+            if worker != self.id {
+                self.post(worker, forward(verdict), None);
+            }
+            return;
+        };
         match &mut local.state {
             State::Offline(session) => {
                 let (namespace, client_id) = (local.slot.key.namespace, &local.slot.key.client_id);
-                let batch = &mut self.journal.batch;
+                let draft = &mut self.journal.draft;
                 session.complete_offline(token, verdict, |record| {
-                    tables::write(batch, namespace, client_id, &record);
+                    draft.write(namespace, client_id, &record);
                 });
             }
             State::Online(key) => {
@@ -148,7 +213,7 @@ impl Worker {
                 self.wake(key);
             }
             State::Arriving(_) | State::Away if worker != self.id => {
-                self.post(worker, Mail::Complete { slot, token, verdict }, None);
+                self.post(worker, forward(verdict), None);
             }
             State::Arriving(_) | State::Away => {}
         }

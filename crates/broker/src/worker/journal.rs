@@ -5,17 +5,51 @@
 //! store that commits at once answers within the turn.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use gridmq_proto::session::{PublishToken, Record, Seq as RecordSeq, Verdict};
-use gridmq_store::{Seq, SubmitError, WriteBatch};
+use gridmq_proto::{ByteString, TopicName};
+use gridmq_store::{NamespaceId, Seq, SubmitError, WriteBatch};
 
 use super::{ConnKey, Worker};
-use crate::directory::{SlotId, WorkerId};
+use crate::directory::{Slot, WorkerId};
 use crate::mailbox::{Mail, Outcome, TicketId};
-use crate::tables;
+use crate::tables::{self, RetainedRow, SessionRow};
 
 /// Batches handed to the store and not durable at which connections are no longer read.
 const IN_STORE: usize = 256;
+
+/// What a turn wants stored. Where the store keeps nothing beyond this process, nothing is even written down.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    batch: WriteBatch,
+    volatile: bool,
+}
+
+impl Draft {
+    pub(super) fn write(&mut self, namespace: NamespaceId, client_id: &ByteString, record: &Record) {
+        if !self.volatile {
+            tables::write(&mut self.batch, namespace, client_id, record);
+        }
+    }
+
+    pub(super) fn write_session_row(&mut self, slot: &Slot, row: impl FnOnce() -> SessionRow) {
+        if !self.volatile {
+            tables::write_session_row(&mut self.batch, slot.key.namespace, &slot.key.client_id, &row());
+        }
+    }
+
+    pub(super) fn write_retained(
+        &mut self,
+        namespace: NamespaceId,
+        topic: &TopicName,
+        row: impl FnOnce() -> Option<RetainedRow>,
+    ) {
+        if !self.volatile {
+            tables::write_retained(&mut self.batch, namespace, topic, row().as_ref());
+        }
+    }
+}
 
 /// Something that waits until a batch is durable.
 #[derive(Debug)]
@@ -23,7 +57,7 @@ pub(super) enum Dependent {
     /// A machine's records.
     Records { key: ConnKey, seq: RecordSeq },
     /// The answer to a publish.
-    Verdict { key: ConnKey, slot: SlotId, token: PublishToken, verdict: Verdict },
+    Verdict { key: ConnKey, slot: Arc<Slot>, token: PublishToken, verdict: Verdict },
     /// The answer to another worker.
     Receipt { to: WorkerId, ticket: TicketId, outcome: Outcome },
 }
@@ -31,7 +65,9 @@ pub(super) enum Dependent {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
-    pub(super) batch: WriteBatch,
+    pub(super) draft: Draft,
+    /// Connections whose machines got messages in this turn that they want stored.
+    pub(super) unread: Vec<ConnKey>,
     dependents: Vec<Dependent>,
     waiting: VecDeque<(Seq, Vec<Dependent>)>,
     /// The store did not take the batch yet.
@@ -43,7 +79,7 @@ pub(super) struct Journal {
 
 impl Journal {
     const fn has_something(&self) -> bool {
-        !self.batch.is_empty() || !self.dependents.is_empty()
+        !self.draft.batch.is_empty() || !self.dependents.is_empty()
     }
 
     /// Whether no more should be taken in.
@@ -55,11 +91,12 @@ impl Journal {
 impl Worker {
     /// Has the store tell this worker how far it has come.
     pub(super) fn attach_store(&mut self) {
+        self.journal.draft.volatile = self.shared.volatile;
         let inbox = self.shared.inboxes.get(usize::from(self.id)).cloned();
         let id = self.id;
         self.journal.watch = Some(self.shared.store.subscribe(move |_progress| {
             if let Some(inbox) = &inbox {
-                // A full inbox will make the worker look anyway, at the end of the turn that empties it.
+                // A worker whose inbox is full looks at the end of its next turn anyway.
                 let _ = inbox.try_send(crate::mailbox::Batch { from: id, mail: vec![Mail::Stored] });
             }
         }));
@@ -74,14 +111,15 @@ impl Worker {
             (None, None) => None,
         };
         if let Some((namespace, client_id)) = session {
-            tables::write(&mut self.journal.batch, namespace, &client_id, &record);
+            self.journal.draft.write(namespace, &client_id, &record);
         }
         self.journal.dependents.push(Dependent::Records { key, seq });
     }
 
     /// Lets `dependent` happen when all that this turn wants stored is durable: at once if that is nothing.
     pub(super) fn after_batch(&mut self, dependent: Dependent) {
-        if self.journal.batch.is_empty() && self.journal.waiting.is_empty() && !self.journal.failed {
+        let nothing_new = self.journal.draft.batch.is_empty() && self.journal.unread.is_empty();
+        if nothing_new && self.journal.waiting.is_empty() && !self.journal.failed {
             self.release(dependent);
         } else {
             self.journal.dependents.push(dependent);
@@ -90,9 +128,20 @@ impl Worker {
 
     /// Hands the batch to the store, at the end of a turn.
     pub(crate) fn commit(&mut self) {
-        // What is released may want more stored.
-        while !self.journal.failed && self.journal.has_something() {
-            let batch = std::mem::take(&mut self.journal.batch);
+        if !self.journal.unread.is_empty() {
+            let now = self.now();
+            for key in std::mem::take(&mut self.journal.unread) {
+                self.drain(now, key);
+            }
+        }
+        self.release_durable();
+        // What is released may want more stored, and a session that overflows leaves a will.
+        loop {
+            self.end_overflowed();
+            if self.journal.failed || !self.journal.has_something() {
+                return;
+            }
+            let batch = std::mem::take(&mut self.journal.draft.batch);
             match self.shared.store.submit(batch) {
                 Ok(seq) => {
                     self.journal.refused = false;
@@ -100,7 +149,7 @@ impl Worker {
                     self.journal.waiting.push_back((seq, dependents));
                 }
                 Err(SubmitError::Full(batch)) => {
-                    self.journal.batch = batch;
+                    self.journal.draft.batch = batch;
                     self.journal.refused = true;
                     return;
                 }
@@ -117,9 +166,9 @@ impl Worker {
         if let Some(error) = self.shared.store.failure() {
             return self.store_failed(&error.to_string());
         }
-        self.release_durable();
+        let was_full = self.journal.is_full();
         self.commit();
-        if !self.journal.is_full() {
+        if was_full && !self.journal.is_full() {
             for (_, conn) in &mut self.conns {
                 if let Some(waker) = conn.waker.take() {
                     waker.wake();
@@ -158,7 +207,7 @@ impl Worker {
                 }
                 self.wake(key);
             }
-            Dependent::Verdict { key, slot, token, verdict } => self.complete(key, slot, token, verdict),
+            Dependent::Verdict { key, slot, token, verdict } => self.complete(key, &slot, token, verdict),
             Dependent::Receipt { to, ticket, outcome } => self.post(to, Mail::Receipt { ticket, outcome }, None),
         }
     }

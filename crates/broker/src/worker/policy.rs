@@ -5,9 +5,9 @@ use std::sync::Arc;
 use gridmq_proto::ReasonCode;
 use gridmq_proto::time::Now;
 
+use super::connect::bounded;
 use super::{State, Worker};
 use crate::directory::SlotId;
-use crate::tables;
 
 /// Sessions judged in one turn.
 const SLICE: usize = 64;
@@ -36,21 +36,25 @@ impl Worker {
         let gate = realm.gate.load();
         let Some(local) = self.locals.get_mut(&slot) else { return };
         let Some((admission, credentials)) = &mut local.admitted else { return };
-        if admission.generation() == gate.generation() {
+        if local.judged == Some(gate.generation()) {
             return;
         }
         let slot = Arc::clone(&local.slot);
         let client_id: &str = &slot.key.client_id;
         match gate.readmit(admission, credentials, now.wall) {
-            Ok(renewed) => *admission = renewed,
+            Ok(renewed) => {
+                *admission = renewed;
+                local.judged = Some(gate.generation());
+            }
             Err(refusal) => {
                 let why = refusal.to_string();
                 tracing::info!(client_id, why, "client no longer admitted");
                 match local.state {
                     State::Online(key) => {
                         if let Some(conn) = self.conn(key) {
-                            conn.machine.disconnect(refusal.reason, Some(why.into()));
+                            conn.machine.disconnect(refusal.reason, Some(bounded(why)));
                         }
+                        self.drain(now, key);
                         self.wake(key);
                     }
                     State::Offline(_) => self.end_session(now, &slot),
@@ -79,6 +83,7 @@ impl Worker {
             });
         }
         let Some(local) = self.locals.get_mut(&slot.id) else { return };
+        local.scans.retain(|scan| !lost.contains(&scan.filter));
         match &mut local.state {
             State::Online(key) => {
                 let key = *key;
@@ -92,16 +97,17 @@ impl Worker {
                     if let Some(filter) = lost.first() {
                         let words = format!("the subscription '{filter}' is no longer allowed");
                         tracing::info!(client_id, %filter, "subscription no longer allowed");
-                        conn.machine.disconnect(ReasonCode::NotAuthorized, Some(words.into()));
+                        conn.machine.disconnect(ReasonCode::NotAuthorized, Some(bounded(words)));
                     }
                 }
+                self.drain(now, key);
                 self.wake(key);
             }
             State::Offline(session) => {
-                let batch = &mut self.journal.batch;
+                let draft = &mut self.journal.draft;
                 for filter in &lost {
                     session.drop_subscription(filter, |record| {
-                        tables::write(batch, slot.key.namespace, &slot.key.client_id, &record);
+                        draft.write(slot.key.namespace, &slot.key.client_id, &record);
                     });
                 }
             }

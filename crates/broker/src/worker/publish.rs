@@ -11,6 +11,7 @@ use gridmq_proto::topic::{Group, Match};
 use gridmq_proto::{Message, QoS, ReasonCode, SharedMessage};
 use smallvec::SmallVec;
 
+use super::connect::refusal;
 use super::journal::Dependent;
 use super::{ConnKey, Ticket, Worker, expiry};
 use crate::directory::{Slot, SlotId, WorkerId};
@@ -18,7 +19,10 @@ use crate::index::Entry;
 use crate::mailbox::{Mail, Outcome, Routed, Target, TicketId};
 use crate::observer::Occurrence;
 use crate::shared::Realm;
-use crate::tables::{self, RetainedRow};
+use crate::tables::RetainedRow;
+
+/// Bytes up to which a message is copied rather than kept as a slice of a read buffer.
+const SMALL: usize = 4096;
 
 /// A message as the router takes it, once it is authorized.
 #[derive(Debug)]
@@ -80,9 +84,9 @@ impl Worker {
         reason: ReasonCode,
         words: String,
     ) {
-        let verdict = Verdict { reason, words: Some(words.into()) };
+        let verdict = refusal(reason, words);
         match token {
-            Some(token) => self.complete(key, slot.id, token, verdict),
+            Some(token) => self.complete(key, slot, token, verdict),
             None => {
                 if let Some(conn) = self.conn(key) {
                     conn.machine.disconnect(verdict.reason, verdict.words);
@@ -101,10 +105,13 @@ impl Worker {
     ) {
         let Routable { message, qos, retain } = authorized.into_inner();
         let expires_at = expiry(now, message.properties().message_expiry_interval);
-        let message = SharedMessage::new(message);
+        // A small message that may have to wait must not keep the whole read buffer that it came in.
+        let waits = qos != QoS::AtMostOnce && message.weight() <= SMALL;
+        let message = SharedMessage::new(if waits { message.detached() } else { message });
         let snapshot = if retain {
             let kept = self.shared.retained.set(realm.id, &message, qos, expires_at, &realm.index);
             let Some(snapshot) = kept else {
+                tracing::warn!(topic = %message.message().topic, "not retained: there are as many as there may be");
                 if let Some(Publisher { key, slot, token }) = publisher {
                     let words = "there are as many retained messages as there may be".to_owned();
                     self.shared.counters.messages_refused.one();
@@ -128,7 +135,7 @@ impl Worker {
             }
             Match::Group(group) => {
                 let filter = || format!("$share/{}", group.name());
-                hits.extend(pick(group, turn, None).map(|entry| Hit::new(entry, qos, false, Some(filter().into()))));
+                hits.extend(pick(group, turn, None).map(|entry| Hit::new(entry, qos, retain, Some(filter().into()))));
             }
         });
         drop(snapshot);
@@ -143,8 +150,9 @@ impl Worker {
 
     fn store_retained(&mut self, realm: &Realm, message: &SharedMessage, qos: QoS, expires_at: Option<Wall>) {
         let message = message.message();
-        let row = (!message.payload.is_empty()).then(|| RetainedRow { message: message.clone(), qos, expires_at });
-        tables::write_retained(&mut self.journal.batch, realm.id, &message.topic, row.as_ref());
+        let row = || RetainedRow { message: message.clone(), qos, expires_at };
+        let draft = &mut self.journal.draft;
+        draft.write_retained(realm.id, &message.topic, || (!message.payload.is_empty()).then(row));
     }
 
     fn dispatch(
@@ -162,10 +170,11 @@ impl Worker {
         // One piece of mail per other worker.
         let mut remote: SmallVec<[(WorkerId, SmallVec<[Target; 2]>); 4]> = SmallVec::new();
         let mut full = false;
-        for Hit { slot, target } in hits.drain(..) {
-            let worker = slot.worker();
+        for Hit { slot, mut target } in hits.drain(..) {
+            let worker;
+            (worker, target.epoch) = slot.place();
             if worker == self.id {
-                full |= self.deliver(now, self.id, target, &message, expires_at) == Outcome::Full;
+                full |= self.deliver(now, target, &message, expires_at) == Outcome::Full;
                 continue;
             }
             match remote.iter_mut().find(|(to, _)| *to == worker) {
@@ -192,7 +201,7 @@ impl Worker {
             self.post(to, Mail::Deliver(Box::new(routed)), filler);
         }
         if let (Some(Publisher { key, slot, token: Some(token) }), None) = (publisher, ticket) {
-            self.answer_routed(key, slot.id, token, matched, full);
+            self.answer_routed(key, slot, token, matched, full);
         }
     }
 
@@ -203,11 +212,11 @@ impl Worker {
         entry.waiting -= 1;
         if entry.waiting == 0 {
             let Ticket { key, slot, token, matched, full, .. } = self.tickets.remove(ticket);
-            self.answer_routed(key, slot.id, token, matched, full);
+            self.answer_routed(key, slot, token, matched, full);
         }
     }
 
-    fn answer_routed(&mut self, key: ConnKey, slot: SlotId, token: PublishToken, matched: bool, full: bool) {
+    fn answer_routed(&mut self, key: ConnKey, slot: Arc<Slot>, token: PublishToken, matched: bool, full: bool) {
         let verdict = if full {
             self.shared.counters.messages_refused.one();
             let words = "a subscriber's queue is full; publish again later".into();
@@ -221,7 +230,7 @@ impl Worker {
     }
 
     /// Completes a publish on the connection that made it, or on its session where that is now.
-    pub(super) fn complete(&mut self, key: ConnKey, slot: SlotId, token: PublishToken, verdict: Verdict) {
+    pub(super) fn complete(&mut self, key: ConnKey, slot: &Arc<Slot>, token: PublishToken, verdict: Verdict) {
         if let Some(conn) = self.conn(key)
             && conn.machine.is_connected()
         {
@@ -243,6 +252,7 @@ impl Worker {
         &self,
         share: &str,
         message: &Message,
+        qos: QoS,
         but: SlotId,
         offline_too: bool,
     ) -> Option<(Arc<Slot>, Target)> {
@@ -255,7 +265,7 @@ impl Worker {
             {
                 let entry = pick(group, self.turn, Some(but)).filter(|entry| offline_too || entry.slot.is_online());
                 other = entry.map(|entry| {
-                    let hit = Hit::new(entry, QoS::AtLeastOnce, false, Some(share.into()));
+                    let hit = Hit::new(entry, qos, false, Some(share.into()));
                     (hit.slot, hit.target)
                 });
             }
@@ -269,6 +279,7 @@ impl Hit {
         let Subscription { options, identifier } = entry.subscription;
         let target = Target {
             slot: entry.slot.id,
+            epoch: 0,
             qos: options.qos.min(published),
             retain: retain && options.retain_as_published,
             identifiers: identifier.into_iter().collect::<SmallVec<[SubscriptionId; 2]>>(),
@@ -293,10 +304,13 @@ fn merge(hits: &mut Vec<Hit>) {
     });
 }
 
+/// Members of a group looked at for one that is online.
+const TRIES: usize = 32;
+
 /// The member whose turn it is: the next that is online, or the next at all if none is.
 fn pick(group: &Group<SlotId, Entry>, turn: usize, but: Option<SlotId>) -> Option<&Entry> {
     let fits = |entry: &&Entry| but != Some(entry.slot.id);
-    let members = (0..group.len()).filter_map(|step| group.pick(turn.wrapping_add(step)));
+    let members = (0..group.len().min(TRIES)).filter_map(|step| group.pick(turn.wrapping_add(step)));
     let mut fallback = None;
     for (_, entry) in members {
         if !fits(&entry) {

@@ -52,6 +52,7 @@ pub(crate) fn run(
         if !worker.borrow().is_empty() {
             let _ = tokio::time::timeout(shared.shutdown_deadline, all_gone).await;
         }
+        worker.borrow_mut().commit();
     });
 }
 
@@ -70,6 +71,7 @@ async fn post(worker: Rc<RefCell<Worker>>, mut inbox: mpsc::Receiver<Batch>) {
                     other => worker.borrow_mut().receive(from, other),
                 }
             }
+            worker.borrow_mut().commit();
             if handled < POST_SLICE {
                 break;
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use gridmq_namespace::gate::DecisionCache;
 use gridmq_proto::packet::Will;
 use gridmq_proto::session::server::Session;
-use gridmq_proto::session::{Delivery, End};
+use gridmq_proto::session::{Delivery, End, Record};
 use gridmq_proto::time::{Monotonic, Now};
 use gridmq_proto::{QoS, ReasonCode};
 
@@ -16,7 +16,10 @@ use crate::directory::{Slot, SlotId};
 use crate::mailbox::PendingWill;
 use crate::observer::Occurrence;
 use crate::revive::Revived;
-use crate::tables::{self, SessionRow};
+use crate::tables::SessionRow;
+
+/// Sessions looked at in one turn of the clerk.
+const RINGS: usize = 256;
 
 impl Worker {
     pub(super) fn on_ended(&mut self, now: Now, key: ConnKey, end: &End, will: Option<Box<Will>>) {
@@ -57,7 +60,7 @@ impl Worker {
             }
             return;
         }
-        self.settle(now, slot.id, session, Some(end));
+        self.settle(now, slot.id, session);
     }
 
     /// A connection has gone that waited for a session on its way.
@@ -71,12 +74,13 @@ impl Worker {
     }
 
     /// A session is without a connection: it waits for its client, or ends.
-    pub(super) fn settle(&mut self, now: Now, slot: SlotId, session: Session, end: Option<&End>) {
+    pub(super) fn settle(&mut self, now: Now, slot: SlotId, session: Session) {
         let Some(local) = self.locals.get_mut(&slot) else { return };
         let slot = Arc::clone(&local.slot);
-        let interval = session.expiry_interval();
-        let overflowed = matches!(end, Some(End::Closed(ReasonCode::QuotaExceeded)));
-        if interval == 0 || overflowed {
+        // DISCONNECT may have asked for more than the rules allow.
+        let maximum = self.shared.realm.gate.load().session_limits().maximum_expiry.as_secs();
+        let interval = session.expiry_interval().min(u32::try_from(maximum).unwrap_or(u32::MAX));
+        if interval == 0 || local.overflowed {
             local.state = State::Offline(Box::new(session));
             return self.end_session(now, &slot);
         }
@@ -85,15 +89,11 @@ impl Worker {
         local.state = State::Offline(Box::new(session));
         let will = local.will.as_ref().map(|&(due, _)| due);
         if let Some((admission, _)) = &local.admitted {
-            let row = SessionRow {
-                owner: admission.principal().authentication_name().to_string(),
-                disconnected_at: Some(now.wall),
-            };
-            tables::write_session_row(&mut self.journal.batch, slot.key.namespace, &slot.key.client_id, &row);
+            let name = admission.principal().authentication_name();
+            let row = || SessionRow { owner: name.to_string(), disconnected_at: Some(now.wall) };
+            self.journal.draft.write_session_row(&slot, row);
         }
-        for at in [expires, will].into_iter().flatten() {
-            self.alarm(at, slot.id);
-        }
+        self.set_alarm(slot.id);
         if will.is_some_and(|due| due <= now.monotonic) {
             self.fire_will(now, slot.id);
         }
@@ -121,7 +121,7 @@ impl Worker {
         }
         if !keep {
             // Claimed meanwhile: the fence that is on its way finds nothing here, and says so.
-            self.locals.remove(&slot.id);
+            self.forget(slot.id);
         }
     }
 
@@ -131,12 +131,9 @@ impl Worker {
         for Revived { slot, session, expires_in } in sessions {
             let mut local = Local::new(Arc::clone(&slot), State::Offline(Box::new(session)));
             local.expires = expires_in.map(|rest| now.monotonic.after(rest));
-            let expires = local.expires;
             self.locals.insert(slot.id, local);
             self.shared.counters.sessions.one();
-            if let Some(at) = expires {
-                self.alarm(at, slot.id);
-            }
+            self.set_alarm(slot.id);
         }
     }
 
@@ -154,20 +151,25 @@ impl Worker {
         }
         if session.expiry_interval() != 0 {
             let (namespace, client_id) = (slot.key.namespace, &slot.key.client_id);
-            tables::write(&mut self.journal.batch, namespace, client_id, &gridmq_proto::session::Record::Ended);
+            self.journal.draft.write(namespace, client_id, &Record::Ended);
         }
     }
 
-    /// A will whose session was taken over: due now if it has no delay, or if its session ends.
-    pub(super) fn will_of_taken_over(&mut self, now: Now, slot: &Arc<Slot>, clean_start: bool) {
+    /// A will whose session was taken over: due now if it has no delay, or if its session ends. The session may
+    /// subscribe to it.
+    pub(super) fn will_of_taken_over(
+        &mut self,
+        now: Now,
+        slot: &Arc<Slot>,
+        clean_start: bool,
+        session: Session,
+    ) -> Session {
         let due = self
             .locals
             .get(&slot.id)
             .and_then(|local| local.will.as_ref())
             .is_some_and(|(_, pending)| clean_start || pending.will.delay_interval == 0);
-        if due {
-            self.fire_will(now, slot.id);
-        }
+        if due { self.holding(now, slot, session, |worker| worker.fire_will(now, slot.id)) } else { session }
     }
 
     /// Publishes the session's will, if it has one, judged by the rules as they are now.
@@ -195,56 +197,85 @@ impl Worker {
         }
     }
 
-    /// Has the clerk look at a session at that time.
-    pub(super) fn alarm(&mut self, at: Monotonic, slot: SlotId) {
-        let first = self.alarms.first().is_none_or(|&(first, _)| at < first);
-        self.alarms.insert((at, slot));
-        if first {
-            self.clerk.notify_one();
+    /// Has the clerk look at a session when its will is due or it expires, and at no other time.
+    pub(super) fn set_alarm(&mut self, slot: SlotId) {
+        let Some(local) = self.locals.get_mut(&slot) else { return };
+        let offline = matches!(local.state, State::Offline(_));
+        let will = local.will.as_ref().map(|&(due, _)| due);
+        let next = [local.expires, will].into_iter().flatten().min().filter(|_| offline);
+        let before = std::mem::replace(&mut local.alarm, next);
+        if before == next {
+            return;
+        }
+        if let Some(at) = before {
+            self.alarms.remove(&(at, slot));
+        }
+        if let Some(at) = next {
+            if self.alarms.first().is_none_or(|&(first, _)| at < first) {
+                self.clerk.notify_one();
+            }
+            self.alarms.insert((at, slot));
         }
     }
 
-    /// Looks at every session whose time has come; answers when to come again.
+    /// Forgets a session that is no longer here.
+    pub(super) fn forget(&mut self, slot: SlotId) {
+        if let Some(at) = self.locals.remove(&slot).and_then(|local| local.alarm) {
+            self.alarms.remove(&(at, slot));
+        }
+    }
+
+    /// Looks at sessions whose time has come, some in one turn; answers when to come again.
     pub(super) fn ring(&mut self, now: Now) -> Option<Monotonic> {
-        while let Some(&(at, slot)) = self.alarms.first() {
-            if at > now.monotonic {
-                return Some(at);
-            }
+        for _ in 0..RINGS {
+            let Some(&(at, slot)) = self.alarms.first().filter(|&&(at, _)| at <= now.monotonic) else { break };
             self.alarms.remove(&(at, slot));
             let Some(local) = self.locals.get_mut(&slot) else { continue };
+            local.alarm = None;
             if !matches!(local.state, State::Offline(_)) {
                 continue;
             }
             let slot = Arc::clone(&local.slot);
-            let expired = local.expires.is_some_and(|at| at <= now.monotonic);
-            let due = local.will.as_ref().is_some_and(|&(at, _)| at <= now.monotonic);
-            if expired {
+            if local.expires.is_some_and(|at| at <= now.monotonic) {
                 tracing::info!(client_id = &*slot.key.client_id, "session expired");
                 self.end_session(now, &slot);
-            } else if due {
+            } else {
                 self.fire_will(now, slot.id);
+                self.set_alarm(slot.id);
             }
         }
         self.commit();
-        None
+        self.alarms.first().map(|&(at, _)| at)
     }
 
-    /// Ends a session because it holds more than it may; the client hears of it if it is there.
-    pub(super) fn overflow(&mut self, now: Now, slot: SlotId) {
-        let Some(local) = self.locals.get(&slot) else { return };
-        let slot = Arc::clone(&local.slot);
-        self.shared.counters.sessions_overflowed.one();
-        tracing::warn!(client_id = &*slot.key.client_id, "session ended: its queue is full");
-        match local.state {
-            State::Online(key) => {
-                if let Some(conn) = self.conn(key) {
-                    let words = "the session's queue is full, so the session ends".into();
-                    conn.machine.disconnect(ReasonCode::QuotaExceeded, Some(words));
+    /// Has a session end because it holds more than it may. It ends with the turn: its will may overflow others.
+    pub(super) fn overflow(&mut self, slot: SlotId) {
+        let Some(local) = self.locals.get_mut(&slot) else { return };
+        if !std::mem::replace(&mut local.overflowed, true) {
+            self.overflowed.push_back(slot);
+        }
+    }
+
+    /// Ends sessions that hold more than they may; a client hears of it if it is there.
+    pub(super) fn end_overflowed(&mut self) {
+        while let Some(slot) = self.overflowed.pop_front() {
+            let Some(local) = self.locals.get(&slot) else { continue };
+            let now = self.now();
+            let slot = Arc::clone(&local.slot);
+            self.shared.counters.sessions_overflowed.one();
+            tracing::warn!(client_id = &*slot.key.client_id, "session ended: its queue is full");
+            match local.state {
+                State::Online(key) => {
+                    if let Some(conn) = self.conn(key) {
+                        let words = "the session's queue is full, so the session ends".into();
+                        conn.machine.disconnect(ReasonCode::QuotaExceeded, Some(words));
+                    }
+                    self.drain(now, key);
+                    self.wake(key);
                 }
-                self.wake(key);
+                State::Offline(_) => self.end_session(now, &slot),
+                State::Arriving(_) | State::Away => {}
             }
-            State::Offline(_) => self.end_session(now, &slot),
-            State::Arriving(_) | State::Away => {}
         }
     }
 
@@ -257,13 +288,13 @@ impl Worker {
         }
         let other = |delivery: &Delivery| {
             let share = delivery.share.as_ref().filter(|_| delivery.qos != QoS::ExactlyOnce)?;
-            self.another_member(share, delivery.message.message(), slot.id, ends)
+            self.another_member(share, delivery.message.message(), delivery.qos, slot.id, ends)
         };
         let mut records = Vec::new();
         let orphans = session.take_out_offline(|delivery| other(delivery).is_some(), |record| records.push(record));
         let orphans: Vec<_> = orphans.into_iter().filter_map(|delivery| Some((other(&delivery)?, delivery))).collect();
         for record in records {
-            tables::write(&mut self.journal.batch, slot.key.namespace, &slot.key.client_id, &record);
+            self.journal.draft.write(slot.key.namespace, &slot.key.client_id, &record);
         }
         for ((other, target), delivery) in orphans {
             self.shared.counters.messages_reassigned.one();

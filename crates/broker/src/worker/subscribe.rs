@@ -1,5 +1,6 @@
 //! SUBSCRIBE and UNSUBSCRIBE, and the retained messages that follow.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use gridmq_proto::packet::{RetainHandling, Subscribe, Unsubscribe};
@@ -10,6 +11,7 @@ use gridmq_proto::topic::DEFAULT_MAX_LEVELS;
 use gridmq_proto::{ReasonCode, SubscriptionFilter};
 use smallvec::SmallVec;
 
+use super::connect::bounded;
 use super::{ConnKey, Scan, State, Worker};
 use crate::directory::SlotId;
 use crate::index::Entry;
@@ -30,11 +32,19 @@ impl Worker {
         let mut reasons = Vec::with_capacity(subscribe.filters.len());
         let mut words = Vec::new();
         let mut granted = Vec::new();
+        let mut named = BTreeSet::new();
         for entry in &subscribe.filters {
             let filter = &entry.filter;
             if filter.filter().level_count() > DEFAULT_MAX_LEVELS {
                 words.push(format!("'{filter}' has more than {DEFAULT_MAX_LEVELS} levels"));
                 reasons.push(ReasonCode::TopicFilterInvalid);
+                continue;
+            }
+            if session.subscriptions().len() + granted.len() >= self.shared.limits.subscriptions
+                && !session.subscriptions().contains_key(filter)
+            {
+                words.push(format!("a session may have {} subscriptions", self.shared.limits.subscriptions));
+                reasons.push(ReasonCode::QuotaExceeded);
                 continue;
             }
             match gate.subscribe(&client.admission, filter) {
@@ -43,7 +53,8 @@ impl Worker {
                     let mut options = entry.options;
                     options.qos = options.qos.min(maximum_qos);
                     reasons.push(ReasonCode::granted(options.qos));
-                    let is_new = !session.subscriptions().contains_key(&filter);
+                    // The second of two equal ones finds the first [MQTT-3.8.4-5].
+                    let is_new = named.insert(&entry.filter) && !session.subscriptions().contains_key(&filter);
                     granted.push((
                         filter,
                         Subscription { options, identifier: subscribe.subscription_identifier },
@@ -70,23 +81,27 @@ impl Worker {
                 }
             })
         };
-        let words = (!words.is_empty()).then(|| words.join("; ").into());
+        let words = (!words.is_empty()).then(|| bounded(words.join("; ")));
         let Some(conn) = self.conn(key) else { return };
         if !conn.machine.decide_subscribe(now, reasons, words) {
             return;
         }
         let Some(local) = self.locals.get_mut(&slot.id) else { return };
-        for (filter, subscription, is_new) in granted {
-            let wanted = match subscription.options.retain_handling {
+        // A shared subscription gets no retained messages (MQTT 5.0 §4.8.2).
+        let wanted = granted.into_iter().filter(|(filter, subscription, is_new)| {
+            let asked = match subscription.options.retain_handling {
                 RetainHandling::Send => true,
-                RetainHandling::SendIfNew => is_new,
+                RetainHandling::SendIfNew => *is_new,
                 RetainHandling::DoNotSend => false,
             };
-            // A shared subscription gets no retained messages (MQTT 5.0 §4.8.2).
-            if wanted && filter.group().is_none() {
-                local.scans.push(Scan { filter, subscription, version, cursor: Cursor::default() });
-            }
-        }
+            asked && filter.group().is_none()
+        });
+        let scans: Vec<_> = wanted
+            .map(|(filter, subscription, _)| Scan { filter, subscription, version, cursor: Cursor::default() })
+            .collect();
+        // Asked again, the same filter begins anew: scans that wait for room are no more than the subscriptions.
+        local.scans.retain(|waiting| scans.iter().all(|scan| scan.filter != waiting.filter));
+        local.scans.extend(scans);
         self.scan(now, slot.id);
     }
 
@@ -144,8 +159,11 @@ impl Worker {
         let (Some(client), Some(session)) = (&conn.client, conn.machine.session()) else { return };
         let realm = Arc::clone(&conn.realm);
         let slot = Arc::clone(&client.slot);
-        let had: Vec<bool> =
-            unsubscribe.filters.iter().map(|filter| session.subscriptions().contains_key(filter)).collect();
+        // The second of two equal ones finds nothing [MQTT-3.10.4-6].
+        let mut named = BTreeSet::new();
+        let had: Vec<bool> = (unsubscribe.filters.iter())
+            .map(|filter| named.insert(filter) && session.subscriptions().contains_key(filter))
+            .collect();
         if had.contains(&true) {
             realm.index.update(|index| {
                 for filter in &unsubscribe.filters {

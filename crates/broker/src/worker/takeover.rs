@@ -11,6 +11,9 @@
 //! ```
 //! Mail between two workers is first in, first out, and X routes to N once it has seen the fence. So when all have
 //! passed, O has everything that was routed to it, and every message of a publisher arrives in its order.
+//!
+//! A session can move on before it has arrived, and come back to a worker that still has to give it away: each move
+//! is known by its epoch, and a message belongs to the first move away after the epoch that it was routed in.
 
 use std::sync::Arc;
 
@@ -59,7 +62,8 @@ enum Held {
 #[derive(Debug)]
 pub(super) struct Leaving {
     epoch: u64,
-    to: WorkerId,
+    /// Unknown until its fence has come.
+    to: Option<WorkerId>,
     /// One bit per worker.
     passed: u64,
     what: What,
@@ -87,13 +91,19 @@ impl Arriving {
 
 impl Worker {
     /// Asks the session's last worker for it.
-    pub(super) fn ask_for(&mut self, slot: Arc<Slot>, from: WorkerId, epoch: u64, waiting: Waiting) {
+    pub(super) fn ask_for(&mut self, now: Now, slot: Arc<Slot>, from: WorkerId, epoch: u64, waiting: Waiting) {
         self.shared.counters.sessions_moved.one();
         if let Some(conn) = self.conn(waiting.key) {
             conn.awaiting = Some(slot.id);
         }
         let arriving = Arriving { epoch, waiting: Some(waiting), held: Vec::new() };
+        // What is here was claimed by a worker whose fence has not come yet, and goes there.
+        let kept = self.locals.get(&slot.id).filter(|local| !matches!(local.state, State::Away));
+        if let Some(next) = kept.map(|local| local.epoch + 1) {
+            self.leave(now, &slot, next, None);
+        }
         let local = self.locals.entry(slot.id).or_insert_with(|| Local::new(Arc::clone(&slot), State::Away));
+        local.epoch = epoch;
         local.state = State::Arriving(Box::new(arriving));
         for to in self.shared.workers() {
             if to != self.id {
@@ -109,12 +119,25 @@ impl Worker {
         if from != self.id {
             return self.post(from, Mail::Passed { slot: slot.id, epoch }, None);
         }
-        let what = self.let_go(now, slot);
-        let early = self.early_passes.remove(&(slot.id, epoch)).unwrap_or(0);
-        let passed = early | 1 << self.id;
-        let local = self.locals.entry(slot.id).or_insert_with(|| Local::new(Arc::clone(slot), State::Away));
-        local.leaving.push(Leaving { epoch, to, passed, what });
+        self.leave(now, slot, epoch, Some(to));
         self.hand_over_if_complete(slot.id, epoch);
+    }
+
+    /// Begins the move away from here in that epoch, or tells the one that has begun where it goes.
+    fn leave(&mut self, now: Now, slot: &Arc<Slot>, epoch: u64, to: Option<WorkerId>) {
+        if let Some(local) = self.locals.get_mut(&slot.id)
+            && let Some(begun) = local.leaving.iter_mut().find(|leaving| leaving.epoch == epoch)
+        {
+            begun.to = to;
+            return;
+        }
+        // What is here now may have come later.
+        let has_it = self.locals.get(&slot.id).is_some_and(|local| local.epoch + 1 == epoch);
+        let what = if has_it { self.let_go(now, slot) } else { What::Nothing };
+        let passed = self.early_passes.remove(&(slot.id, epoch)).unwrap_or(0) | 1 << self.id;
+        let local = self.locals.entry(slot.id).or_insert_with(|| Local::new(Arc::clone(slot), State::Away));
+        let place = local.leaving.partition_point(|leaving| leaving.epoch < epoch);
+        local.leaving.insert(place, Leaving { epoch, to, passed, what });
     }
 
     /// Takes the session out of whatever state it is in here.
@@ -125,7 +148,7 @@ impl Worker {
             State::Away => return What::Nothing,
             State::Arriving(mut arriving) => {
                 if let Some(waiting) = arriving.waiting.take() {
-                    self.refuse(now, waiting.key, ReasonCode::SessionTakenOver.into());
+                    self.refuse(now, waiting.key, overtaken());
                     self.wake(waiting.key);
                 }
                 return What::Awaited(arriving);
@@ -144,7 +167,10 @@ impl Worker {
         let Some(local) = self.locals.get_mut(&slot.id) else { return What::Nothing };
         let will = local.will.take().map(|(_, will)| will);
         let scans = std::mem::take(&mut local.scans);
-        What::Here(Box::new(Estate { session, will, scans }))
+        let judged = local.judged;
+        let admitted = local.admitted.clone();
+        self.set_alarm(slot.id);
+        What::Here(Box::new(Estate { session, will, scans, judged, admitted }))
     }
 
     /// Ends the connection that has the session, because another took it over; answers the session.
@@ -183,16 +209,15 @@ impl Worker {
         let all = u64::MAX >> (64 - self.shared.inboxes.len().clamp(1, 64));
         let Some(local) = self.locals.get_mut(&slot) else { return };
         let Some(index) = local.leaving.iter().position(|leaving| leaving.epoch == epoch) else { return };
-        let complete = local
+        let to = local
             .leaving
             .get(index)
-            .is_some_and(|leaving| leaving.passed == all && !matches!(leaving.what, What::Awaited(_)));
-        if !complete {
-            return;
-        }
-        let Leaving { to, what, .. } = local.leaving.remove(index);
+            .filter(|leaving| leaving.passed == all && !matches!(leaving.what, What::Awaited(_)))
+            .and_then(|leaving| leaving.to);
+        let Some(to) = to else { return };
+        let Leaving { what, .. } = local.leaving.remove(index);
         if local.leaving.is_empty() && matches!(local.state, State::Away) {
-            self.locals.remove(&slot);
+            self.forget(slot);
         }
         let estate = match what {
             What::Here(estate) => Some(estate),
@@ -211,20 +236,28 @@ impl Worker {
             let slot = Arc::clone(&local.slot);
             let Arriving { waiting, held, .. } = *arriving;
             let limits = waiting.as_ref().map(|waiting| waiting.queue_limits).unwrap_or_default();
-            let estate = estate.map_or_else(|| empty(&slot, limits), |estate| *estate);
-            let Estate { session, will, scans } = self.apply_held(now, &slot, estate, held);
+            let estate = match estate {
+                Some(estate) => Estate { session: self.apply_held(now, &slot, estate.session, held), ..*estate },
+                None => {
+                    self.give_away(now, slot.id, held);
+                    empty(&slot, limits)
+                }
+            };
+            let Estate { session, will, scans, judged, admitted } = estate;
             let Some(local) = self.locals.get_mut(&slot.id) else { return };
             local.scans = scans;
+            local.judged = judged;
+            local.admitted = admitted;
             local.will = will.map(|pending| {
                 let delay = std::time::Duration::from_secs(u64::from(pending.will.delay_interval));
                 (now.monotonic.after(delay), pending)
             });
             match waiting {
                 Some(waiting) => {
-                    self.will_of_taken_over(now, &slot, waiting.clean_start);
+                    let session = self.will_of_taken_over(now, &slot, waiting.clean_start, session);
                     self.accept(now, &slot, waiting, session, found);
                 }
-                None => self.settle(now, slot.id, session, None),
+                None => self.settle(now, slot.id, session),
             }
             return;
         }
@@ -239,52 +272,94 @@ impl Worker {
             _ => None,
         });
         let Some((next, held)) = awaited else { return };
-        if let Some(estate) = estate {
-            let estate = self.apply_held(now, &slot, *estate, held);
-            let leaving = self
-                .locals
-                .get_mut(&slot.id)
-                .and_then(|local| local.leaving.iter_mut().find(|leaving| leaving.epoch == next));
-            if let Some(leaving) = leaving {
-                leaving.what = What::Here(Box::new(estate));
+        match estate {
+            Some(estate) => {
+                let session = self.apply_held(now, &slot, estate.session, held);
+                let estate = Estate { session, ..*estate };
+                let leaving = self
+                    .locals
+                    .get_mut(&slot.id)
+                    .and_then(|local| local.leaving.iter_mut().find(|leaving| leaving.epoch == next));
+                if let Some(leaving) = leaving {
+                    leaving.what = What::Here(Box::new(estate));
+                }
             }
+            None => self.give_away(now, slot.id, held),
         }
         self.hand_over_if_complete(slot.id, next);
     }
 
-    fn apply_held(&mut self, now: Now, slot: &Arc<Slot>, mut estate: Estate, held: Vec<Held>) -> Estate {
+    /// Does `what` while everything for a session that is at hand is held, and then has the session take it.
+    pub(super) fn holding(
+        &mut self,
+        now: Now,
+        slot: &Arc<Slot>,
+        session: Session,
+        what: impl FnOnce(&mut Self),
+    ) -> Session {
+        let Some(local) = self.locals.get_mut(&slot.id) else { return session };
+        let epoch = local.epoch;
+        local.state = State::Arriving(Box::new(Arriving { epoch, waiting: None, held: Vec::new() }));
+        what(self);
+        let Some(local) = self.locals.get_mut(&slot.id) else { return session };
+        match std::mem::replace(&mut local.state, State::Away) {
+            State::Arriving(arriving) => self.apply_held(now, slot, session, arriving.held),
+            other => {
+                local.state = other;
+                session
+            }
+        }
+    }
+
+    fn apply_held(&mut self, now: Now, slot: &Arc<Slot>, mut session: Session, held: Vec<Held>) -> Session {
         let (namespace, client_id) = (slot.key.namespace, &slot.key.client_id);
-        let batch = &mut self.journal.batch;
+        let draft = &mut self.journal.draft;
         for held in held {
-            let record = |record| crate::tables::write(batch, namespace, client_id, &record);
+            let record = |record| draft.write(namespace, client_id, &record);
             match held {
                 Held::Delivery(delivery) => {
                     // Its receipt has been sent; a queue that is full by now takes it all the same.
-                    estate.session.set_queue_limits(QueueLimits { messages: usize::MAX, bytes: usize::MAX });
-                    let _admitted = estate.session.deliver(now.wall, delivery, record);
+                    let limits = session.queue_limits();
+                    session.set_queue_limits(QueueLimits { messages: usize::MAX, bytes: usize::MAX });
+                    let _admitted = session.deliver(now.wall, delivery, record);
+                    session.set_queue_limits(limits);
                 }
-                Held::Verdict(token, verdict) => estate.session.complete_offline(token, verdict, record),
+                Held::Verdict(token, verdict) => session.complete_offline(token, verdict, record),
             }
         }
-        estate
+        session
     }
 
-    /// Where a delivery from worker `from` goes while the session moves: `Err` hands it back if it does not.
+    /// Drops what was held for a session that has ended, but for what other members of a group can have.
+    fn give_away(&mut self, now: Now, slot: SlotId, held: Vec<Held>) {
+        for held in held {
+            if let Held::Delivery(delivery) = held {
+                let _nobody = self.pass_on(now, slot, delivery, true);
+            }
+        }
+    }
+
+    /// Where a delivery that was routed in that epoch goes while the session moves: `Err` hands it back if it does
+    /// not.
     pub(super) fn deliver_moving(
         &mut self,
         now: Now,
-        from: WorkerId,
+        epoch: u64,
         slot: SlotId,
         delivery: Delivery,
     ) -> Result<Outcome, Delivery> {
         let Some(local) = self.locals.get_mut(&slot) else { return Err(delivery) };
-        if let Some(leaving) = local.leaving.iter_mut().find(|leaving| leaving.passed & (1 << from) == 0) {
+        if let Some(leaving) = local.leaving.iter_mut().find(|leaving| leaving.epoch > epoch) {
+            if matches!(leaving.what, What::Nothing) {
+                self.give_away(now, slot, vec![Held::Delivery(delivery)]);
+                return Ok(Outcome::Taken);
+            }
             return Ok(match &mut leaving.what {
                 What::Here(estate) => {
                     let (namespace, client_id) = (local.slot.key.namespace, &local.slot.key.client_id);
-                    let batch = &mut self.journal.batch;
+                    let draft = &mut self.journal.draft;
                     let admitted = estate.session.deliver(now.wall, delivery, |record| {
-                        crate::tables::write(batch, namespace, client_id, &record);
+                        draft.write(namespace, client_id, &record);
                     });
                     match admitted {
                         gridmq_proto::session::Admitted::Full => Outcome::Full,
@@ -305,11 +380,11 @@ impl Worker {
     pub(super) fn complete_moving(&mut self, slot: SlotId, token: PublishToken, verdict: Verdict) -> Option<Verdict> {
         let Some(local) = self.locals.get_mut(&slot) else { return Some(verdict) };
         let (namespace, client_id) = (local.slot.key.namespace, local.slot.key.client_id.clone());
-        let batch = &mut self.journal.batch;
+        let draft = &mut self.journal.draft;
         match local.leaving.last_mut().map(|leaving| &mut leaving.what) {
             Some(What::Here(estate)) => {
                 estate.session.complete_offline(token, verdict, |record| {
-                    crate::tables::write(batch, namespace, &client_id, &record);
+                    draft.write(namespace, &client_id, &record);
                 });
                 return None;
             }
@@ -329,6 +404,18 @@ impl Worker {
     }
 }
 
+/// For a client that another one overtook while its session was on its way. 0x8E is not for CONNACK.
+pub(super) fn overtaken() -> Verdict {
+    let words = "another connection has taken the session over meanwhile".into();
+    Verdict { reason: ReasonCode::ServerBusy, words: Some(words) }
+}
+
 fn empty(slot: &Slot, limits: QueueLimits) -> Estate {
-    Estate { session: Session::new(slot.key.client_id.clone(), limits), will: None, scans: Vec::new() }
+    Estate {
+        session: Session::new(slot.key.client_id.clone(), limits),
+        will: None,
+        scans: Vec::new(),
+        judged: None,
+        admitted: None,
+    }
 }

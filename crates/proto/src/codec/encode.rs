@@ -101,13 +101,10 @@ pub fn encode(packet: &Packet, version: Version, max: Option<u32>, out: &mut Byt
     let mut refused = Ok(());
     for keep in Keep::FALLBACKS {
         let fields = Fields { packet, version, keep };
-        let fits = measure(&fields).and_then(|remaining| check_size(packet_type, remaining, max).map(|()| remaining));
-        match fits {
-            Ok(remaining) => return append(first, remaining, &fields, out),
-            Err(error @ (EncodeError::FieldTooLong { .. } | EncodeError::PacketTooLarge { .. })) => {
-                refused = Err(error);
-            }
-            Err(error) => return Err(error),
+        let remaining = measure(&fields)?;
+        match check_size(packet_type, remaining, max) {
+            Ok(()) => return append(first, remaining, &fields, out),
+            Err(error) => refused = Err(error),
         }
     }
     refused
