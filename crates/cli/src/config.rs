@@ -9,6 +9,7 @@ use crate::error::Failure;
 use crate::files;
 
 const MAX_BYTES: u64 = 1024 * 1024;
+const MAX_WORKERS: u8 = 64;
 
 /// Settings of one source. The file's names are the flags' names.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
@@ -21,14 +22,17 @@ pub(crate) struct Settings {
     /// Its private key, PEM.
     pub(crate) key: Option<PathBuf>,
     /// Where to listen with TLS.
+    #[serde(default, deserialize_with = "one_or_more")]
     pub(crate) listen: Option<Vec<Address>>,
     /// Where to listen without.
+    #[serde(default, deserialize_with = "one_or_more")]
     pub(crate) plain: Option<Vec<Address>>,
     /// Whether a user name on a plain loopback listener needs no proof.
     pub(crate) trust_plain: Option<bool>,
     /// Where the state is.
     pub(crate) data_dir: Option<PathBuf>,
     /// How many worker threads.
+    #[serde(default, deserialize_with = "worker_count")]
     pub(crate) workers: Option<u8>,
     /// The log's filter.
     pub(crate) log: Option<String>,
@@ -65,8 +69,7 @@ impl Settings {
 }
 
 /// Where to listen: `PORT` or `localhost:PORT` (both loopback addresses), or `IP:PORT`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Spelled")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address(Vec<SocketAddr>);
 
 /// In TOML a port may be a number.
@@ -75,6 +78,35 @@ pub(crate) struct Address(Vec<SocketAddr>);
 enum Spelled {
     Port(u16),
     Text(String),
+}
+
+/// One address stands for a list of one.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "an address such as \"127.0.0.1:8883\" or \"0.0.0.0:8883\", a port, or a list of them")]
+enum OneOrMore {
+    One(Spelled),
+    More(Vec<Spelled>),
+}
+
+fn one_or_more<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Address>>, D::Error> {
+    let spelled = match OneOrMore::deserialize(deserializer)? {
+        OneOrMore::One(one) => vec![one],
+        OneOrMore::More(more) => more,
+    };
+    let addresses = spelled.into_iter().map(Address::try_from).collect::<Result<_, _>>();
+    addresses.map(Some).map_err(serde::de::Error::custom)
+}
+
+fn worker_count<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
+    let count = i64::deserialize(deserializer)?;
+    workers(&count.to_string()).map(Some).map_err(serde::de::Error::custom)
+}
+
+/// Reads a number of worker threads.
+pub(crate) fn workers(text: &str) -> Result<u8, String> {
+    text.parse().ok().filter(|count| (1..=MAX_WORKERS).contains(count)).ok_or_else(|| {
+        format!("expected a whole number from 1 to {MAX_WORKERS}; without the option there is one for each core")
+    })
 }
 
 impl TryFrom<Spelled> for Address {
@@ -89,7 +121,8 @@ impl TryFrom<Spelled> for Address {
 }
 
 impl Address {
-    /// The port on 127.0.0.1, and on ::1 where this machine has that. Port 0, any free one, is taken on one only.
+    /// The port on 127.0.0.1, and on ::1 where this machine has that. Port 0, any free one, is taken on one only: which
+    /// it is, is known too late for the other.
     pub(crate) fn loopback(port: u16) -> Self {
         let mut addresses = vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)];
         let six = IpAddr::from(Ipv6Addr::LOCALHOST);
@@ -97,6 +130,20 @@ impl Address {
             addresses.push(SocketAddr::new(six, port));
         }
         Self(addresses)
+    }
+
+    /// A port that is free now, on both loopback addresses where this machine has both. Another program may take it
+    /// before it is used.
+    pub(crate) fn free_loopback() -> Self {
+        let free = |ip: IpAddr, port| TcpListener::bind((ip, port));
+        for _ in 0..16 {
+            let Ok(four) = free(Ipv4Addr::LOCALHOST.into(), 0) else { break };
+            let Ok(address) = four.local_addr() else { break };
+            if free(Ipv6Addr::LOCALHOST.into(), address.port()).is_ok() {
+                return Self::loopback(address.port());
+            }
+        }
+        Self::loopback(0)
     }
 
     pub(crate) fn addresses(&self) -> &[SocketAddr] {
@@ -151,11 +198,14 @@ mod tests {
         }
         let settings: Settings = toml::from_str("listen = [8883, '127.0.0.1:0']").unwrap();
         assert_eq!(settings.listen, Some(vec![Address::loopback(8883), "127.0.0.1:0".parse().unwrap()]));
+        let settings: Settings = toml::from_str("listen = 8883\nplain = '127.0.0.1:0'").unwrap();
+        assert_eq!(settings.listen, Some(vec![Address::loopback(8883)]));
+        assert_eq!(settings.plain, Some(vec!["127.0.0.1:0".parse().unwrap()]));
     }
 
     #[test]
     fn unknown_names_and_wrong_values_are_refused() {
-        for text in ["certs = 'a'", "workers = 300", "listen = 8883", "listen = ['nowhere']"] {
+        for text in ["certs = 'a'", "workers = 300", "workers = 0", "listen = 88833", "listen = ['nowhere']"] {
             assert!(toml::from_str::<Settings>(text).is_err(), "{text}");
         }
     }

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
-use gridmq_client::{Client, ClientBuilder};
+use gridmq_client::error::ConnectErrorKind;
+use gridmq_client::{Client, ClientBuilder, ConnectError};
 use gridmq_proto::Version;
-use gridmq_tls::identity::Severity;
-use gridmq_tls::{Identity, TlsVersion, Trust};
+use gridmq_tls::explain::Side as TlsSide;
+use gridmq_tls::identity::{IdentityError, Severity};
+use gridmq_tls::{Identity, TlsErrorKind, TlsVersion, Trust};
 
 use crate::envfile::EnvFile;
 use crate::error::Failure;
@@ -16,6 +18,8 @@ use crate::output::Style;
 use crate::property::{Packet, Properties, Property};
 
 const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
+/// The session expiry interval of a session that does not expire (MQTT 5.0 §3.1.2.11.2); a server may shorten it.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 
 /// Options that are named as mosquitto's clients name them. Flags win over the env file.
 #[derive(Debug, Args)]
@@ -25,7 +29,7 @@ pub(crate) struct Options {
     #[arg(short = 'h', long, value_name = "HOST")]
     host: Option<String>,
     /// Its port [default: 8883 with TLS, 1883 without]
-    #[arg(short = 'p', long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(short = 'p', long, value_name = "PORT", value_parser = port)]
     port: Option<u16>,
     /// Host, port and perhaps user name in one: mqtts://user@host:port (TLS) or mqtt://host:port
     #[arg(long, value_name = "URL", conflicts_with_all = ["host", "port"])]
@@ -50,9 +54,10 @@ pub(crate) struct Options {
         value_parser = protocol_version)]
     protocol_version: Version,
     /// Seconds between signs of life [default: 60]
-    #[arg(short = 'k', long = "keepalive", value_name = "SECONDS")]
+    #[arg(short = 'k', long = "keepalive", value_name = "SECONDS", value_parser = seconds)]
     keep_alive: Option<u16>,
-    /// Take up a session that was left, and leave this one
+    /// Take up a session that was left, and leave this one; under MQTT 5.0 for ever, unless -D
+    /// session-expiry-interval says how long. Needs -i
     #[arg(short = 'c', long)]
     disable_clean_session: bool,
     /// Whom to believe: a PEM file of authorities [default with TLS: those of the system]
@@ -81,6 +86,40 @@ pub(crate) struct Options {
 pub(crate) struct Prepared {
     pub(crate) builder: ClientBuilder,
     pub(crate) properties: Vec<Property>,
+}
+
+/// Connects, and says afterwards what was agreed on.
+pub(crate) async fn connect(builder: ClientBuilder) -> Result<Client, Failure> {
+    let client = builder.connect().await.map_err(not_connected)?;
+    let info = client.info();
+    let (tls, cipher, sent) = match &info.tls {
+        Some(tls) if tls.sent_chain.is_empty() => (tls.version.to_string(), tls.cipher.as_str(), "nothing".to_owned()),
+        Some(tls) => (tls.version.to_string(), tls.cipher.as_str(), tls.sent_chain.join(" issued by ")),
+        None => ("none".to_owned(), "none", "nothing".to_owned()),
+    };
+    tracing::debug!(
+        tls, cipher, sent, mqtt = %info.version, client_id = ?info.client_id, session_present = info.session_present,
+        properties = ?info.properties, "CONNACK 0x00 Success"
+    );
+    Ok(client)
+}
+
+/// What was typed is wrong usage; everything else is a failure.
+fn not_connected(error: ConnectError) -> Failure {
+    match error.kind() {
+        ConnectErrorKind::Address(_) | ConnectErrorKind::Option { .. } | ConnectErrorKind::IdentityWithoutTls => {
+            Failure::usage(error)
+        }
+        ConnectErrorKind::Tls(tls) if tls.side() == TlsSide::Us => match tls.kind() {
+            TlsErrorKind::UnknownCa => Failure::failed(format!("{error}; the file of that CA is given by --cafile")),
+            // A wrong signature is what another authority of the same name looks like.
+            TlsErrorKind::BadCertificate => Failure::failed(format!(
+                "{error}; or --cafile names an earlier or another authority of the same name: give that which issued it"
+            )),
+            _ => Failure::failed(error),
+        },
+        _ => Failure::failed(error),
+    }
 }
 
 impl Options {
@@ -120,11 +159,23 @@ impl Options {
         });
 
         let clean = if self.disable_clean_session { false } else { env.clean_session.unwrap_or(true) };
+        let client_id = self.client_id.or(env.client_id);
+        let unnamed = client_id.as_deref().is_none_or(str::is_empty);
+        if unnamed && self.protocol_version == Version::V3_1 {
+            return Err(Failure::usage("MQTT 3.1 needs a client identifier: give -i"));
+        }
+        if unnamed && !clean {
+            return Err(Failure::usage(
+                "a session that is kept needs a name to find it by: give -i with -c (or leave -c out)",
+            ));
+        }
         let mut builder = Client::builder(&url).version(self.protocol_version).clean_start(clean);
+        let expires = |property: &Property| matches!(property, Property::SessionExpiryInterval(_));
+        if !clean && self.protocol_version == Version::V5 && !for_connect.iter().any(expires) {
+            builder = builder.session_expiry(FOR_EVER);
+        }
         builder = builder.keep_alive(Duration::from_secs(self.keep_alive.or(env.keep_alive).unwrap_or(60).into()));
-        // MQTT 3.1 has no empty client identifiers, and at most 23 characters in one.
-        let own_id = || (self.protocol_version == Version::V3_1).then(|| format!("gridmq-{}", std::process::id()));
-        if let Some(id) = self.client_id.or(env.client_id).or_else(own_id) {
+        if let Some(id) = client_id {
             builder = builder.client_id(id);
         }
         if let Some(name) = self.username.or(env.username) {
@@ -182,7 +233,10 @@ fn apply(builder: ClientBuilder, property: Property) -> ClientBuilder {
 fn identity(cert: Option<&PathBuf>, key: Option<&PathBuf>) -> Result<Option<Identity>, Failure> {
     let identity = match (cert, key) {
         (Some(cert), Some(key)) => Identity::from_pem_files(cert, key)?,
-        (Some(cert), None) => Identity::from_pem_file(cert)?,
+        (Some(cert), None) => Identity::from_pem_file(cert).map_err(|error| match error {
+            IdentityError::NoKey { .. } => Failure::failed(format!("{error}; give the private key's file by --key")),
+            _ => Failure::from(error),
+        })?,
         (None, Some(_)) => return Err(Failure::usage("a key was given without a certificate: give --cert too")),
         (None, None) => return Ok(None),
     };
@@ -200,6 +254,14 @@ fn password(path: &std::path::Path) -> Result<String, Failure> {
         Some(line) if !line.is_empty() => Ok(line.to_owned()),
         _ => Err(Failure::failed(format!("the password file {} has an empty first line", files::shown(path)))),
     }
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse().ok().filter(|port| *port != 0).ok_or_else(|| "expected a number from 1 to 65535".to_owned())
+}
+
+fn seconds(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| "expected whole seconds, 0 to 65535".to_owned())
 }
 
 fn protocol_version(text: &str) -> Result<Version, String> {

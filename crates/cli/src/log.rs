@@ -2,17 +2,65 @@
 
 use std::io::IsTerminal;
 
+use clap::Args;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::error::{Failure, Outcome};
 
+/// What `gridmq pub` and `gridmq sub` are told about the log.
+#[derive(Debug, Args)]
+pub(crate) struct LogOptions {
+    /// What to log: off, error, warn, info, debug or trace, or target=level
+    #[arg(long, value_name = "FILTER", default_value = "error")]
+    log: String,
+    /// The same as --log debug: also what TLS and CONNACK agreed on
+    #[arg(short = 'd', long, conflicts_with = "log")]
+    debug: bool,
+}
+
+impl LogOptions {
+    pub(crate) fn start(&self) -> Outcome {
+        start(if self.debug { "debug" } else { &self.log }, false)
+    }
+}
+
+/// Changes the filter of a log that runs.
+pub(crate) type Change = Box<dyn Fn(&str) + Send>;
+
 /// Starts the log with a filter such as `info` or `warn,gridmq_broker=debug`.
 pub(crate) fn start(filter: &str, json: bool) -> Outcome {
-    let filter = EnvFilter::try_new(filter).map_err(|error| {
-        Failure::usage(format!("--log {filter:?}: {error}; write error, warn, info, debug or trace, or target=level"))
-    })?;
+    start_changeable(filter, json).map(drop)
+}
+
+/// As [`start`], for a filter that changes later.
+pub(crate) fn start_changeable(text: &str, json: bool) -> Result<Change, Failure> {
+    let refused = |problem: String| {
+        Failure::usage(format!(
+            "--log {text:?}: {problem}; write off, error, warn, info, debug or trace, or target=level such as \
+             gridmq_broker=debug, several with commas between"
+        ))
+    };
+    // A word alone would be taken for the name of a target.
+    for word in text.split(',').map(str::trim) {
+        if !word.contains(['=', '[']) && word.parse::<LevelFilter>().is_err() {
+            return Err(refused(format!("{word:?} is no level")));
+        }
+    }
+    let filter = EnvFilter::try_new(text).map_err(|error| refused(error.to_string()))?;
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
-    let started = if json { builder.json().try_init() } else { builder.with_target(false).try_init() };
-    started.map_err(|error| Failure::failed(format!("the log cannot be started: {error}")))
+    let failed = |error| Failure::failed(format!("the log cannot be started: {error}"));
+    if json {
+        let builder = builder.json().with_filter_reloading();
+        let handle = builder.reload_handle();
+        builder.try_init().map_err(failed)?;
+        // It fails only when the log has gone.
+        Ok(Box::new(move |filter| drop(handle.reload(EnvFilter::new(filter)))))
+    } else {
+        let builder = builder.with_target(false).with_filter_reloading();
+        let handle = builder.reload_handle();
+        builder.try_init().map_err(failed)?;
+        Ok(Box::new(move |filter| drop(handle.reload(EnvFilter::new(filter)))))
+    }
 }

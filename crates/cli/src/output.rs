@@ -7,7 +7,9 @@ use terminal_size::{Width, terminal_size_of};
 
 use crate::error::{Failure, Outcome};
 
+/// Lines for a terminal are no shorter and no longer than this; COLUMNS may say 20 to 1000.
 const WIDTHS: std::ops::RangeInclusive<usize> = 80..=140;
+const COLUMNS: std::ops::RangeInclusive<usize> = 20..=1000;
 
 /// How text for people looks on one of the standard streams.
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +38,8 @@ impl Style {
 
     fn of(terminal: bool, size: Option<(Width, terminal_size::Height)>) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let width = size.map_or(*WIDTHS.end(), |(Width(columns), _)| usize::from(columns));
-        Self { colour: terminal && !plain, width: width.clamp(*WIDTHS.start(), *WIDTHS.end()) }
+        let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+        Self { colour: terminal && !plain, width: width(terminal, columns, size) }
     }
 
     pub(crate) fn paint(self, colour: Colour, text: &str) -> String {
@@ -73,6 +75,17 @@ impl Style {
         let text = wrap(&visible(text), self.width - indent, indent);
         // With standard error gone there is nobody left to tell.
         drop(writeln!(io::stderr(), "{} {text}", self.paint(Colour::Red, label)));
+    }
+}
+
+/// The length of lines: what COLUMNS says, or what fits the terminal. Lines for programs and files are not broken.
+fn width(terminal: bool, columns: Option<usize>, size: Option<(Width, terminal_size::Height)>) -> usize {
+    match (columns.filter(|columns| COLUMNS.contains(columns)), terminal) {
+        (Some(columns), _) => columns,
+        (None, false) => usize::MAX,
+        (None, true) => {
+            size.map_or(*WIDTHS.end(), |(Width(columns), _)| usize::from(columns)).clamp(*WIDTHS.start(), *WIDTHS.end())
+        }
     }
 }
 
@@ -141,6 +154,16 @@ mod tests {
         assert_eq!(wrap("a /a/very/long/path b", 6, 0), "a\n/a/very/long/path\nb");
         assert_eq!(wrap("first\nsecond", 80, 2), "first\n  second");
         assert_eq!(wrap("", 80, 2), "");
+    }
+
+    #[test]
+    fn only_terminals_and_columns_break_lines() {
+        let size = Some((Width(100), terminal_size::Height(50)));
+        assert_eq!(width(true, None, size), 100);
+        assert_eq!(width(true, Some(60), size), 60);
+        assert_eq!(width(false, None, None), usize::MAX);
+        assert_eq!(width(false, Some(60), None), 60);
+        assert_eq!(width(false, Some(0), None), usize::MAX);
     }
 
     #[test]

@@ -53,7 +53,10 @@ fn certificates_and_keys_that_cannot_work() {
     }
     run(dir, "pub -h localhost -p 1 --cafile missing.pem -t a -m b").failed(1, &["missing.pem", "does not exist"]);
     run(dir, "pub -h localhost -p 1 --cafile device1.key -t a -m b").failed(1, &["device1.key"]);
-    run(dir, &format!("{SERVE} --cert server.pem")).failed(1, &["server.pem", "key"]);
+    run(dir, &format!("{SERVE} --cert server.pem")).failed(1, &["server.pem", "--key"]);
+    run(dir, "pub -h localhost -p 1 --cert device1.pem -t a -m b").failed(1, &["device1.pem", "--key"]);
+    // Every client would refuse it.
+    run(dir, &format!("{SERVE} --cert device1.pem --key device1.key")).failed(1, &["serverAuth", "CN=device1"]);
 }
 
 #[test]

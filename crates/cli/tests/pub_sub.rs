@@ -32,7 +32,7 @@ fn messages_arrive_in_every_version_and_quality() {
     let mut subscriber = subscriber(dir.path(), port, "-t a/+ -v");
     for version in ["mqttv5", "mqttv311", "mqttv31"] {
         for qos in 0..3 {
-            let words = format!("pub -p {port} -V {version} -t a/{version} -q {qos} -m message{qos}");
+            let words = format!("pub -p {port} -V {version} -i publisher -t a/{version} -q {qos} -m message{qos}");
             assert_eq!(run(dir.path(), &words).done(), "");
             assert_eq!(subscriber.line(), format!("a/{version} message{qos}"));
         }
@@ -140,14 +140,103 @@ fn an_env_file_of_the_samples_is_understood_and_flags_win_over_it() {
     run(dir.path(), "sub --env-file vehicle01.env -p 1 -t a -C 1").failed(1, &["localhost"]);
 }
 
+/// Takes up a session that is kept, and leaves it once a message has come.
+#[cfg(unix)]
+fn leave_by_interrupt(dir: &Path, port: u16, session: &str) {
+    run(dir, &format!("pub -p {port} -t a -m ready -q 1")).done();
+    let mut running = Running::start(gridmq(dir).args(session.split(' ')));
+    assert_eq!(running.line(), "ready");
+    assert_eq!(running.stop("-INT"), 0);
+}
+
 #[test]
-fn a_session_that_was_left_is_taken_up_again() {
+fn a_session_that_was_left_is_taken_up_again_however_it_was_left() {
     let dir = tempfile::tempdir().unwrap();
     let (_broker, port) = open_broker(dir.path());
-    let session = format!("sub -p {port} -i kept -c -q 1 -t a -D session-expiry-interval 600");
-    run(dir.path(), &format!("{session} -W 1")).failed(1, &["-W"]);
-    run(dir.path(), &format!("pub -p {port} -t a -m meanwhile -q 1")).done();
-    assert_eq!(run(dir.path(), &format!("{session} -C 1 -W 20")).done(), "meanwhile\n");
+    for (version, other) in [("mqttv5", ""), ("mqttv5", " -D session-expiry-interval 600"), ("mqttv311", "")] {
+        let session = format!("sub -p {port} -V {version} -i kept -c -q 1 -t a{other}");
+        let resumed = |text: &str| {
+            run(dir.path(), &format!("pub -p {port} -t a -m {text} -q 1")).done();
+            assert_eq!(run(dir.path(), &format!("{session} -C 1 -W 20")).done(), format!("{text}\n"), "{session}");
+        };
+        run(dir.path(), &format!("{session} -W 1")).failed(1, &["-W"]);
+        resumed("after-W");
+        resumed("after-C");
+        #[cfg(unix)]
+        {
+            leave_by_interrupt(dir.path(), port, &session);
+            resumed("after-SIGINT");
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_needs_a_name() {
+    let dir = tempfile::tempdir().unwrap();
+    for words in ["sub -t a -c", "sub -t a -c -V 311", "pub -t a -m b -c", "sub -t a -V 31"] {
+        run(dir.path(), words).failed(2, &["-i"]);
+    }
+    let empty = common::ended(gridmq(dir.path()).args(["sub", "-t", "a", "-c", "-V", "311", "-i", ""]));
+    empty.failed(2, &["-i"]);
+}
+
+/// A namespace with one client, `device1`, taken at its word on a plain port.
+fn namespace_broker(dir: &Path) -> (Running, u16) {
+    let namespace = json!({
+        "clients": [{ "name": "device1" }],
+        "topicSpaces": [{ "name": "mine", "properties": { "topicTemplates": ["mine/#"] } }],
+        "permissionBindings": [
+            { "name": "publish", "properties":
+                { "clientGroupName": "$all", "topicSpaceName": "mine", "permission": "Publisher" } },
+            { "name": "subscribe", "properties":
+                { "clientGroupName": "$all", "topicSpaceName": "mine", "permission": "Subscriber" } },
+        ],
+    });
+    std::fs::write(dir.join("namespace.json"), namespace.to_string()).unwrap();
+    let words = "serve --namespace namespace.json --plain 127.0.0.1:0 --trust-plain --log error";
+    let mut broker = Running::start(gridmq(dir).args(words.split(' ')));
+    let port = broker.port();
+    assert!(broker.line().contains("client device1"));
+    (broker, port)
+}
+
+#[test]
+fn a_refused_message_of_qos_0_does_not_look_like_success() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_broker, port) = namespace_broker(dir.path());
+    let publish = |version: &str, topic: &str| {
+        run(dir.path(), &format!("pub -p {port} -V {version} -i one -u device1 -t {topic} -m b --json"))
+    };
+    let allowed = publish("mqttv5", "mine/a").done();
+    let allowed: Value = serde_json::from_str(&allowed).unwrap();
+    assert_eq!(allowed, json!({"topic": "mine/a", "qos": 0, "retain": false, "bytes": 1, "acknowledged": false}));
+    publish("mqttv311", "mine/a").done();
+    let refused = publish("mqttv5", "other").without_output();
+    refused.failed(1, &["QoS 0", "0x87"]);
+    // 3.1.1 has no reason to give: the connection is closed.
+    publish("mqttv311", "other").without_output().failed(1, &["QoS 0", "closed"]);
+}
+
+#[test]
+fn of_several_filters_those_that_are_granted_are_served() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_broker, port) = namespace_broker(dir.path());
+    let device = format!("-p {port} -u device1 -q 1");
+    run(dir.path(), &format!("pub {device} -i one -t mine/a -m kept -r")).done();
+    let ended = run(dir.path(), &format!("sub {device} -i two -t other -t mine/a -C 1 -W 20"));
+    assert_eq!((ended.code, ended.out.as_str()), (0, "kept\n"), "{ended:?}");
+    assert!(ended.err.contains("warning:") && ended.err.contains("filter other"), "{ended:?}");
+    run(dir.path(), &format!("sub {device} -i two -t other -t another -W 20")).failed(1, &["other", "another"]);
+}
+
+#[test]
+fn what_was_agreed_on_is_said_when_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_broker, port) = open_broker(dir.path());
+    for flag in ["-d", "--log debug"] {
+        let ended = run(dir.path(), &format!("pub -p {port} -t a -m b {flag}"));
+        assert!(ended.code == 0 && ended.err.contains("CONNACK"), "{ended:?}");
+    }
 }
 
 #[test]

@@ -62,6 +62,102 @@ fn a_step_that_fails_is_said_and_the_exit_code_is_1() {
     assert!(ended.out.lines().any(|line| line.starts_with("✗ publish")), "{ended:?}");
 }
 
+fn edit(dir: &Path, change: impl FnOnce(&mut Value)) -> Vec<u8> {
+    let path = dir.join("gridmq-quickstart/namespace.json");
+    let mut namespace: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    change(&mut namespace);
+    std::fs::write(&path, namespace.to_string()).unwrap();
+    std::fs::read(&path).unwrap()
+}
+
+#[test]
+fn a_namespace_that_somebody_changed_is_never_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    steps(dir.path());
+    let read = || std::fs::read(dir.path().join("gridmq-quickstart/namespace.json")).unwrap();
+    // Their own clients, and an authority that is not this directory's.
+    run(dir.path(), "certs init --dir other").done();
+    let other = std::fs::read_to_string(dir.path().join("other/intermediate-ca.pem")).unwrap();
+    let before = edit(dir.path(), |namespace| {
+        namespace["caCertificates"][0]["properties"]["encodedCertificate"] = other.into();
+        namespace["clients"][0]["properties"]["authenticationName"] = "mine".into();
+    });
+    let expected = ["namespace.json", "caCertificates", "intermediate-ca.pem", "--dir"];
+    run(dir.path(), "quickstart --once --port 0 --json").without_output().failed(1, &expected);
+    assert_eq!(read(), before);
+    // As it was written, for an intermediate that was lost: nobody's work is in it.
+    std::fs::remove_file(dir.path().join("gridmq-quickstart/namespace.json")).unwrap();
+    steps(dir.path());
+    for name in ["root-ca.pem", "root-ca.key", "intermediate-ca.pem", "intermediate-ca.key"] {
+        std::fs::remove_file(dir.path().join("gridmq-quickstart").join(name)).unwrap();
+    }
+    let before = read();
+    steps(dir.path());
+    assert_ne!(read(), before);
+}
+
+#[test]
+fn a_changed_namespace_that_works_is_used_and_said_to_be_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    steps(dir.path());
+    edit(dir.path(), |namespace| namespace["clients"][1]["properties"]["authenticationName"] = "sensor-7".into());
+    let all = steps(dir.path());
+    let seen = all.iter().find(|step| step["step"] == "namespace").unwrap()["seen"].as_str().unwrap();
+    assert!(seen.contains("changed") && seen.contains("sensor-7") && !seen.contains("client2"), "{seen}");
+}
+
+#[test]
+fn a_refusal_for_another_reason_is_not_the_expected_one() {
+    let dir = tempfile::tempdir().unwrap();
+    steps(dir.path());
+    edit(dir.path(), |namespace| namespace["clients"][0]["properties"]["state"] = "Disabled".into());
+    let ended = run(dir.path(), "quickstart --once --port 0");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    let wrong =
+        |line: &str| line.starts_with("✗ refused: certificate of a stranger") && line.contains("another reason");
+    assert!(ended.out.lines().any(wrong), "{ended:?}");
+    assert!(ended.err.contains("namespace.json") && ended.err.contains("changed"), "{ended:?}");
+}
+
+#[test]
+fn an_unknown_member_is_a_warning_and_a_misspelt_one_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    steps(dir.path());
+    edit(dir.path(), |namespace| namespace["clients"][0]["properties"]["colour"] = "red".into());
+    let ended = run(dir.path(), "quickstart --once --port 0 --json");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.err.contains("warning:") && ended.err.contains("clients[0].properties.colour"), "{ended:?}");
+    edit(dir.path(), |namespace| namespace["clients"][0]["properties"]["State"] = "Disabled".into());
+    let ended = run(dir.path(), "quickstart --once --port 0 --json");
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.err.contains("clients[0].properties.State"), "{ended:?}");
+}
+
+#[test]
+#[cfg(unix)]
+fn while_it_serves_refusals_are_logged_and_failed_steps_are_not_forgotten() {
+    let dir = tempfile::tempdir().unwrap();
+    steps(dir.path());
+    edit(dir.path(), |namespace| {
+        namespace["permissionBindings"].as_array_mut().unwrap().retain(|it| it["name"] != "ContosoPublisher");
+    });
+    let log = std::fs::File::create(dir.path().join("log")).unwrap();
+    let mut serving = Running::start(gridmq(dir.path()).args(["quickstart", "--port", "0"]).stderr(log));
+    let port = loop {
+        if let Some(rest) = serving.line().strip_prefix("Serving on port ") {
+            break rest.split(' ').next().unwrap().to_owned();
+        }
+    };
+    while !serving.line().starts_with("MQTT_KEY_FILE=") {}
+    let words =
+        format!("pub -h localhost -p {port} --cafile gridmq-quickstart/root-ca.pem -u client1-authn-ID -t a -m b");
+    common::eventually("the refusal is logged", || {
+        run(dir.path(), &words).failed(1, &["0x87"]);
+        std::fs::read_to_string(dir.path().join("log")).unwrap().contains("client refused")
+    });
+    assert_eq!(serving.stop("-INT"), 1);
+}
+
 #[test]
 fn a_port_that_is_taken_is_named_with_the_cure() {
     let dir = tempfile::tempdir().unwrap();

@@ -99,7 +99,7 @@ fn an_open_broker_serves_over_tls_too() {
     run(dir.path(), &url).done();
     run(dir.path(), "certs init --dir stranger").done();
     let words = format!("pub -h localhost -p {port} --cafile stranger/root-ca.pem -t a -m b");
-    run(dir.path(), &words).failed(1, &["localhost"]);
+    run(dir.path(), &words).failed(1, &["localhost", "--cafile"]);
 }
 
 #[test]
@@ -132,4 +132,19 @@ fn a_namespace_decides_who_may_do_what() {
     run(dir.path(), &format!("{plain} -u device1 -t machines/device1/temperature")).done();
     run(dir.path(), &format!("{plain} -u device2 -t machines/device2/temperature")).failed(1, &["0x87"]);
     run(dir.path(), &format!("{plain} -t machines/device1/temperature")).failed(1, &["0x87"]);
+}
+
+#[test]
+fn what_cannot_work_is_said_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("namespace.json"), r#"{"clients": [{"name": "device1", "properties": {"x": 1}}]}"#)
+        .unwrap();
+    let log = std::fs::File::create(dir.path().join("log")).unwrap();
+    let words = "serve --namespace namespace.json --plain 127.0.0.1:0 --log info";
+    let mut broker = Running::start(gridmq(dir.path()).args(words.split(' ')).stderr(log));
+    broker.port();
+    let summary = broker.line();
+    assert!(summary.contains("client device1") && summary.contains("no topic templates"), "{summary}");
+    let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
+    assert!(log.contains("--trust-plain") && log.contains("clients[0].properties.x"), "{log}");
 }

@@ -39,6 +39,9 @@ fn wrong_usage_ends_with_2() {
         "serve --workers 0",
         "serve --plain nowhere",
         "quickstart --port 65536",
+        "serve --workers 65",
+        "certs issue --dir a --name b --server --dns https://b",
+        "certs issue --dir a --name b --server --dns b..c",
     ] {
         let ended = run(dir.path(), words);
         assert_eq!(ended.code, 2, "{words}: {ended:?}");
@@ -61,6 +64,45 @@ fn what_makes_no_sense_ends_with_2_and_says_why() {
     run(dir.path(), "serve --key a").failed(2, &["--key", "--cert"]);
     run(dir.path(), "serve --plain 0.0.0.0:1883 --trust-plain").failed(2, &["--trust-plain", "0.0.0.0:1883"]);
     run(dir.path(), "pub -t a -m b --log nonsense=nonsense").failed(2, &["--log"]);
+    for words in ["pub -t a -m b", "sub -t a", "serve --plain 127.0.0.1:0", "quickstart --once"] {
+        run(dir.path(), &format!("{words} --log nonsense")).failed(2, &["--log", "nonsense", "info", "debug"]);
+    }
+    for url in ["http://localhost", "mqtt://", "mqtt://localhost:0", "mqtt://localhost/path", "mqtts://[::1:8883"] {
+        run(dir.path(), &format!("pub -t a -m b --url {url}")).failed(2, &[]);
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is written");
+}
+
+#[test]
+fn what_is_expected_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    for (words, expected) in [
+        ("serve --plain 1 --workers 0", "1 to 64"),
+        ("serve --plain 1 --workers x", "1 to 64"),
+        ("sub -t a -C 0", "1 or more"),
+        ("sub -t a -W x", "whole seconds"),
+        ("pub -t a -m b -p abc", "1 to 65535"),
+        ("pub -t a -m b -k abc", "whole seconds"),
+        ("quickstart --port abc", "1 to 65535"),
+        ("pub -t a -m b -V 31", "MQTT 3.1 needs a client identifier: give -i"),
+    ] {
+        run(dir.path(), words).failed(2, &[expected]);
+    }
+}
+
+#[test]
+fn errors_are_one_line_unless_columns_say_otherwise() {
+    let dir = tempfile::tempdir().unwrap();
+    let lines = |columns: &str| {
+        let mut command = common::gridmq(dir.path());
+        command.args(["serve", "--plain", "0.0.0.0:1883", "--trust-plain"]).env_remove("COLUMNS");
+        if !columns.is_empty() {
+            command.env("COLUMNS", columns);
+        }
+        common::ended(&mut command).err.lines().count()
+    };
+    assert_eq!(lines(""), 1);
+    assert!(lines("40") > 2);
 }
 
 #[test]

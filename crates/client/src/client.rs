@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gridmq_proto::{QoS, SubscriptionFilter, TopicName, Version};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
 
 use crate::builder::ClientBuilder;
 use crate::disconnect::DisconnectRequest;
 use crate::driver::{PublishCommand, Request};
-use crate::error::{DisconnectCause, PublishError, SubscribeError};
+use crate::error::{DisconnectCause, PingError, PublishError, SubscribeError};
 use crate::inbox::{Inbox, SubscriptionKey};
 use crate::publish::PublishRequest;
 use crate::state::{ConnectionInfo, ConnectionState};
@@ -92,6 +93,25 @@ impl Client {
     /// Leaves in order; the server does not publish the will.
     pub fn disconnect(&self) -> DisconnectRequest {
         DisconnectRequest::new(self.clone())
+    }
+
+    /// Asks the server for a sign of life. An answer says that it has read what was sent before, messages of QoS 0
+    /// among it: one that it ends the connection for is then known to have been refused.
+    ///
+    /// # Errors
+    /// No answer within the request timeout, or the end of the connection.
+    pub async fn ping(&self) -> Result<(), PingError> {
+        let after = self.request_timeout();
+        let (reply, answer) = oneshot::channel();
+        let exchange = async {
+            self.requests().send(Request::Ping(reply)).await.ok()?;
+            answer.await.ok()
+        };
+        match timeout(after, exchange).await {
+            Ok(Some(())) => Ok(()),
+            Ok(None) => Err(PingError::Disconnected(self.cause())),
+            Err(_) => Err(PingError::Timeout { after }),
+        }
     }
 
     /// The connection's state, to look at and to watch.

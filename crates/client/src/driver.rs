@@ -44,6 +44,7 @@ const COMMANDS: usize = 512;
 pub(crate) enum Request {
     Subscribe(Box<SubscribeCommand>),
     Unsubscribe(Box<UnsubscribeCommand>),
+    Ping(oneshot::Sender<()>),
     Disconnect(DisconnectCommand),
 }
 
@@ -120,6 +121,7 @@ impl Driver {
         more |= self.link.turn(cx, at);
         self.events();
         self.replies.written(self.link.progress().1);
+        self.replies.answered(self.link.pings_answered());
         self.router.expire(self.link.now());
         if !had_room {
             self.replies.prune(self.link.now());
@@ -173,7 +175,7 @@ impl Driver {
     fn request(&mut self, request: Request) {
         match request {
             // Dropping the reply says that there is no connection.
-            Request::Subscribe(_) | Request::Unsubscribe(_) if self.ended => {}
+            Request::Subscribe(_) | Request::Unsubscribe(_) | Request::Ping(_) if self.ended => {}
             Request::Subscribe(command) => self.subscribe(*command),
             Request::Unsubscribe(command) => {
                 let UnsubscribeCommand { filter, user_properties, reply } = *command;
@@ -182,6 +184,10 @@ impl Driver {
                     Ok(id) => self.replies.unsubscribe(id, filter, reply),
                     Err(error) => drop(reply.send(Err(SubscribeError::Limit(error)))),
                 }
+            }
+            Request::Ping(reply) => {
+                let number = self.link.ping();
+                self.replies.ping(number, reply);
             }
             Request::Disconnect(DisconnectCommand { reason, session_expiry, reply }) => {
                 self.replies.disconnect(reply);

@@ -7,7 +7,7 @@ mod request;
 
 pub use cause::{DisconnectCause, DisconnectKind};
 pub use connect::{Attempt, ConnectError, ConnectErrorKind};
-pub use request::{PublishError, RejectError, SubscribeError};
+pub use request::{PingError, PublishError, RejectError, SubscribeError};
 
 pub(crate) use cause::Ending;
 
@@ -100,11 +100,17 @@ pub enum AddressError {
 }
 
 /// The longest part of a server's own words that is shown.
-const MAX_SHOWN: usize = 300;
+const MAX_SHOWN: usize = 400;
 
 /// A server's own words, safe for a terminal and of bounded length.
 fn quoted(words: &str) -> String {
-    let mut shown: String = words.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
+    let mut shown = String::new();
+    for character in words.chars().take(MAX_SHOWN) {
+        match character {
+            '"' | '\'' | '\\' => shown.push(character),
+            _ => shown.extend(character.escape_debug()),
+        }
+    }
     if words.chars().nth(MAX_SHOWN).is_some() {
         shown.push('…');
     }

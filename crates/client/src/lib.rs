@@ -43,7 +43,7 @@
 //! | a publish, subscribe or unsubscribe | 30 s, [`ClientBuilder::request_timeout`] |
 //! | received messages of QoS 1 and 2 that wait for an acknowledgement | 256, [`ClientBuilder::receive_maximum`] |
 //! | a received packet | 16 MiB, [`ClientBuilder::maximum_packet_size`] |
-//! | QoS 0 messages in a subscription's buffer; what comes beyond is dropped and counted | 256, [`SubscribeRequest::buffer`] |
+//! | QoS 0 messages in a stream's buffer; the rest is dropped and counted | 256, [`SubscribeRequest::buffer`] |
 //! | published messages of QoS 1 and 2 that the server has not acknowledged; publishing waits beyond | 1,000 or 16 MiB |
 
 mod address;

@@ -1,38 +1,27 @@
 //! The transport and the session machine behind it: bytes in, events out.
 
+mod traffic;
+
 use std::collections::VecDeque;
 use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::Context;
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use gridmq_proto::codec::{self, Decoder, Foreign};
 use gridmq_proto::session::Output;
 use gridmq_proto::session::client::{Connection, Event};
 use gridmq_proto::time::{Monotonic, Now};
 use gridmq_proto::{ByteString, Packet};
-use gridmq_tls::TlsErrorKind;
-use gridmq_tls::explain;
-use tokio::io::{AsyncReadExt, AsyncWrite};
 use tokio::time::Sleep;
 
 use crate::clock::Clock;
 use crate::error::Ending;
 use crate::transport::Transport;
 
-/// Reads in one turn, so that other tasks get theirs.
-const READS: usize = 8;
-/// Room for one read, in bytes.
-const READ_SIZE: usize = 16 * 1024;
-/// Answers to the server that may wait to be written, in bytes; beyond, nothing more is read.
-const MAX_ANSWERS: usize = 1 << 20;
-/// How long to go on reading after a write has failed: the server's reason may still be on its way.
-const DRAIN: Duration = Duration::from_millis(200);
 /// How long the server may take to read what was said last and to close.
 const LINGER: Duration = Duration::from_secs(2);
-/// The first bytes that tell one protocol from another.
-const FIRST_BYTES: usize = 16;
 
 /// Something for the owner, and what the packet that caused it said in words.
 #[derive(Debug)]
@@ -64,6 +53,9 @@ pub(crate) struct Link {
     /// Bytes put into `outgoing` so far, and how many of them are on their way.
     encoded: u64,
     flushed: u64,
+    /// PINGREQs sent, by the machine and by us, and PINGRESPs that came.
+    pings: u64,
+    pings_answered: u64,
     first: Vec<u8>,
     events: VecDeque<Happening>,
     /// The reason string of the packet being handled.
@@ -92,6 +84,8 @@ impl Link {
             own: 0,
             encoded: 0,
             flushed: 0,
+            pings: 0,
+            pings_answered: 0,
             first: Vec::new(),
             events: VecDeque::new(),
             words: None,
@@ -137,6 +131,17 @@ impl Link {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.phase == Phase::Closed
+    }
+
+    /// Sends a PINGREQ beside those that keep the connection alive, and gives its number.
+    pub(crate) fn ping(&mut self) -> u64 {
+        self.send(&Packet::PingReq);
+        self.pings
+    }
+
+    /// How many PINGREQs the server has answered; it does so in their order.
+    pub(crate) const fn pings_answered(&self) -> u64 {
+        self.pings_answered
     }
 
     /// What the server speaks, if that is not MQTT.
@@ -186,6 +191,7 @@ impl Link {
     }
 
     fn send(&mut self, packet: &Packet) {
+        self.pings += u64::from(matches!(packet, Packet::PingReq));
         let before = self.outgoing.len();
         let max = self.server_maximum();
         if let Err(error) = codec::encode(packet, self.machine.version(), max, &mut self.outgoing) {
@@ -220,119 +226,6 @@ impl Link {
         }
     }
 
-    fn read(&mut self, cx: &mut Context<'_>) -> bool {
-        for _ in 0..READS {
-            self.decode();
-            match self.phase {
-                Phase::Closed => return false,
-                Phase::Closing(_) => self.incoming.clear(),
-                Phase::Open | Phase::Draining(_) if !self.takes_input() => return false,
-                Phase::Open | Phase::Draining(_) => {}
-            }
-            self.incoming.reserve(self.decoder.needed().max(READ_SIZE));
-            match self.poll_read(cx) {
-                Poll::Pending => return false,
-                Poll::Ready(Ok(0)) => {
-                    self.lost(None);
-                    return false;
-                }
-                Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) => {
-                    self.lost(Some(error));
-                    return false;
-                }
-            }
-        }
-        self.decode();
-        true
-    }
-
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let before = self.incoming.len();
-        let outcome = pin!(self.io.read_buf(&mut self.incoming)).poll(cx);
-        if self.first.len() < FIRST_BYTES {
-            let arrived = self.incoming.get(before..).unwrap_or_default();
-            self.first.extend(arrived.iter().take(FIRST_BYTES - self.first.len()));
-        }
-        outcome
-    }
-
-    fn takes_input(&self) -> bool {
-        self.machine.wants_input() && self.outgoing.len().saturating_sub(self.own) < MAX_ANSWERS
-    }
-
-    fn decode(&mut self) {
-        while matches!(self.phase, Phase::Open | Phase::Draining(_)) && self.takes_input() {
-            match self.decoder.decode(&mut self.incoming) {
-                Ok(Some(packet)) => {
-                    self.words = reason_string(&packet).cloned();
-                    self.with(|machine, now| machine.handle_packet(now, packet));
-                    self.words = None;
-                }
-                Ok(None) => return,
-                Err(violation) => self.with(|machine, now| machine.handle_violation(now, violation)),
-            }
-        }
-    }
-
-    fn write(&mut self, cx: &mut Context<'_>) {
-        if !matches!(self.phase, Phase::Open | Phase::Closing(_)) || self.shut {
-            return;
-        }
-        match self.poll_write(cx) {
-            Poll::Ready(Ok(())) | Poll::Pending => {}
-            Poll::Ready(Err(error)) => {
-                self.outgoing.clear();
-                self.own = 0;
-                if self.phase == Phase::Open {
-                    self.failure = Some(error);
-                    self.phase = Phase::Draining(self.now().after(DRAIN));
-                } else {
-                    self.phase = Phase::Closed;
-                }
-            }
-        }
-    }
-
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.outgoing.is_empty() {
-            match Pin::new(&mut self.io).poll_write(cx, &self.outgoing) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(written)) => {
-                    self.outgoing.advance(written);
-                    self.own = self.own.min(self.outgoing.len());
-                }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        if self.flushed < self.encoded {
-            match Pin::new(&mut self.io).poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.flushed = self.encoded,
-                other => return other,
-            }
-        }
-        if matches!(self.phase, Phase::Closing(_)) {
-            // The server closes when it has read the end; waiting for that keeps the system from discarding it.
-            match Pin::new(&mut self.io).poll_shutdown(cx) {
-                Poll::Ready(Ok(())) => self.shut = true,
-                other => return other,
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// The transport is gone.
-    fn lost(&mut self, error: Option<io::Error>) {
-        if let Some(error) = error
-            && (self.failure.is_none() || says_more(&error))
-        {
-            self.failure = Some(error);
-        }
-        self.phase = Phase::Closed;
-        self.with(|machine, _| machine.handle_close());
-    }
-
     fn arm(&mut self, cx: &mut Context<'_>, at: Option<Monotonic>) {
         let until = match self.phase {
             Phase::Open => self.deadline,
@@ -349,19 +242,5 @@ impl Link {
             self.armed = None;
             cx.waker().wake_by_ref();
         }
-    }
-}
-
-/// Whether a later error knows better than an earlier one why the connection went.
-fn says_more(error: &io::Error) -> bool {
-    explain::from_io(error).is_some_and(|tls| tls.kind() != TlsErrorKind::ClosedAfterHandshake)
-}
-
-fn reason_string(packet: &Packet) -> Option<&ByteString> {
-    match packet {
-        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
-            ack.properties.as_ref().and_then(|properties| properties.reason_string.as_ref())
-        }
-        _ => None,
     }
 }

@@ -18,9 +18,11 @@
 //! enabled and every default.
 
 mod problem;
+mod unknown;
 mod validate;
 
 pub use problem::{LoadError, ProblemKind, ResourceProblem};
+pub use unknown::UnknownMember;
 
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +113,14 @@ impl Resources {
         text
     }
 
-    /// Checks names, sizes, counts, references, queries, templates, thumbprints and certificates.
+    /// Members that nothing here knows, at most 100: they are kept and have no effect. What ARM itself writes is not
+    /// among them, and what is misspelt is among the problems too.
+    #[must_use]
+    pub fn unknown_members(&self) -> Vec<UnknownMember> {
+        unknown::find(self)
+    }
+
+    /// Checks names, sizes, counts, references, queries, templates, thumbprints, certificates and misspelt members.
     ///
     /// # Errors
     /// Every problem, at most 100 of them.

@@ -298,7 +298,7 @@ async fn clients_that_are_not_in_hold_no_more_than_the_limit_together() {
     first.send_raw(most).await;
     // The next one that sends as much is closed, on any worker; who is in is not touched.
     let mut second = Wire::connect(broker.address()).await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
     second.send_raw(most).await;
     assert!(second.raw_until_closed().await.len() < 100);
     first.send_raw(rest).await;

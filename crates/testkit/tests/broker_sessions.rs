@@ -202,7 +202,7 @@ async fn mqtt5_4_1_0_2_a_session_ends_when_its_expiry_has_passed() {
     let address = broker.address();
     let expiring = |connect: &mut gridmq_proto::packet::Connect| {
         lasting(connect);
-        connect.properties.session_expiry_interval = Some(1);
+        connect.properties.session_expiry_interval = Some(3);
     };
     let (mut wire, _) = Wire::open(address, "c", Version::V5, expiring).await;
     wire.subscribe("t", QoS::AtLeastOnce).await;
@@ -223,7 +223,7 @@ async fn mqtt5_4_1_0_1_a_session_does_not_end_under_its_connection() {
     let broker = gridmq_testkit::open(4).await;
     let (mut wire, _) = Wire::open(broker.address(), "c", Version::V5, |connect| {
         lasting(connect);
-        connect.properties.session_expiry_interval = Some(1);
+        connect.properties.session_expiry_interval = Some(3);
     })
     .await;
     wire.subscribe("t", QoS::AtLeastOnce).await;
@@ -232,11 +232,11 @@ async fn mqtt5_4_1_0_1_a_session_does_not_end_under_its_connection() {
     // Resumed: the alarm that was set is for nothing.
     let (mut wire, ack) = Wire::open(broker.address(), "c", Version::V5, |connect| {
         lasting(connect);
-        connect.properties.session_expiry_interval = Some(1);
+        connect.properties.session_expiry_interval = Some(3);
     })
     .await;
     assert!(ack.session_present);
-    tokio::time::sleep(Duration::from_millis(1400)).await;
+    tokio::time::sleep(Duration::from_millis(3300)).await;
     assert_eq!(wire.publish("t", "x", QoS::AtLeastOnce).await, ReasonCode::Success);
     assert_eq!(payload_of(&wire.take().await), "x");
 }

@@ -13,7 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use gridmq_broker::Broker;
 use gridmq_proto::{Packet, QoS, ReasonCode, Version};
+use gridmq_store::{MemoryEngine, Options, Store};
+use gridmq_testkit::OpenBroker;
 use gridmq_testkit::wire::{Wire, connect, eventually, lasting, payload_of};
 
 #[tokio::test]
@@ -128,8 +131,8 @@ async fn ping_pong(
     received
 }
 
-async fn storm(workers: usize, stormers: usize, messages: usize) {
-    let broker = gridmq_testkit::open(workers).await;
+async fn storm(workers: usize, stormers: usize, messages: usize, store: Store) {
+    let broker = OpenBroker::start(Broker::builder().workers(workers).store(store)).await;
     let address = broker.address();
     let (mut wire, _) = Wire::resume(address, "c", Version::V5).await;
     wire.subscribe("t", QoS::AtLeastOnce).await;
@@ -185,17 +188,27 @@ async fn storm(workers: usize, stormers: usize, messages: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_take_overs_loses_nothing_on_one_worker() {
-    storm(1, 3, 1000).await;
+    storm(1, 3, 1000, Store::memory()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_take_overs_loses_nothing_across_workers() {
-    storm(4, 3, 1500).await;
+    storm(4, 3, 1500, Store::memory()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_many_take_overs_loses_nothing_across_workers() {
-    storm(4, 9, 1500).await;
+    storm(4, 9, 1500, Store::memory()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_take_overs_loses_nothing_that_is_stored_at_once() {
+    storm(4, 4, 800, Store::immediate(MemoryEngine::new())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_take_overs_loses_nothing_that_is_stored_later() {
+    storm(4, 4, 800, Store::open(MemoryEngine::new(), Options::default()).unwrap()).await;
 }
 
 /// All at once: no reading, no waiting; in the end one of them has the session and it works.

@@ -238,7 +238,7 @@ async fn mqtt5_3_1_3_9_a_client_that_returns_in_time_keeps_its_will_unpublished(
         let name = format!("returning-{number}");
         let (wire, _) = Wire::open(broker.address(), &name, Version::V5, |connect| {
             lasting(connect);
-            connect.will = will(QoS::AtLeastOnce, false, 1);
+            connect.will = will(QoS::AtLeastOnce, false, 3);
         })
         .await;
         if number % 2 == 0 {
@@ -251,7 +251,7 @@ async fn mqtt5_3_1_3_9_a_client_that_returns_in_time_keeps_its_will_unpublished(
         kept.push(wire);
     }
     // The delays are over then, so a will that was not cancelled would have been published.
-    tokio::time::sleep(Duration::from_millis(1300)).await;
+    tokio::time::sleep(Duration::from_millis(3300)).await;
     barrier.nothing_for(&mut heir).await;
 }
 

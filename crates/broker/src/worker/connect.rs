@@ -69,7 +69,7 @@ impl Worker {
         if let Some(conn) = self.conn(key) {
             let from = conn.from;
             let why = verdict.words.clone().unwrap_or_else(|| ByteString::from(verdict.reason.to_string()));
-            tracing::info!(%from, reason = %verdict.reason, %why, "client refused");
+            tracing::info!(%from, reason = %verdict.reason, why = &*why, "client refused");
             conn.machine.decide_connect(now, ConnectDecision::Refuse(verdict));
             self.shared.observe(&Occurrence::Refused { from, why: &why });
         }

@@ -32,7 +32,7 @@ const MAX_BYTES: u64 = gridmq_tls::file::MAX_FILE_BYTES;
 #[command(after_help = "Examples:\n  \
     gridmq certs init --dir ca\n  \
     gridmq certs issue --dir ca --name device1\n  \
-    gridmq certs issue --dir ca --name server --server --dns localhost --ip 127.0.0.1\n  \
+    gridmq certs issue --dir ca --name server --server \\\n    --dns localhost --ip 127.0.0.1\n  \
     gridmq certs show ca/device1.pem")]
 pub(crate) struct Arguments {
     #[command(subcommand)]

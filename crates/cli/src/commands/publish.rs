@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 use clap::{ArgGroup, Args};
-use gridmq_client::{Client, ConnectError};
+use gridmq_client::error::PingError;
+use gridmq_client::{Client, DisconnectCause};
 use gridmq_proto::{MessageProperties, QoS, TopicName};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
-use crate::connection::{Options, Prepared};
+use crate::connection::{Options, Prepared, connect};
 use crate::error::{Failure, Outcome};
 use crate::files;
 use crate::property::{Packet, Property};
@@ -18,17 +19,23 @@ use crate::{log, output};
 /// The largest message that MQTT can carry, less its topic.
 const MAX_MESSAGE: u64 = 268_435_455;
 
+const HELP: &str = r"Examples. While gridmq quickstart runs in this directory:
+  gridmq pub -h localhost -p 8883 -t contosotopics/topic1 -q 1 \
+    --cafile gridmq-quickstart/root-ca.pem \
+    --cert gridmq-quickstart/client1-authn-ID.pem \
+    --key gridmq-quickstart/client1-authn-ID.key \
+    -u client1-authn-ID -i client1-session1 -m 'hello world!'
+
+While gridmq serve --plain 1883 runs:
+  gridmq pub -h localhost -p 1883 -t a/topic -m hello";
+
 /// Publish messages
 ///
 /// Options are named as those of mosquitto_pub. A message of QoS 1 or 2 is done when the broker has answered.
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true, disable_version_flag = true, version,
     group(ArgGroup::new("source").required(true).args(["message", "file", "lines", "stdin", "null"])),
-    after_help = "Examples (with gridmq quickstart running here):\n  \
-    gridmq pub -h localhost -p 8883 --cafile gridmq-quickstart/root-ca.pem --cert gridmq-quickstart/client1-authn-ID.pem \
-    --key gridmq-quickstart/client1-authn-ID.key -u client1-authn-ID -i client1-session1 -t contosotopics/topic1 -q 1 \
-    -m 'hello world!'\n\n  \
-    gridmq pub -h localhost -p 1883 -t a/topic -m hello")]
+    after_help = HELP)]
 pub(crate) struct Arguments {
     /// The topic, without wildcards
     #[arg(short = 't', long, value_name = "TOPIC")]
@@ -54,9 +61,8 @@ pub(crate) struct Arguments {
     /// Have the broker keep it for those who subscribe later
     #[arg(short = 'r', long)]
     retain: bool,
-    /// What to log: error, warn, info, debug or trace, or target=level
-    #[arg(long, value_name = "FILTER", default_value = "error")]
-    log: String,
+    #[command(flatten)]
+    log: log::LogOptions,
     /// Say what the broker answered, a line of JSON for each message
     #[arg(long)]
     json: bool,
@@ -91,7 +97,7 @@ enum Source {
 
 pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let Arguments { topic, message, file, lines, stdin, null: _, qos, retain, log, json, connection } = arguments;
-    log::start(&log, false)?;
+    log.start()?;
     let topic = TopicName::try_from(topic.as_str())
         .map_err(|error| Failure::usage(format!("the topic {topic:?} cannot be published to: {error}")))?;
     let source = match (message, &file) {
@@ -105,16 +111,31 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let envelope = Envelope { topic, qos, retain, properties: message_properties(properties)?, json };
     let mut stop = Stop::listen()?;
     let client = tokio::select! {
-        client = builder.connect() => client.map_err(|error: ConnectError| Failure::failed(error))?,
+        client = connect(builder) => client?,
         () = stop.asked() => return Err(Failure::failed("interrupted before the connection was made")),
     };
     let outcome = tokio::select! {
-        outcome = publish_all(&client, source, &envelope) => outcome,
+        outcome = async {
+            publish_all(&client, source, &envelope).await?;
+            if qos == QoS::AtMostOnce { not_refused(&client).await } else { Ok(()) }
+        } => outcome,
         () = stop.asked() => Err(Failure::failed("interrupted before everything was published")),
     };
     let left = client.disconnect().await;
     outcome?;
     Ok(left?)
+}
+
+/// Nothing acknowledges a message of QoS 0: one that was refused shows only in that the broker ends the connection.
+async fn not_refused(client: &Client) -> Outcome {
+    let ended = |cause: DisconnectCause| Err(Failure::failed(cause).during("a message of QoS 0 may be lost"));
+    match client.ping().await {
+        Err(PingError::Disconnected(cause)) => return ended(cause),
+        // It does not answer, which is not an answer to the message either.
+        Err(error) => tracing::warn!(%error, "the broker may not have read everything"),
+        Ok(()) => {}
+    }
+    client.disconnected().map_or(Ok(()), ended)
 }
 
 async fn publish_all(client: &Client, source: Source, envelope: &Envelope) -> Outcome {
@@ -154,14 +175,19 @@ async fn publish(client: &Client, payload: Bytes, envelope: &Envelope) -> Outcom
         .properties(envelope.properties.clone())
         .await?;
     if envelope.json {
-        return output::json(&serde_json::json!({
+        let acknowledged = envelope.qos != QoS::AtMostOnce;
+        let mut said = serde_json::json!({
             "topic": envelope.topic.as_str(),
             "qos": envelope.qos as u8,
             "retain": envelope.retain,
             "bytes": bytes,
-            "reason": published.reason.name(),
-            "reasonCode": published.reason.as_u8(),
-        }));
+            "acknowledged": acknowledged,
+        });
+        if acknowledged {
+            said["reason"] = published.reason.name().into();
+            said["reasonCode"] = published.reason.as_u8().into();
+        }
+        return output::json(&said);
     }
     Ok(())
 }

@@ -1,23 +1,43 @@
 //! `gridmq serve`: a broker until it is asked to stop.
 
-use std::num::NonZeroU8;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use gridmq_broker::{Broker, Listener};
+use gridmq_namespace::document::UnknownMember;
 use gridmq_namespace::{Open, Policy, Resources, Rules};
 use gridmq_store::Store;
+use gridmq_tls::identity::IdentityError;
 use gridmq_tls::{ClientAuth, ClientTrust, Identity, ServerConfig};
 
-use crate::config::{Address, Settings};
+use crate::commands::quickstart;
+use crate::config::{self, Address, Settings};
 use crate::datadir::DataDir;
 use crate::error::{Failure, Outcome};
+use crate::output::Style;
 use crate::signal::Stop;
 use crate::{files, log, output, utc};
 
 /// The largest namespace file that is read.
 const MAX_NAMESPACE_BYTES: u64 = 64 * 1024 * 1024;
+
+const HELP: &str = r"Examples. Without TLS, for this machine only:
+  gridmq serve --plain 1883
+
+With TLS:
+  gridmq certs init --dir ca
+  gridmq certs issue --dir ca --name server --server \
+    --dns localhost --ip 127.0.0.1 --ip ::1
+  gridmq serve --cert ca/server.pem --key ca/server.key
+
+With a namespace, that of gridmq quickstart:
+  gridmq quickstart --once --port 0
+  gridmq serve --namespace gridmq-quickstart/namespace.json \
+    --cert gridmq-quickstart/server.pem --key gridmq-quickstart/server.key
+
+An address is IP:PORT, or a port alone for this machine only. The default
+state directory is one broker's at a time: give each its own --data-dir.";
 
 /// Run a broker
 ///
@@ -25,12 +45,7 @@ const MAX_NAMESPACE_BYTES: u64 = 64 * 1024 * 1024;
 /// --config and --json can also stand in a TOML file under their own names, and in variables GRIDMQ_NAME: flags win over
 /// variables, variables over the file.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  \
-    gridmq certs init --dir ca\n  \
-    gridmq certs issue --dir ca --name server --server --dns localhost --ip 127.0.0.1 --ip ::1\n  \
-    gridmq serve --cert ca/server.pem --key ca/server.key\n  \
-    gridmq serve --plain 1883\n\n\
-    An address is IP:PORT, or a port alone for this machine only.")]
+#[command(after_help = HELP)]
 pub(crate) struct Arguments {
     /// The namespace's resources as JSON
     #[arg(long, value_name = "FILE", env = "GRIDMQ_NAMESPACE", hide_env_values = true)]
@@ -55,8 +70,9 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR", env = "GRIDMQ_DATA_DIR", hide_env_values = true)]
     data_dir: Option<PathBuf>,
     /// Worker threads, 1 to 64 [default: one for each core]
-    #[arg(long, value_name = "N", env = "GRIDMQ_WORKERS", hide_env_values = true)]
-    workers: Option<NonZeroU8>,
+    #[arg(long, value_name = "N", env = "GRIDMQ_WORKERS", hide_env_values = true,
+        value_parser = config::workers)]
+    workers: Option<u8>,
     /// What to log: error, warn, info, debug or trace, or target=level [default: info]
     #[arg(long, value_name = "FILTER", env = "GRIDMQ_LOG", hide_env_values = true)]
     log: Option<String>,
@@ -79,7 +95,7 @@ impl Arguments {
             plain: self.plain,
             trust_plain: self.trust_plain,
             data_dir: self.data_dir,
-            workers: self.workers.map(NonZeroU8::get),
+            workers: self.workers,
             log: self.log,
         };
         Ok(given.over(file))
@@ -89,13 +105,12 @@ impl Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let json = arguments.json;
     let settings = arguments.settings()?;
+    log::start(settings.log.as_deref().unwrap_or("info"), json)?;
     let mut stop = Stop::listen()?;
     let listeners = listeners(&settings)?;
-    let rules = rules(settings.namespace.as_deref())?;
+    let (rules, summary) = rules(settings.namespace.as_deref())?;
     let dir = settings.data_dir.map_or_else(DataDir::default_path, Ok)?;
     let dir = DataDir::open(&dir)?;
-    log::start(settings.log.as_deref().unwrap_or("info"), json)?;
-
     let mut builder = Broker::builder().rules(rules).store(Store::memory());
     if let Some(workers) = settings.workers {
         builder = builder.workers(usize::from(workers));
@@ -107,8 +122,11 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     for ((kind, _), address) in listeners.iter().zip(broker.addresses()) {
         output::line(&format!("listening on {address} ({kind})"))?;
     }
+    if let Some(summary) = summary {
+        output::line(&summary)?;
+    }
     tracing::info!(
-        data_dir = %dir.path().display(),
+        data_dir = ?dir.path(),
         "sessions and retained messages are kept in memory: they end with this process"
     );
     stop.asked().await;
@@ -127,7 +145,12 @@ fn listeners(settings: &Settings) -> Result<Vec<(&'static str, Listener)>, Failu
         (Some(cert), key) => {
             let identity = match key {
                 Some(key) => Identity::from_pem_files(cert, key)?,
-                None => Identity::from_pem_file(cert)?,
+                None => Identity::from_pem_file(cert).map_err(|error| match error {
+                    IdentityError::NoKey { .. } => {
+                        Failure::failed(format!("{error}; give the private key's file by --key"))
+                    }
+                    _ => Failure::from(error),
+                })?,
             };
             let config = server_config(identity, settings.namespace.is_some())?;
             let default = [Address::loopback(8883)];
@@ -148,6 +171,12 @@ fn listeners(settings: &Settings) -> Result<Vec<(&'static str, Listener)>, Failu
         (None, None) => {}
     }
     let trust = settings.trust_plain.unwrap_or(false);
+    if settings.namespace.is_some() && !plain.is_empty() && !trust {
+        Style::stderr().warning(
+            "a namespace admits nobody on a listener without TLS, for there is no certificate: leave --plain out, or \
+             add --trust-plain to take clients on this machine at their word",
+        );
+    }
     for address in plain.iter().flat_map(Address::addresses) {
         if trust && !address.ip().is_loopback() {
             return Err(Failure::usage(format!(
@@ -166,6 +195,13 @@ pub(super) fn server_config(identity: Identity, namespace: bool) -> Result<Serve
             return Err(Failure::failed(finding));
         }
     }
+    if let Some(leaf) = identity.chain().first().filter(|leaf| !leaf.allows_server_auth()) {
+        return Err(Failure::failed(format!(
+            "the certificate {} may not be used by a server (its extended key usage lacks serverAuth), so every client \
+             would refuse it: use a server's certificate, such as one of gridmq certs issue --server",
+            leaf.subject()
+        )));
+    }
     let builder = ServerConfig::builder().identity(identity);
     let builder = if namespace {
         builder.client_certificate(ClientAuth::Optional).handshake_trust(ClientTrust::AnyPresented)
@@ -175,17 +211,27 @@ pub(super) fn server_config(identity: Identity, namespace: bool) -> Result<Serve
     Ok(builder.build()?)
 }
 
-fn rules(namespace: Option<&Path>) -> Result<Arc<dyn Rules>, Failure> {
-    let Some(path) = namespace else { return Ok(Arc::new(Open::default())) };
+/// The rules, and what there is to say of them.
+fn rules(namespace: Option<&Path>) -> Result<(Arc<dyn Rules>, Option<String>), Failure> {
+    let Some(path) = namespace else { return Ok((Arc::new(Open::default()), None)) };
     let text = files::read_text(path, MAX_NAMESPACE_BYTES, "the namespace file")?;
-    Ok(Arc::new(policy(&text).map_err(|failure| failure.during(files::shown(path)))?))
+    let shown = files::shown(path);
+    let (policy, warnings) = policy(&text).map_err(|failure| failure.during(&shown))?;
+    for warning in warnings {
+        Style::stderr().warning(&format!("{shown}: {warning}"));
+    }
+    let name = &policy.resources().namespace.name;
+    let summary = format!("namespace {name}: {}", quickstart::describe(policy.resources()));
+    Ok((Arc::new(policy), Some(summary)))
 }
 
-/// Compiles a namespace's JSON.
-pub(super) fn policy(text: &str) -> Result<Policy, Failure> {
+/// Compiles a namespace's JSON, and gives what in it has no effect.
+pub(super) fn policy(text: &str) -> Result<(Policy, Vec<UnknownMember>), Failure> {
     let resources = Resources::from_json(text)?;
-    Policy::compile(resources, 1).map_err(|problems| {
+    let unknown = resources.unknown_members();
+    let policy = Policy::compile(resources, 1).map_err(|problems| {
         let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
         Failure::failed(problems.join("\n"))
-    })
+    })?;
+    Ok((policy, unknown))
 }

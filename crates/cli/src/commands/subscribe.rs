@@ -9,17 +9,28 @@ use std::time::Duration;
 use base64ct::{Base64, Encoding};
 use clap::Args;
 use futures_core::Stream;
-use gridmq_client::{Client, Message, Subscription};
+use gridmq_client::{Client, Message, SubscribeError, Subscription};
 use gridmq_proto::{QoS, SubscriptionFilter};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
 use super::publish::qos;
-use crate::connection::{Options, Prepared};
+use crate::connection::{Options, Prepared, connect};
 use crate::error::{Failure, Outcome};
 use crate::log;
+use crate::output::Style;
 use crate::property::{Packet, Property};
 use crate::signal::Stop;
+
+const HELP: &str = r"Examples. While gridmq quickstart runs in this directory:
+  gridmq sub -h localhost -p 8883 -t contosotopics/topic1 -q 1 \
+    --cafile gridmq-quickstart/root-ca.pem \
+    --cert gridmq-quickstart/client2-authn-ID.pem \
+    --key gridmq-quickstart/client2-authn-ID.key \
+    -u client2-authn-ID -i client2-session1
+
+While gridmq serve --plain 1883 runs:
+  gridmq sub -h localhost -p 1883 -t 'a/#' -v";
 
 /// Subscribe and print messages
 ///
@@ -30,10 +41,7 @@ use crate::signal::Stop;
     disable_help_flag = true,
     disable_version_flag = true,
     version,
-    after_help = "Examples (with gridmq quickstart running here):\n  \
-    gridmq sub -h localhost -p 8883 --cafile gridmq-quickstart/root-ca.pem --cert gridmq-quickstart/client2-authn-ID.pem \
-    --key gridmq-quickstart/client2-authn-ID.key -u client2-authn-ID -i client2-session1 -t contosotopics/topic1 -q 1\n\n  \
-    gridmq sub -h localhost -p 1883 -t 'a/#' -v"
+    after_help = HELP
 )]
 pub(crate) struct Arguments {
     /// A topic filter, with + and # as wildcards; may be repeated
@@ -43,17 +51,16 @@ pub(crate) struct Arguments {
     #[arg(short = 'q', long, value_name = "QOS", default_value = "0", value_parser = qos)]
     qos: QoS,
     /// End with exit code 0 after this many messages
-    #[arg(short = 'C', long, value_name = "COUNT")]
+    #[arg(short = 'C', long, value_name = "COUNT", value_parser = count)]
     count: Option<NonZeroU64>,
     /// End with exit code 1 after this many seconds
-    #[arg(short = 'W', long, value_name = "SECONDS")]
+    #[arg(short = 'W', long, value_name = "SECONDS", value_parser = seconds)]
     wait: Option<u32>,
     /// Print the topic before each payload
     #[arg(short = 'v', long)]
     verbose: bool,
-    /// What to log: error, warn, info, debug or trace, or target=level
-    #[arg(long, value_name = "FILTER", default_value = "error")]
-    log: String,
+    #[command(flatten)]
+    log: log::LogOptions,
     /// A line of JSON for each message: its payload as text, or as payload_base64 if it is none
     #[arg(long, conflicts_with = "verbose")]
     json: bool,
@@ -63,7 +70,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let Arguments { filters, qos, count, wait, verbose, log, json, connection } = arguments;
-    log::start(&log, false)?;
+    log.start()?;
     let filters = filters.iter().map(|text| filter(text)).collect::<Result<Vec<_>, _>>()?;
     let Prepared { builder, properties } = connection.prepare(Packet::Subscribe)?;
     let mut stop = Stop::listen()?;
@@ -77,7 +84,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let late = || Failure::failed(format!("time is up: {} s have passed (-W)", wait.unwrap_or_default()));
 
     let client = tokio::select! {
-        client = builder.connect() => client?,
+        client = connect(builder) => client?,
         () = &mut deadline => return Err(late()),
         () = stop.asked() => return Err(Failure::failed("interrupted before the connection was made")),
     };
@@ -103,6 +110,14 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     Ok(left?)
 }
 
+fn seconds(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "expected whole seconds".to_owned())
+}
+
+fn count(text: &str) -> Result<NonZeroU64, String> {
+    text.parse().map_err(|_| "expected a whole number of messages, 1 or more".to_owned())
+}
+
 fn filter(text: &str) -> Result<SubscriptionFilter, Failure> {
     SubscriptionFilter::try_from(text)
         .map_err(|error| Failure::usage(format!("the topic filter {text:?} cannot be subscribed to: {error}")))
@@ -115,7 +130,9 @@ async fn subscribe(
     properties: &[Property],
     subscriptions: &mut Vec<Subscription>,
 ) -> Outcome {
+    let mut refused = Vec::new();
     for filter in filters {
+        let shown = format!("the topic filter {filter}");
         let mut request = client.subscribe(filter, qos);
         for property in properties {
             request = match property {
@@ -125,7 +142,17 @@ async fn subscribe(
                 _ => request,
             };
         }
-        subscriptions.push(request.await?);
+        match request.await {
+            Ok(subscription) => subscriptions.push(subscription),
+            Err(error @ SubscribeError::Refused { .. }) => refused.push(format!("{shown}: {error}")),
+            Err(error) => return Err(Failure::failed(error).during(shown)),
+        }
+    }
+    if subscriptions.is_empty() {
+        return Err(Failure::failed(refused.join("\n")));
+    }
+    for refused in refused {
+        Style::stderr().warning(&format!("{refused}; going on with the others"));
     }
     Ok(())
 }

@@ -63,6 +63,13 @@ impl Ended {
         self.out
     }
 
+    /// Without what it printed before it failed.
+    #[must_use]
+    pub fn without_output(mut self) -> Self {
+        self.out.clear();
+        self
+    }
+
     /// Failed with this code and one error that names every one of these, without a panic or a backtrace.
     #[track_caller]
     pub fn failed(self, code: i32, names: &[&str]) {

@@ -32,6 +32,8 @@ pub(super) struct Replies {
     written: VecDeque<(u64, Reply<Published, PublishError>)>,
     subscribed: HashMap<PacketId, (SubscriptionKey, Reply<QoS, SubscribeError>)>,
     unsubscribed: HashMap<PacketId, (SubscriptionFilter, Reply<(), SubscribeError>)>,
+    /// PINGREQs by number.
+    pinged: VecDeque<(u64, oneshot::Sender<()>)>,
     left: Vec<oneshot::Sender<()>>,
 }
 
@@ -72,6 +74,17 @@ impl Replies {
         } else {
             Ok(Published { reason })
         }));
+    }
+
+    pub(super) fn ping(&mut self, number: u64, reply: oneshot::Sender<()>) {
+        self.pinged.push_back((number, reply));
+    }
+
+    /// The server has answered so many PINGREQs.
+    pub(super) fn answered(&mut self, count: u64) {
+        while let Some((_, reply)) = self.pinged.pop_front_if(|(number, _)| *number <= count) {
+            let _ = reply.send(());
+        }
     }
 
     pub(super) fn write(&mut self, place: u64, reply: Reply<Published, PublishError>) {
@@ -138,6 +151,7 @@ impl Replies {
 
     /// No answer will come any more.
     pub(super) fn fail(&mut self, cause: &DisconnectCause) {
+        self.pinged.clear();
         let publish = || Err(PublishError::Disconnected(cause.clone()));
         for (_, Unacknowledged { reply, .. }) in self.published.drain() {
             drop(reply.send(publish()));

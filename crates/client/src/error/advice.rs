@@ -7,8 +7,8 @@ pub(super) const fn of_connack(reason: ReasonCode) -> &'static str {
     match reason {
         ReasonCode::NotAuthorized => {
             "check that the client is registered and enabled, that the user name is its authentication name, and that \
-             the certificate sent is the one it is registered with (on Event Grid: signed by a registered CA, or with a \
-             registered thumbprint)"
+             the certificate sent is the one it is registered with (on Event Grid: signed by a registered CA, or with \
+             a registered thumbprint)"
         }
         ReasonCode::BadUserNameOrPassword => "check user name and password",
         ReasonCode::ClientIdentifierNotValid => {
@@ -17,7 +17,7 @@ pub(super) const fn of_connack(reason: ReasonCode) -> &'static str {
         }
         ReasonCode::UnsupportedProtocolVersion => "ask for another MQTT version, such as 3.1.1",
         ReasonCode::QuotaExceeded => {
-            "the account or the client has as many connections or sessions as it may: close one, or wait for it to expire"
+            "the account or the client has as many connections or sessions as it may: close one, or let it expire"
         }
         ReasonCode::ConnectionRateExceeded | ReasonCode::ServerBusy | ReasonCode::ServerUnavailable => {
             "wait some seconds before the next try"

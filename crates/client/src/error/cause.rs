@@ -129,10 +129,10 @@ impl fmt::Display for DisconnectCause {
             DisconnectKind::Server(ReasonCode::Success) => f.write_str("the server ended the connection in order"),
             DisconnectKind::Server(reason) => {
                 write!(f, "the server ended the connection: {reason}")?;
-                if let Some(words) = self.words() {
-                    write!(f, ", in its words \"{}\"", quoted(words))?;
+                match self.words() {
+                    Some(words) => write!(f, ", in its words \"{}\"", quoted(words)),
+                    None => write!(f, "; {}", advice::of_disconnect(*reason)),
                 }
-                write!(f, "; {}", advice::of_disconnect(*reason))
             }
             DisconnectKind::Closed => f.write_str(
                 "the server closed the connection without a reason: its log says why; MQTT 5.0 servers often tell, \

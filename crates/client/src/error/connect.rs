@@ -152,8 +152,8 @@ impl ConnectError {
         match &self.0.kind {
             ConnectErrorKind::NoTrust if cfg!(feature = "platform-verifier") => "name the authorities to trust",
             ConnectErrorKind::NoTrust => {
-                "give .trust(Trust::only_pem_file(..)), or build with the feature platform-verifier to believe what the \
-                 system believes"
+                "give .trust(Trust::only_pem_file(..)), or build with the feature platform-verifier to believe what \
+                 the system believes"
             }
             ConnectErrorKind::IdentityWithoutTls => {
                 "connect to mqtts://, or leave the identity out: a plain connection cannot use it"
@@ -164,8 +164,8 @@ impl ConnectError {
             ConnectErrorKind::Tcp(attempts) => of_attempts(attempts),
             ConnectErrorKind::Refused { reason, .. } => advice::of_connack(*reason),
             ConnectErrorKind::Closed if self.0.version.is_v5() => {
-                "check that the port is right and not meant for TLS, and that the server speaks MQTT 5.0: some close on \
-                 a version they do not know, so try 3.1.1; its log says more"
+                "check that the port is right and not meant for TLS, and that the server speaks MQTT 5.0: some close \
+                 on a version they do not know, so try 3.1.1; its log says more"
             }
             ConnectErrorKind::Closed => {
                 "check that the port is right and not meant for TLS; MQTT 3.1.1 has few ways to say why, so the \
@@ -184,7 +184,7 @@ impl ConnectError {
             ConnectErrorKind::Timeout { .. } if self.0.stage == Stage::Connect => {
                 "the port is open, but no MQTT server answers on it: check the port, and whether it wants TLS"
             }
-            ConnectErrorKind::Timeout { .. } => "check the network, or allow more time with connect_timeout",
+            ConnectErrorKind::Timeout { .. } => "check the network between; the server may also be too busy to answer",
             ConnectErrorKind::Network(_) => "try again; if it stays, check the network between",
             _ => "",
         }
@@ -270,6 +270,8 @@ impl fmt::Display for ConnectError {
         }
         match self.advice() {
             "" => Ok(()),
+            // The server's own words know the case better than general advice.
+            _ if self.words().is_some() => Ok(()),
             advice => write!(f, "; {advice}"),
         }
     }

@@ -10,8 +10,11 @@ use gridmq_proto::{ByteString, EncodeError, ReasonCode};
 use super::{DisconnectCause, advice, quoted};
 
 fn refused(reason: ReasonCode, words: Option<&ByteString>) -> String {
-    let said = words.map(|words| format!(", in its words \"{}\"", quoted(words))).unwrap_or_default();
-    format!("{reason}{said}; {}", advice::of_request(reason))
+    // The server's own words know the case better than general advice.
+    match words {
+        Some(words) => format!("{reason}, in its words \"{}\"", quoted(words)),
+        None => format!("{reason}; {}", advice::of_request(reason)),
+    }
 }
 
 /// Why a message was not published.
@@ -51,7 +54,7 @@ pub enum PublishError {
 
 const fn timed_out(admitted: bool) -> &'static str {
     if admitted {
-        "the message stays queued and its outcome is unknown; the server may be slow or the link gone"
+        "its outcome is unknown, for it may have been delivered; the server may be slow or the link gone"
     } else {
         "the message was not sent, because too many wait before it; publish less at once"
     }
@@ -72,6 +75,21 @@ impl From<Infallible> for PublishError {
     fn from(never: Infallible) -> Self {
         match never {}
     }
+}
+
+/// Why it is not known whether the server has read everything.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum PingError {
+    /// No answer came in time.
+    #[error("no answer to a PINGREQ within {after:?}; the server may be slow, or the link gone")]
+    Timeout {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The connection ended first.
+    #[error("{0}")]
+    Disconnected(DisconnectCause),
 }
 
 /// Why a subscription was not made, or not given up.

@@ -41,6 +41,8 @@ pub enum ProblemKind {
     Thumbprint,
     /// A certificate cannot be read.
     Certificate,
+    /// A member's name nearly is a known one, so that what it was to set is not set.
+    Misspelt,
 }
 
 /// Why a document was not loaded.

@@ -35,6 +35,7 @@ pub(super) fn validate(resources: &Resources) -> Result<(), Vec<ResourceProblem>
     topic_spaces(&mut problems, resources);
     permission_bindings(&mut problems, resources);
     ca_certificates(&mut problems, resources);
+    misspelt(&mut problems, resources);
     if problems.0.is_empty() { Ok(()) } else { Err(problems.0) }
 }
 
@@ -183,6 +184,13 @@ fn permission_bindings(problems: &mut Problems, resources: &Resources) {
         if properties.permission.is_none() {
             problems.missing(format_args!("{path}.permission"), "Publisher or Subscriber");
         }
+    }
+}
+
+fn misspelt(problems: &mut Problems, resources: &Resources) {
+    for member in resources.unknown_members().into_iter().filter(|member| member.misspelt) {
+        let expected = member.nearest.unwrap_or("a known name");
+        problems.add(&member.path, ProblemKind::Misspelt, "a name that has no effect", expected);
     }
 }
 

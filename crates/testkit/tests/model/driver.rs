@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
+use gridmq_broker::Broker;
 use gridmq_proto::packet::{Ack, Connect, PacketType, Publish, RetainHandling, SubscribeOptions};
 use gridmq_proto::{Packet, PacketId, QoS, ReasonCode, Version};
+use gridmq_store::Store;
 use gridmq_testkit::OpenBroker;
 use gridmq_testkit::wire::{PATIENCE, Wire, eventually, message, payload_of, topic_of};
 
@@ -111,8 +113,8 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) async fn new(seed: u64) -> Self {
-        let broker = gridmq_testkit::open(WORKERS).await;
+    pub(crate) async fn new(seed: u64, store: Store) -> Self {
+        let broker = OpenBroker::start(Broker::builder().workers(WORKERS).store(store)).await;
         let mut sentries = Vec::new();
         for number in 0..WORKERS {
             let mut sentry = Wire::join(broker.address(), &format!("sentry-{number}"), Version::V5).await;

@@ -17,8 +17,9 @@ use crate::{output, utc};
 /// Writes NAME.pem (the certificate, then the intermediate's) and NAME.key into the authority's directory.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
+    gridmq certs init --dir ca\n  \
     gridmq certs issue --dir ca --name device1\n  \
-    gridmq certs issue --dir ca --name server --server --dns localhost --ip 127.0.0.1 --ip ::1")]
+    gridmq certs issue --dir ca --name server --server \\\n    --dns localhost --ip 127.0.0.1 --ip ::1")]
 pub(super) struct Arguments {
     /// The directory that gridmq certs init filled
     #[arg(long, value_name = "DIR")]
@@ -30,7 +31,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     server: bool,
     /// A DNS name it is for; may be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = dns_name)]
     dns: Vec<String>,
     /// An IP address it is for; may be repeated
     #[arg(long, value_name = "ADDRESS")]
@@ -104,6 +105,21 @@ impl Arguments {
         let request = self.email.iter().fold(request, |request, address| request.email(address));
         self.ip.iter().fold(request, |request, address| request.ip(*address))
     }
+}
+
+/// Letters, digits, hyphens and underscores between dots, 63 at most each (RFC 1123); the first may be `*`.
+fn dns_name(text: &str) -> Result<String, String> {
+    let label = |label: &str| {
+        let inner = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        (1..=63).contains(&label.len()) && label.chars().all(inner) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    if text.len() > 253 || !name.split('.').all(label) {
+        return Err("expected a host name such as localhost or broker.example.org, without scheme and port; an \
+            address goes to --ip, and a name with other letters is written in its xn-- form"
+            .to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn file_name(text: &str) -> Result<String, String> {

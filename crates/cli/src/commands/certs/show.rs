@@ -15,7 +15,10 @@ use crate::{files, output, utc};
 ///
 /// Shows subject, issuer, validity, alternative names, usage and the thumbprints that Event Grid can be given.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  gridmq certs show ca/device1.pem")]
+#[command(after_help = "Example:\n  \
+    gridmq certs init --dir ca\n  \
+    gridmq certs issue --dir ca --name device1\n  \
+    gridmq certs show ca/device1.pem")]
 pub(super) struct Arguments {
     /// PEM or DER files
     #[arg(value_name = "FILE", required = true)]

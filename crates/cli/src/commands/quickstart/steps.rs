@@ -6,14 +6,15 @@ mod words;
 use std::time::Duration;
 
 use gridmq_client::{Client, ClientBuilder, ConnectError};
+use gridmq_namespace::gate::RefusalKind;
 use gridmq_proto::{QoS, ReasonCode};
-use gridmq_tls::{Identity, TlsVersion, Trust};
+use gridmq_tls::{Identity, TlsVersion, Trust, VerifyError};
 
 use super::material::Material;
 use super::{CLIENT_1, SESSION_1, TOPIC};
 use crate::error::{Failure, Outcome};
 pub(super) use report::Report;
-pub(super) use words::Words;
+pub(super) use words::{Watched, Words};
 
 /// How long a message may take here.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -51,11 +52,15 @@ pub(super) async fn all(target: &Target<'_>, report: &mut Report) -> Outcome {
         conversation(target, report, version).await?;
     }
     let nobody = target.device(SESSION_1, CLIENT_1)?;
-    refused(target, report, "no certificate", nobody).await?;
+    let no_certificate = |why: &RefusalKind| matches!(why, RefusalKind::NoCertificate);
+    refused(target, report, "no certificate", nobody, no_certificate).await?;
     let stranger = target.device(SESSION_1, CLIENT_1)?.identity(target.material.stranger.clone());
-    refused(target, report, "certificate of a stranger's CA", stranger).await?;
+    let unknown_ca = |why: &RefusalKind| matches!(why, RefusalKind::Certificate(VerifyError::UnknownIssuer { .. }));
+    refused(target, report, "certificate of a stranger's CA", stranger, unknown_ca).await?;
     let wrong_name = target.device(SESSION_1, WRONG_NAME)?.identity(target.client_1());
-    refused(target, report, &format!("wrong username {WRONG_NAME}"), wrong_name).await?;
+    let other_name =
+        |why: &RefusalKind| matches!(why, RefusalKind::UnknownClient { .. } | RefusalKind::NameMismatch { .. });
+    refused(target, report, &format!("wrong username {WRONG_NAME}"), wrong_name, other_name).await?;
     forbidden(target, report).await
 }
 
@@ -113,8 +118,14 @@ async fn exchange(client: &Client, report: &mut Report) -> Outcome {
     }
 }
 
-/// A connection that has to be answered with CONNACK 0x87.
-async fn refused(target: &Target<'_>, report: &mut Report, what: &str, builder: ClientBuilder) -> Outcome {
+/// A connection that has to be answered with CONNACK 0x87, and for that reason.
+async fn refused(
+    target: &Target<'_>,
+    report: &mut Report,
+    what: &str,
+    builder: ClientBuilder,
+    reason: fn(&RefusalKind) -> bool,
+) -> Outcome {
     let title = format!("refused: {what}");
     target.words.forget();
     match builder.connect().await {
@@ -123,8 +134,11 @@ async fn refused(target: &Target<'_>, report: &mut Report, what: &str, builder: 
             report.step(false, &title, "it was let in")
         }
         Err(error) => {
-            let good = error.reason() == Some(ReasonCode::NotAuthorized);
-            let seen = if good { format!("CONNACK {}", named(ReasonCode::NotAuthorized)) } else { words_of(&error) };
+            let answered = error.reason() == Some(ReasonCode::NotAuthorized);
+            let seen =
+                if answered { format!("CONNACK {}", named(ReasonCode::NotAuthorized)) } else { words_of(&error) };
+            let good = answered && target.words.refused_for(reason);
+            let seen = if answered && !good { format!("for another reason: {seen}") } else { seen };
             report.step(good, &title, &target.words.after(&seen))
         }
     }
