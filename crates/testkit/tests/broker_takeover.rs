@@ -276,6 +276,8 @@ async fn a_client_that_goes_while_its_session_moves_leaves_the_session_behind() 
         let reason = publisher.publish("t", round.to_string(), QoS::AtLeastOnce).await;
         assert_eq!(reason, ReasonCode::Success, "round {round}");
     }
+    // One that is read late would take the session over from the one that stays.
+    eventually("every CONNECT is read", || broker.broker.stats().takeovers == 50).await;
     let (mut wire, present) = Wire::resume(address, "c", Version::V5).await;
     assert!(present);
     // Some may have been sent to one that was gone already; then they come again, before the others.

@@ -32,7 +32,7 @@ mod provider;
 pub mod server;
 #[cfg(feature = "stream")]
 pub mod stream;
-mod time;
+pub mod time;
 pub mod trust;
 pub mod verify;
 pub mod versions;

@@ -1,31 +1,36 @@
-//! Unix seconds as a date that people read.
+//! Unix seconds as a date.
 
 use std::fmt;
+use std::time::Duration;
 
-/// Displays seconds since 1970-01-01T00:00:00Z as `YYYY-MM-DD HH:MM:SS UTC`.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Utc(pub(crate) u64);
+use x509_cert::der::DateTime;
+
+/// Seconds since 1970-01-01T00:00:00Z. Displays as `YYYY-MM-DD HH:MM:SS UTC`, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(clippy::exhaustive_structs, reason = "a unit of measure")]
+pub struct Utc(pub u64);
+
+impl Utc {
+    /// The last second that four digits of a year can say.
+    const LAST: u64 = 253_402_300_799;
+
+    fn date(self) -> Option<DateTime> {
+        DateTime::from_unix_duration(Duration::from_secs(self.0.min(Self::LAST))).ok()
+    }
+
+    /// `YYYY-MM-DDTHH:MM:SSZ` (RFC 3339), for programs. What lies beyond the year 9999 shows as its last second.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        self.date().map_or_else(|| self.0.to_string(), |date| date.to_string())
+    }
+}
 
 impl fmt::Display for Utc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Days to civil date by 400-year eras that begin on 1 March of year 0.
-        let seconds = self.0 % 86_400;
-        let days = self.0 / 86_400 + 719_468;
-        let era = days / 146_097;
-        let day_of_era = days % 146_097;
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted_month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-        let year = year_of_era + era * 400 + u64::from(month <= 2);
-        write!(
-            f,
-            "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC",
-            seconds / 3_600,
-            seconds / 60 % 60,
-            seconds % 60
-        )
+        let Some(date) = self.date() else { return write!(f, "{} s after 1970", self.0) };
+        let (year, month, day) = (date.year(), date.month(), date.day());
+        let (hour, minutes, seconds) = (date.hour(), date.minutes(), date.seconds());
+        write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minutes:02}:{seconds:02} UTC")
     }
 }
 
@@ -38,8 +43,9 @@ mod tests {
         assert_eq!(Utc(0).to_string(), "1970-01-01 00:00:00 UTC");
         assert_eq!(Utc(951_782_400).to_string(), "2000-02-29 00:00:00 UTC");
         assert_eq!(Utc(951_868_799).to_string(), "2000-02-29 23:59:59 UTC");
+        assert_eq!(Utc(951_868_799).rfc3339(), "2000-02-29T23:59:59Z");
         assert_eq!(Utc(4_107_542_400).to_string(), "2100-03-01 00:00:00 UTC");
         assert_eq!(Utc(253_402_300_799).to_string(), "9999-12-31 23:59:59 UTC");
-        assert!(!Utc(u64::MAX).to_string().is_empty());
+        assert_eq!(Utc(u64::MAX).rfc3339(), "9999-12-31T23:59:59Z");
     }
 }
