@@ -34,8 +34,8 @@ const MAX_UNACKNOWLEDGED: usize = 1000;
 const MAX_UNACKNOWLEDGED_BYTES: usize = 16 << 20;
 /// Bytes that wait to be written, beyond which no publish is taken.
 const MAX_BACKLOG: usize = 256 * 1024;
-/// While there is no room, how often to look for messages that have expired.
-const PRUNE: Duration = Duration::from_secs(1);
+/// While there is no room, how often to look whether there is again.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Commands taken in one turn, so that reading gets its turn.
 const COMMANDS: usize = 512;
 
@@ -116,16 +116,13 @@ impl Driver {
         let mut more = self.requests(cx);
         more |= self.publishes(cx);
         let had_room = self.has_room();
-        let look_again = (!had_room).then(|| self.link.now().after(PRUNE));
+        let look_again = (!had_room).then(|| self.link.now().after(LOOK_AGAIN));
         let at = [self.router.deadline(), look_again].into_iter().flatten().min();
         more |= self.link.turn(cx, at);
         self.events();
         self.replies.written(self.link.progress().1);
         self.replies.answered(self.link.pings_answered());
         self.router.expire(self.link.now());
-        if !had_room {
-            self.replies.prune(self.link.now());
-        }
         if self.link.is_closed() {
             self.replies.left();
             return Poll::Ready(());
@@ -179,9 +176,10 @@ impl Driver {
             Request::Subscribe(command) => self.subscribe(*command),
             Request::Unsubscribe(command) => {
                 let UnsubscribeCommand { filter, user_properties, reply } = *command;
-                let filters = vec![filter.clone()];
+                let keys = self.router.keys_of(&filter);
+                let filters = vec![filter];
                 match self.link.with(|machine, now| machine.unsubscribe(now, filters, user_properties)) {
-                    Ok(id) => self.replies.unsubscribe(id, filter, reply),
+                    Ok(id) => self.replies.unsubscribe(id, keys, reply),
                     Err(error) => drop(reply.send(Err(SubscribeError::Limit(error)))),
                 }
             }
@@ -223,7 +221,9 @@ impl Driver {
             }
             match self.channels.publishes.poll_recv(cx) {
                 Poll::Ready(Some(PublishCommand { outgoing, reply })) => self.publish(outgoing, reply),
-                Poll::Ready(None) | Poll::Pending => return false,
+                // With the last request gone too, the next turn says goodbye.
+                Poll::Ready(None) => return !self.ended,
+                Poll::Pending => return false,
             }
         }
         true
@@ -231,12 +231,10 @@ impl Driver {
 
     fn publish(&mut self, outgoing: Outgoing, reply: oneshot::Sender<Result<Published, PublishError>>) {
         let weight = outgoing.message.weight();
-        let expiry = outgoing.message.properties().message_expiry_interval;
-        let expires_at = expiry.map(|seconds| self.link.now().after(Duration::from_secs(seconds.into())));
         match self.link.with(|machine, now| machine.publish(now, outgoing)) {
             Ok(Admitted::Sent(None)) => self.replies.write(self.link.progress().0, reply),
             Ok(Admitted::Sent(Some(position)) | Admitted::Queued(position)) => {
-                self.replies.publish(position, weight, expires_at, reply);
+                self.replies.publish(position, weight, reply);
             }
             // The session's queue has no limit of its own here, so these do not occur.
             Ok(Admitted::Dropped | Admitted::Full) => drop(reply),
@@ -255,8 +253,8 @@ impl Driver {
                     }
                 }
                 Event::Unsubscribed(ack) => {
-                    if let Some(filter) = self.replies.unsubscribed(ack) {
-                        self.router.unsubscribed(&filter);
+                    if let Some(keys) = self.replies.unsubscribed(ack) {
+                        self.router.unsubscribed(&keys);
                     }
                 }
                 Event::Ended { end, words } => {

@@ -13,7 +13,7 @@ mod support;
 use std::time::Duration;
 
 use gridmq_client::{QoS, ReasonCode, RetainHandling, SubscribeError, Version};
-use gridmq_proto::packet::{AckProperties, ConnAckProperties, Packet, SubAck};
+use gridmq_proto::packet::{AckProperties, ConnAckProperties, Packet, SubAck, UnsubAck};
 use gridmq_proto::session::client::RequestError;
 use std::future::IntoFuture;
 use support::{builder, connected, connected_with, message};
@@ -208,6 +208,27 @@ async fn unsubscribing_ends_the_stream_after_what_has_arrived() {
         drop(subscription);
         server.silence().await;
     }
+}
+
+#[tokio::test]
+async fn a_late_unsuback_does_not_end_a_newer_subscription() {
+    let (client, mut server) = connected(Version::V5).await;
+    let (old, _) =
+        tokio::join!(client.subscribe("a", QoS::AtMostOnce).into_future(), server.grant(ReasonCode::GRANTED_QOS_0));
+    let old = old.unwrap();
+    let over = tokio::spawn(old.unsubscribe().into_future());
+    let Packet::Unsubscribe(unsubscribe) = server.packet().await else { panic!("no UNSUBSCRIBE") };
+    let again = tokio::spawn(client.subscribe("a", QoS::AtMostOnce).into_future());
+    let subscribe = server.subscribe().await;
+    let (packet_id, properties, reasons) = (unsubscribe.packet_id, AckProperties::default(), vec![ReasonCode::Success]);
+    server
+        .send(Packet::UnsubAck(UnsubAck { packet_id, properties: properties.clone(), reasons: reasons.clone() }))
+        .await;
+    server.send(Packet::SubAck(SubAck { packet_id: subscribe.packet_id, properties, reasons })).await;
+    over.await.unwrap().unwrap();
+    let mut newer = again.await.unwrap().unwrap();
+    server.deliver("a", "for the newer", QoS::AtMostOnce, 0).await;
+    assert_eq!(newer.next().await.unwrap().text(), Some("for the newer"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,8 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use gridmq_proto::packet::{SubAck, UnsubAck};
 use gridmq_proto::session::Position;
-use gridmq_proto::time::Monotonic;
-use gridmq_proto::{ByteString, PacketId, QoS, ReasonCode, SubscriptionFilter};
+use gridmq_proto::{ByteString, PacketId, QoS, ReasonCode};
 use tokio::sync::oneshot;
 
 use crate::error::{DisconnectCause, PublishError, SubscribeError};
@@ -19,7 +18,6 @@ type Reply<T, E> = oneshot::Sender<Result<T, E>>;
 struct Unacknowledged {
     weight: usize,
     /// When the session drops it, if it could not be sent until then.
-    expires_at: Option<Monotonic>,
     reply: Reply<Published, PublishError>,
 }
 
@@ -31,7 +29,7 @@ pub(super) struct Replies {
     /// QoS 0: written when the stream has come this far.
     written: VecDeque<(u64, Reply<Published, PublishError>)>,
     subscribed: HashMap<PacketId, (SubscriptionKey, Reply<QoS, SubscribeError>)>,
-    unsubscribed: HashMap<PacketId, (SubscriptionFilter, Reply<(), SubscribeError>)>,
+    unsubscribed: HashMap<PacketId, (Vec<SubscriptionKey>, Reply<(), SubscribeError>)>,
     /// PINGREQs by number.
     pinged: VecDeque<(u64, oneshot::Sender<()>)>,
     left: Vec<oneshot::Sender<()>>,
@@ -43,27 +41,9 @@ impl Replies {
         self.published.is_empty() || (self.published.len() < messages && self.bytes < bytes)
     }
 
-    pub(super) fn publish(
-        &mut self,
-        position: Position,
-        weight: usize,
-        expires_at: Option<Monotonic>,
-        reply: Reply<Published, PublishError>,
-    ) {
+    pub(super) fn publish(&mut self, position: Position, weight: usize, reply: Reply<Published, PublishError>) {
         self.bytes += weight;
-        self.published.insert(position, Unacknowledged { weight, expires_at, reply });
-    }
-
-    /// Forgets messages that have expired and that nobody waits for any more: the session may have dropped them, of
-    /// which it does not tell.
-    pub(super) fn prune(&mut self, now: Monotonic) {
-        self.published.retain(|_, message| {
-            let over = message.expires_at.is_some_and(|at| at <= now) && message.reply.is_closed();
-            if over {
-                self.bytes -= message.weight;
-            }
-            !over
-        });
+        self.published.insert(position, Unacknowledged { weight, reply });
     }
 
     pub(super) fn published(&mut self, position: Position, reason: ReasonCode, words: Option<ByteString>) {
@@ -119,13 +99,14 @@ impl Replies {
         }
     }
 
-    pub(super) fn unsubscribe(&mut self, id: PacketId, filter: SubscriptionFilter, reply: Reply<(), SubscribeError>) {
-        self.unsubscribed.insert(id, (filter, reply));
+    /// `keys`: the subscriptions that end with it. One made later with the same filter does not.
+    pub(super) fn unsubscribe(&mut self, id: PacketId, keys: Vec<SubscriptionKey>, reply: Reply<(), SubscribeError>) {
+        self.unsubscribed.insert(id, (keys, reply));
     }
 
-    /// The filter that the server has given up.
-    pub(super) fn unsubscribed(&mut self, ack: UnsubAck) -> Option<SubscriptionFilter> {
-        let (filter, reply) = self.unsubscribed.remove(&ack.packet_id)?;
+    /// The subscriptions that the server has given up.
+    pub(super) fn unsubscribed(&mut self, ack: UnsubAck) -> Option<Vec<SubscriptionKey>> {
+        let (keys, reply) = self.unsubscribed.remove(&ack.packet_id)?;
         // 3.1.1 has no codes here, and no way to refuse.
         let reason = ack.reasons.first().copied().unwrap_or(ReasonCode::Success);
         if reason.is_failure() {
@@ -134,7 +115,7 @@ impl Replies {
             return None;
         }
         drop(reply.send(Ok(())));
-        Some(filter)
+        Some(keys)
     }
 
     pub(super) fn disconnect(&mut self, reply: oneshot::Sender<()>) {

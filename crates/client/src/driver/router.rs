@@ -145,10 +145,15 @@ impl Router {
         Some(self.subscriptions.remove(place))
     }
 
-    /// The server has given the filter up.
-    pub(super) fn unsubscribed(&mut self, filter: &SubscriptionFilter) {
+    /// The subscriptions that an UNSUBSCRIBE of that filter ends.
+    pub(super) fn keys_of(&self, filter: &SubscriptionFilter) -> Vec<SubscriptionKey> {
+        self.subscriptions.iter().filter(|live| live.filter == *filter).map(|live| live.key).collect()
+    }
+
+    /// The server has given these up.
+    pub(super) fn unsubscribed(&mut self, keys: &[SubscriptionKey]) {
         self.subscriptions.retain(|live| {
-            let over = live.filter == *filter;
+            let over = keys.contains(&live.key);
             if over {
                 live.queue.close();
             }

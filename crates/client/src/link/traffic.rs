@@ -109,7 +109,11 @@ impl Link {
                     self.own = self.own.min(self.outgoing.len());
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    // What the transport has taken is on its way, although more follows.
+                    self.flushed = self.flushed.max(self.encoded - self.outgoing.len() as u64);
+                    return Poll::Pending;
+                }
             }
         }
         if self.flushed < self.encoded {
