@@ -18,8 +18,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod catalogue;
 pub mod certificate;
 pub mod client;
+pub mod credentials;
 pub mod explain;
 pub mod file;
 pub mod first_bytes;
@@ -37,8 +39,10 @@ pub mod trust;
 pub mod verify;
 pub mod versions;
 
+pub use catalogue::{Finding, Id, Severity};
 pub use certificate::{Certificate, DistinguishedName};
 pub use client::ClientConfig;
+pub use credentials::{CredentialProvider, CredentialStatus, Generation};
 pub use explain::{TlsError, TlsErrorKind};
 pub use identity::Identity;
 pub use peer::PresentedPeer;
