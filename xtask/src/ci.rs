@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::shell::{Context, Result, cargo, duration, has_cargo_command, quiet, root, run, target, timed};
-use crate::{conformance, files, suite};
+use crate::{conformance, doctor_doc, files, suite};
 
 /// Names and times of the stages that have passed, or why they were not needed.
 #[derive(Default)]
@@ -60,10 +60,12 @@ fn checks(stages: &mut Stages) -> Result<()> {
     stages.stage("format", || run(cargo().args(["fmt", "--all", "--check"])))?;
     stages.stage("files", files::command)?;
     stages.stage("conformance", || conformance::command(true))?;
+    stages.stage("doctor-doc", || doctor_doc::command(true))?;
     advisories(stages)?;
     stages.stage("clippy", || {
         run(cargo().args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;
+    stages.stage("features", features)?;
     stages.stage("docs", || {
         run(cargo().args(["doc", "--locked", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))
     })?;
@@ -73,6 +75,32 @@ fn checks(stages: &mut Stages) -> Result<()> {
         stages.absent("deny", "cargo-deny is not installed");
     }
     stages.stage("quickstart", quickstart)
+}
+
+/// Each feature of the TLS crate alone, and each crate with its own choice: unification would hide what is missing.
+fn features() -> Result<()> {
+    const OF_TLS: [&str; 11] = [
+        "",
+        "encrypted-keys",
+        "est",
+        "issue",
+        "pkcs11",
+        "pkcs12",
+        "platform-verifier",
+        "probe",
+        "stream",
+        "watch",
+        "web-roots",
+    ];
+    let check =
+        |rest: &[&str]| run(cargo().args(["clippy", "--locked", "--quiet"]).args(rest).args(["--", "-D", "warnings"]));
+    for feature in OF_TLS {
+        check(&["-p", "gridmq-tls", "--no-default-features", "--features", feature])?;
+    }
+    for package in ["gridmq-client", "gridmq-broker", "gridmq-http", "gridmq-doctor"] {
+        check(&["-p", package])?;
+    }
+    Ok(())
 }
 
 /// The table of advisories lies beside the repository where there is one.

@@ -2,11 +2,13 @@
 
 mod ci;
 mod conformance;
+mod doctor_doc;
 mod files;
 mod setup;
 mod shell;
 mod sources;
 mod suite;
+mod transcripts;
 
 use std::process::ExitCode;
 
@@ -19,6 +21,8 @@ usage: cargo xtask COMMAND
   ci                     everything that a change must pass, with the time of each stage; ends with `test`
   files                  length of the source files, and reasons for ignored tests
   conformance [--check]  write docs/conformance.md from the names of the tests, or check that it is up to date
+  doctor-doc [--check]   write docs/doctor.md from the doctor's catalogue and its tests, or check that it is up to date
+  transcripts [--check]  write docs/doctor-transcripts.md from runs against real servers, or check that they say the same
 
 With CI=true a skipped suite is a failure. Exit code: 0 passed, 1 failed, 2 wrong usage.";
 
@@ -32,6 +36,10 @@ fn main() -> ExitCode {
         ["files"] => files::command(),
         ["conformance"] => conformance::command(false),
         ["conformance", "--check"] => conformance::command(true),
+        ["doctor-doc"] => doctor_doc::command(false),
+        ["doctor-doc", "--check"] => doctor_doc::command(true),
+        ["transcripts"] => transcripts::command(false),
+        ["transcripts", "--check"] => transcripts::command(true),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             return ExitCode::SUCCESS;

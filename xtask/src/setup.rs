@@ -1,11 +1,11 @@
-//! Real MQTT clients, installed by name: Debian packages where we are root, the rest under the target directory.
+//! Other people's programs, installed by name: Debian packages where we are root, the rest under the target directory.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::shell::{Context, Result, fail, quiet, root, target, which};
 
-/// A client that the interoperation suites drive.
+/// What a suite needs besides this workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
     /// `mosquitto_pub` and `mosquitto_sub`.
@@ -14,10 +14,31 @@ pub(crate) enum Peer {
     Paho,
     /// MQTT.js for Node.js.
     MqttJs,
+    /// The broker `mosquitto`.
+    Broker,
+    /// The `openssl` program, and Python with its module `ssl`.
+    OpenSsl,
+    /// The `curl` program.
+    Curl,
+    /// The PKCS#11 module of SoftHSM and its tool.
+    SoftHsm,
+    /// Network namespaces: root, and `ip`.
+    Namespaces,
 }
 
-/// What a suite needs to know of its client: names and values of environment variables.
+/// What a suite needs to know of them: names and values of environment variables.
 pub(crate) type Environment = Vec<(&'static str, PathBuf)>;
+
+/// Debian keeps the broker where only root's search path leads.
+const BROKER: &str = "/usr/sbin/mosquitto";
+
+/// Where distributions keep SoftHSM's module.
+const SOFTHSM: [&str; 4] = [
+    "/usr/lib/softhsm/libsofthsm2.so",
+    "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib64/pkcs11/libsofthsm2.so",
+];
 
 /// Installs what is missing.
 #[derive(Debug, Default)]
@@ -32,7 +53,49 @@ impl Installer {
             Peer::Mosquitto => self.mosquitto(),
             Peer::Paho => self.paho(),
             Peer::MqttJs => self.mqttjs(),
+            Peer::Broker => self.broker(),
+            Peer::OpenSsl => self.openssl(),
+            Peer::Curl => self.program("curl", &["curl"]).map(|()| Environment::new()),
+            Peer::SoftHsm => self.softhsm(),
+            Peer::Namespaces => self.namespaces(),
         }
+    }
+
+    /// The package's service is not wanted: the suites start the program themselves, on ports of their own.
+    fn broker(&mut self) -> Result<Environment> {
+        if which("mosquitto").is_none() && !Path::new(BROKER).exists() {
+            self.install_without_services(&["mosquitto"])?;
+            if which("mosquitto").is_none() && !Path::new(BROKER).exists() {
+                return fail("mosquitto is not to be found, though its package is installed");
+            }
+        }
+        Ok(vec![("GRIDMQ_MOSQUITTO_BROKER", "1".into())])
+    }
+
+    fn openssl(&mut self) -> Result<Environment> {
+        self.program("openssl", &["openssl"])?;
+        self.program("python3", &["python3"])?;
+        quiet(Command::new("python3").args(["-c", "import ssl"]))?;
+        Ok(vec![("GRIDMQ_OPENSSL", "1".into())])
+    }
+
+    fn softhsm(&mut self) -> Result<Environment> {
+        self.program("softhsm2-util", &["softhsm2"])?;
+        match SOFTHSM.iter().map(Path::new).find(|module| module.exists()) {
+            Some(module) => Ok(vec![("GRIDMQ_SOFTHSM2", module.to_owned())]),
+            None => fail(format!("the module of SoftHSM is at none of {}", SOFTHSM.join(", "))),
+        }
+    }
+
+    fn namespaces(&mut self) -> Result<Environment> {
+        if quiet(Command::new("id").arg("-u"))? != "0" {
+            return fail("not root: network namespaces need it");
+        }
+        self.program("ip", &["iproute2"])?;
+        let name = format!("gridmq-{}", std::process::id());
+        quiet(Command::new("ip").args(["netns", "add", &name]))?;
+        quiet(Command::new("ip").args(["netns", "delete", &name]))?;
+        Ok(vec![("GRIDMQ_NETNS", "1".into())])
     }
 
     fn mosquitto(&mut self) -> Result<Environment> {
@@ -88,6 +151,18 @@ impl Installer {
             Ok(()) => fail(format!("{name} is not in the search path, though {} is installed", packages.join(" "))),
             Err(why) => fail(format!("{name} is missing and was not installed: {why}")),
         }
+    }
+
+    /// Keeps the packages from starting services, unless the machine has rules of its own for that.
+    fn install_without_services(&mut self, packages: &[&str]) -> Result<()> {
+        let rules = Path::new("/usr/sbin/policy-rc.d");
+        if rules.exists() || quiet(Command::new("id").arg("-u"))? != "0" {
+            return self.install(packages);
+        }
+        std::fs::write(rules, "#!/bin/sh\nexit 101\n").context(format_args!("cannot write {}", rules.display()))?;
+        let outcome = quiet(Command::new("chmod").arg("755").arg(rules)).and_then(|_| self.install(packages));
+        std::fs::remove_file(rules).context(format_args!("cannot remove {}", rules.display()))?;
+        outcome
     }
 
     fn install(&mut self, packages: &[&str]) -> Result<()> {

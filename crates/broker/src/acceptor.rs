@@ -49,6 +49,13 @@ pub(crate) fn run(runtime: &Runtime, sockets: Vec<(TcpListener, Security)>, shar
 
 async fn listen(socket: TcpListener, security: Security, next: Arc<AtomicUsize>, shared: Arc<Shared>) {
     let mut shutdown = shared.shutdown.clone();
+    let follow = async {
+        if let Security::Tls(cell) = &security {
+            cell.follow().await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::pin!(follow);
     let socket = match tokio::net::TcpListener::from_std(socket) {
         Ok(socket) => socket,
         Err(error) => {
@@ -59,6 +66,7 @@ async fn listen(socket: TcpListener, security: Security, next: Arc<AtomicUsize>,
     loop {
         let accepted = tokio::select! {
             accepted = socket.accept() => accepted,
+            () = &mut follow => continue,
             _ = shutdown.wait_for(|&stop| stop) => return,
         };
         match accepted {

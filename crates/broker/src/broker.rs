@@ -8,13 +8,16 @@ use std::thread::JoinHandle;
 use arc_swap::ArcSwap;
 use gridmq_namespace::{Gate, Rules};
 use gridmq_store::{NamespaceId, Store};
+use gridmq_tls::ServerConfig;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::acceptor;
 use crate::builder::{Builder, StartError};
 use crate::clock::Clock;
+use crate::credentials::{ListenerCredentials, SetTlsError};
 use crate::directory::{Directory, WorkerId};
 use crate::index::Index;
+use crate::listener::Security;
 use crate::mailbox::{Batch, INBOX_BATCHES, Mail};
 use crate::retained::RetainedStore;
 use crate::shared::{Realm, Shared};
@@ -26,6 +29,8 @@ use crate::worker;
 pub struct Broker {
     shared: Arc<Shared>,
     addresses: Vec<SocketAddr>,
+    /// In the same order.
+    securities: Vec<Security>,
     shutdown: watch::Sender<bool>,
     ended: Vec<oneshot::Receiver<()>>,
     threads: Vec<JoinHandle<()>>,
@@ -43,9 +48,11 @@ impl Broker {
         }
         let mut sockets = Vec::new();
         let mut addresses = Vec::new();
+        let mut securities = Vec::new();
         for listener in builder.listeners {
             let (socket, address) =
                 acceptor::bind(&listener).map_err(|source| StartError::Bind { address: listener.address, source })?;
+            securities.push(listener.security.clone());
             sockets.push((socket, listener.security));
             addresses.push(address);
         }
@@ -72,7 +79,7 @@ impl Broker {
             shutdown_deadline: builder.shutdown_deadline,
         });
         let mut revived = crate::revive::revive(&shared).map_err(StartError::Store)?;
-        let mut broker = Self { shared, addresses, shutdown, ended: Vec::new(), threads: Vec::new() };
+        let mut broker = Self { shared, addresses, securities, shutdown, ended: Vec::new(), threads: Vec::new() };
         for (id, inbox) in receivers.into_iter().enumerate() {
             let shared = Arc::clone(&broker.shared);
             let id = WorkerId::try_from(id).unwrap_or(WorkerId::MAX);
@@ -109,6 +116,32 @@ impl Broker {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Replaces the TLS configuration of a listener, by its place in the order of the listeners. Connections that come
+    /// from now on get it; those that are there go on as they are.
+    ///
+    /// # Errors
+    /// When there is no such listener, or it has no TLS.
+    pub fn set_tls(&self, listener: usize, config: ServerConfig) -> Result<(), SetTlsError> {
+        match self.securities.get(listener) {
+            Some(Security::Tls(cell)) => {
+                cell.replace(config, None);
+                Ok(())
+            }
+            Some(Security::Plain { .. }) => Err(SetTlsError::Plain { index: listener }),
+            None => Err(SetTlsError::NoListener { index: listener, listeners: self.securities.len() }),
+        }
+    }
+
+    /// How the certificates of the TLS listeners stand, in the order of the listeners.
+    #[must_use]
+    pub fn credentials(&self) -> Vec<ListenerCredentials> {
+        let tls = |(security, address): (&Security, &SocketAddr)| match security {
+            Security::Tls(cell) => Some(cell.credentials(*address)),
+            Security::Plain { .. } => None,
+        };
+        self.securities.iter().zip(&self.addresses).filter_map(tls).collect()
     }
 
     /// What was counted since the start.

@@ -19,6 +19,7 @@
 //! - `directory`: which worker has a session; take-over.
 //! - `index`, `retained`: what workers share.
 //! - `tables`, `revive`: what the store keeps of sessions and retained messages, and how a start takes it up.
+//! - `credentials`: the certificates of listeners, and how they are replaced.
 //! - `acceptor`: takes connections and deals them to workers in turn.
 
 mod acceptor;
@@ -26,6 +27,7 @@ mod broker;
 mod builder;
 mod clock;
 mod connection;
+mod credentials;
 mod directory;
 mod index;
 mod listener;
@@ -41,6 +43,7 @@ mod worker;
 
 pub use broker::Broker;
 pub use builder::{Builder, Limits, StartError};
+pub use credentials::{ListenerCredentials, SetTlsError};
 pub use listener::Listener;
 pub use observer::{ConnectionId, Observer, Occurrence};
 pub use stats::Stats;

@@ -1,8 +1,12 @@
 //! Where a broker listens.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use gridmq_tls::ServerConfig;
+use gridmq_tls::client::ConfigError;
+use gridmq_tls::{CredentialProvider, Identity, ServerConfig};
+
+use crate::credentials::TlsCell;
 
 /// One listening address.
 #[derive(Debug, Clone)]
@@ -13,15 +17,31 @@ pub struct Listener {
 
 #[derive(Debug, Clone)]
 pub(crate) enum Security {
-    Tls(ServerConfig),
+    Tls(Arc<TlsCell>),
     Plain { trust: bool },
 }
 
 impl Listener {
-    /// MQTT over TLS, by custom on port 8883. Port 0 takes any free one.
+    /// MQTT over TLS, by custom on port 8883. Port 0 takes any free one. [`Broker::set_tls`](crate::Broker::set_tls)
+    /// replaces the configuration.
     #[must_use]
-    pub const fn tls(address: SocketAddr, config: ServerConfig) -> Self {
-        Self { address, security: Security::Tls(config) }
+    pub fn tls(address: SocketAddr, config: ServerConfig) -> Self {
+        Self { address, security: Security::Tls(Arc::new(TlsCell::new(config))) }
+    }
+
+    /// MQTT over TLS with a certificate that changes: for each generation of `credentials`, connections that come from
+    /// then on get what `make` makes of its identity. Those that are there keep theirs. If `make` fails, the
+    /// configuration before stays, and [`Broker::credentials`](crate::Broker::credentials) says why.
+    ///
+    /// # Errors
+    /// What `make` says of the current generation.
+    pub fn tls_with(
+        address: SocketAddr,
+        credentials: Arc<dyn CredentialProvider>,
+        make: impl Fn(Identity) -> Result<ServerConfig, ConfigError> + Send + Sync + 'static,
+    ) -> Result<Self, ConfigError> {
+        let cell = TlsCell::following(credentials, Box::new(make))?;
+        Ok(Self { address, security: Security::Tls(Arc::new(cell)) })
     }
 
     /// MQTT without encryption, by custom on port 1883.

@@ -3,6 +3,8 @@
 use std::fmt::Debug;
 use std::net::SocketAddr;
 
+use gridmq_tls::Certificate;
+
 /// Names a connection for the life of the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub(crate) u64);
@@ -23,6 +25,8 @@ pub enum Occurrence<'a> {
         authentication_name: &'a str,
         /// Whether a stored session was resumed.
         session_present: bool,
+        /// The certificate that it presented, whose key it has; absent without one.
+        certificate: Option<&'a Certificate>,
     },
     /// A connection was refused, or ended before it was in.
     Refused {

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{certs, publish, quickstart, serve, subscribe};
+use crate::commands::{certs, doctor, publish, quickstart, serve, subscribe};
 
 /// Connect devices over MQTT and mutual TLS, and run a broker that decides as an Azure Event Grid namespace decides.
 #[derive(Debug, Parser)]
@@ -25,4 +25,5 @@ pub(crate) enum Command {
     Pub(publish::Arguments),
     Sub(subscribe::Arguments),
     Certs(certs::Arguments),
+    Doctor(Box<doctor::Arguments>),
 }

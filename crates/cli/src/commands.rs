@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 pub(crate) mod certs;
+pub(crate) mod doctor;
 pub(crate) mod publish;
 pub(crate) mod quickstart;
 pub(crate) mod serve;
@@ -18,6 +19,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Pub(arguments) => block_on(publish::run(arguments)),
         Command::Sub(arguments) => block_on(subscribe::run(arguments)),
         Command::Certs(arguments) => certs::run(arguments),
+        Command::Doctor(arguments) => block_on(doctor::run(*arguments)),
     }
 }
 

@@ -1,5 +1,8 @@
 //! What `gridmq serve` is told: by a TOML file, over that by `GRIDMQ_*` variables, over those by flags.
 
+mod est;
+mod tls;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
@@ -7,6 +10,9 @@ use serde::Deserialize;
 
 use crate::error::Failure;
 use crate::files;
+
+pub(crate) use est::Est;
+pub(crate) use tls::Tls;
 
 const MAX_BYTES: u64 = 1024 * 1024;
 const MAX_WORKERS: u8 = 64;
@@ -36,6 +42,10 @@ pub(crate) struct Settings {
     pub(crate) workers: Option<u8>,
     /// The log's filter.
     pub(crate) log: Option<String>,
+    /// Enrolment of certificates.
+    pub(crate) est: Option<Est>,
+    /// How clients' certificates are checked.
+    pub(crate) tls: Option<Tls>,
 }
 
 impl Settings {
@@ -48,6 +58,12 @@ impl Settings {
         let paths = [&mut settings.namespace, &mut settings.cert, &mut settings.key, &mut settings.data_dir];
         for path in paths.into_iter().flatten() {
             *path = base.join(&*path);
+        }
+        if let Some(est) = &mut settings.est {
+            est.resolve(base);
+        }
+        if let Some(tls) = &mut settings.tls {
+            tls.resolve(base);
         }
         Ok(settings)
     }
@@ -64,6 +80,8 @@ impl Settings {
             data_dir: self.data_dir.or(below.data_dir),
             workers: self.workers.or(below.workers),
             log: self.log.or(below.log),
+            est: self.est.or(below.est),
+            tls: self.tls.or(below.tls),
         }
     }
 }

@@ -8,14 +8,18 @@ use gridmq_client::error::ConnectErrorKind;
 use gridmq_client::{Client, ClientBuilder, ConnectError};
 use gridmq_proto::Version;
 use gridmq_tls::explain::Side as TlsSide;
-use gridmq_tls::identity::{IdentityError, Severity};
-use gridmq_tls::{Identity, TlsErrorKind, TlsVersion, Trust};
+use gridmq_tls::{TlsErrorKind, TlsVersion};
 
 use crate::envfile::EnvFile;
 use crate::error::Failure;
 use crate::files;
-use crate::output::Style;
 use crate::property::{Packet, Properties, Property};
+
+pub(crate) mod identity;
+pub(crate) mod trust;
+
+use identity::IdentityOptions;
+use trust::TrustOptions;
 
 const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
 /// The session expiry interval of a session that does not expire (MQTT 5.0 §3.1.2.11.2); a server may shorten it.
@@ -60,15 +64,10 @@ pub(crate) struct Options {
     /// session-expiry-interval says how long. Needs -i
     #[arg(short = 'c', long)]
     disable_clean_session: bool,
-    /// Whom to believe: a PEM file of authorities [default with TLS: those of the system]
-    #[arg(long, value_name = "FILE")]
-    cafile: Option<PathBuf>,
-    /// Our certificate with its intermediates, PEM
-    #[arg(long, value_name = "FILE")]
-    cert: Option<PathBuf>,
-    /// Our private key, PEM; not needed if it stands in the certificate's file
-    #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustOptions,
+    #[command(flatten)]
+    identity: IdentityOptions,
     /// Only this TLS version: tlsv1.2 or tlsv1.3 [default: both]
     #[arg(long, value_name = "VERSION", value_parser = tls_version)]
     tls_version: Option<TlsVersion>,
@@ -132,19 +131,9 @@ impl Options {
         if env_given && env.host.is_none() && self.host.is_none() && self.url.is_none() {
             return Err(Failure::usage("the env file names no MQTT_HOST_NAME: add it, or give -h"));
         }
-        if env.key_file_password.is_some() {
-            return Err(Failure::failed(
-                "MQTT_KEY_FILE_PASSWORD is set, and encrypted keys cannot be used: decrypt the key with \
-                 `openssl pkey -in KEY -out plain.key` and name that file",
-            ));
-        }
-
-        let identity =
-            identity(self.cert.as_ref().or(env.cert_file.as_ref()), self.key.as_ref().or(env.key_file.as_ref()))?;
-        let ca_file = self.cafile.as_ref().or(env.ca_file.as_ref());
+        let identity = self.identity.load(&env)?;
         let port = self.port.or(env.port);
-        let tls_flags =
-            self.cafile.is_some() || self.cert.is_some() || self.key.is_some() || self.tls_version.is_some();
+        let tls_flags = self.trust.is_given() || self.identity.is_given() || self.tls_version.is_some();
         let tls = match &self.url {
             Some(url) => !url.starts_with("mqtt://"),
             None if tls_flags => true,
@@ -190,10 +179,7 @@ impl Options {
             builder = builder.password(password);
         }
         if tls {
-            builder = builder.trust(match ca_file {
-                Some(path) => Trust::only_pem_file(path)?,
-                None => Trust::platform(),
-            });
+            builder = builder.trust(self.trust.load(env.ca_file.as_deref(), crate::utc::now())?);
             if let Some(version) = self.tls_version {
                 builder = builder.tls_versions(version);
             }
@@ -229,26 +215,7 @@ fn apply(builder: ClientBuilder, property: Property) -> ClientBuilder {
     }
 }
 
-/// The identity, and a word on standard error about what is odd about it.
-fn identity(cert: Option<&PathBuf>, key: Option<&PathBuf>) -> Result<Option<Identity>, Failure> {
-    let identity = match (cert, key) {
-        (Some(cert), Some(key)) => Identity::from_pem_files(cert, key)?,
-        (Some(cert), None) => Identity::from_pem_file(cert).map_err(|error| match error {
-            IdentityError::NoKey { .. } => Failure::failed(format!("{error}; give the private key's file by --key")),
-            _ => Failure::from(error),
-        })?,
-        (None, Some(_)) => return Err(Failure::usage("a key was given without a certificate: give --cert too")),
-        (None, None) => return Ok(None),
-    };
-    for finding in identity.findings(crate::utc::now()) {
-        if finding.severity() >= Severity::Warning {
-            Style::stderr().warning(&finding.to_string());
-        }
-    }
-    Ok(Some(identity))
-}
-
-fn password(path: &std::path::Path) -> Result<String, Failure> {
+pub(crate) fn password(path: &std::path::Path) -> Result<String, Failure> {
     let text = files::read_text(path, MAX_PASSWORD_BYTES, "the password file")?;
     match text.lines().next() {
         Some(line) if !line.is_empty() => Ok(line.to_owned()),
@@ -260,11 +227,11 @@ fn port(text: &str) -> Result<u16, String> {
     text.parse().ok().filter(|port| *port != 0).ok_or_else(|| "expected a number from 1 to 65535".to_owned())
 }
 
-fn seconds(text: &str) -> Result<u16, String> {
+pub(crate) fn seconds(text: &str) -> Result<u16, String> {
     text.parse().map_err(|_| "expected whole seconds, 0 to 65535".to_owned())
 }
 
-fn protocol_version(text: &str) -> Result<Version, String> {
+pub(crate) fn protocol_version(text: &str) -> Result<Version, String> {
     match text {
         "5" | "5.0" | "mqttv5" => Ok(Version::V5),
         "311" | "3.1.1" | "mqttv311" => Ok(Version::V3_1_1),
@@ -273,7 +240,7 @@ fn protocol_version(text: &str) -> Result<Version, String> {
     }
 }
 
-fn tls_version(text: &str) -> Result<TlsVersion, String> {
+pub(crate) fn tls_version(text: &str) -> Result<TlsVersion, String> {
     match text.trim_start_matches("tlsv") {
         "1.2" => Ok(TlsVersion::V1_2),
         "1.3" => Ok(TlsVersion::V1_3),

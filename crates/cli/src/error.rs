@@ -23,6 +23,8 @@ enum Code {
     Quiet,
     Failed,
     Usage,
+    /// One of a command's own table.
+    Exit(u8),
 }
 
 impl Failure {
@@ -39,6 +41,11 @@ impl Failure {
     /// Exit code 1 without further words: what there was to say is said.
     pub(crate) const fn said() -> Self {
         Self { text: String::new(), code: Code::Failed }
+    }
+
+    /// An exit code of a command's own table, without further words.
+    pub(crate) const fn exit(code: u8) -> Self {
+        Self { text: String::new(), code: Code::Exit(code) }
     }
 
     /// The same failure with a sentence before it.
@@ -65,6 +72,7 @@ impl Failure {
             Code::Quiet => ExitCode::SUCCESS,
             Code::Failed => ExitCode::from(1),
             Code::Usage => ExitCode::from(2),
+            Code::Exit(code) => ExitCode::from(code),
         }
     }
 }

@@ -42,6 +42,16 @@ impl Style {
         Self { colour: terminal && !plain, width: width(terminal, columns, size) }
     }
 
+    /// The longest line, in characters.
+    pub(crate) const fn width(self) -> usize {
+        self.width
+    }
+
+    /// Is there colour?
+    pub(crate) const fn is_coloured(self) -> bool {
+        self.colour
+    }
+
     pub(crate) fn paint(self, colour: Colour, text: &str) -> String {
         if !self.colour {
             return text.to_owned();

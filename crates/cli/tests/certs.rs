@@ -111,7 +111,8 @@ fn a_certificate_is_shown_with_all_that_event_grid_asks_for() {
     let identity = Identity::from_pem_files(&dir.path().join("server.pem"), &dir.path().join("server.key")).unwrap();
     assert_eq!(shown[0]["thumbprintSha256"], identity.thumbprint_sha256());
     let words = run(dir.path(), "certs show server.pem").done();
-    for fact in [identity.thumbprint_sha256(), "DNS:localhost", "IP:::1", "CN=localhost"] {
+    let thumbprint = identity.thumbprint_sha256().to_uppercase();
+    for fact in [thumbprint.as_str(), "DNS:localhost", "IP:::1", "CN=localhost"] {
         assert!(words.contains(fact), "{fact} in {words}");
     }
     std::fs::write(dir.path().join("server.der"), identity.leaf_der()).unwrap();

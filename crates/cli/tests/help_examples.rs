@@ -83,9 +83,22 @@ fn done(dir: &Path, text: &str) {
 
 #[test]
 fn every_block_works_in_an_empty_directory() {
-    for (command, blocks) in
-        [("certs", 1), ("certs init", 1), ("certs issue", 1), ("certs show", 1), ("serve", 3), ("quickstart", 1)]
-    {
+    for (command, blocks) in [
+        ("certs", 1),
+        ("certs init", 2),
+        ("certs issue", 1),
+        ("certs csr", 1),
+        ("certs renew", 1),
+        ("certs revoke", 1),
+        ("certs crl", 1),
+        ("certs inspect", 1),
+        ("certs verify", 1),
+        ("certs convert", 1),
+        ("certs order", 1),
+        ("certs fingerprint", 1),
+        ("serve", 3),
+        ("quickstart", 1),
+    ] {
         let dir = tempfile::tempdir().unwrap();
         let found = examples(dir.path(), command);
         assert_eq!(found.len(), blocks, "{command}: {found:?}");

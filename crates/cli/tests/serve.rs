@@ -148,3 +148,36 @@ fn what_cannot_work_is_said_at_the_start() {
     let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
     assert!(log.contains("--trust-plain") && log.contains("clients[0].properties.x"), "{log}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_replaced_certificate_is_used_and_a_bad_one_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path());
+    let mut command = gridmq(dir.path());
+    command.args("serve --cert server.pem --key server.key --listen 127.0.0.1:0 --data-dir s".split(' '));
+    let log = std::fs::File::create(dir.path().join("log")).unwrap();
+    command.stderr(log);
+    let mut broker = Running::start(&mut command);
+    let port = broker.port();
+    let said = || std::fs::read_to_string(dir.path().join("log")).unwrap();
+    let publish = format!("pub -h localhost -p {port} --cafile root-ca.pem -t a -m hello");
+    run(dir.path(), &publish).done();
+    run(dir.path(), "certs issue --dir . --name other --server --dns localhost --ip 127.0.0.1").done();
+    for end in ["key", "pem"] {
+        std::fs::rename(dir.path().join(format!("other.{end}")), dir.path().join(format!("server.{end}"))).unwrap();
+    }
+    common::eventually("the new certificate is used", || said().contains("was replaced"));
+    run(dir.path(), &publish).done();
+    let replaced = said().matches("was replaced").count();
+    std::fs::write(dir.path().join("server.pem"), "nothing").unwrap();
+    common::eventually("the bad one is reported", || said().contains("is not used"));
+    run(dir.path(), &publish).done();
+    // A signal has the files read again, and does not end the broker.
+    let id = broker.child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    common::eventually("the signal is seen", || said().contains("asked to reload"));
+    run(dir.path(), &publish).done();
+    assert_eq!(said().matches("was replaced").count(), replaced);
+    assert_eq!(broker.stop("-TERM"), 0);
+}

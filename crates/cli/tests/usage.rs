@@ -108,7 +108,7 @@ fn errors_are_one_line_unless_columns_say_otherwise() {
 #[test]
 fn help_and_version_stay_where_h_and_v_mean_something_else() {
     let dir = tempfile::tempdir().unwrap();
-    for command in ["", "quickstart ", "serve ", "pub ", "sub ", "certs ", "certs init ", "certs issue ", "certs show "]
+    for command in ["", "quickstart ", "serve ", "pub ", "sub ", "certs ", "certs init ", "certs issue ", "certs inspect "]
     {
         let help = run(dir.path(), &format!("{command}--help")).done();
         assert!(help.contains("Usage: gridmq"), "{command}: {help}");

@@ -2,17 +2,18 @@
 
 use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use gridmq_proto::codec::encoded_len;
 use gridmq_proto::packet::{Connect, ConnectProperties};
 use gridmq_proto::{ByteString, Packet, Version};
-use gridmq_tls::{ClientConfig, Identity, TlsVersions, Trust};
+use gridmq_tls::{ClientConfig, CredentialProvider, Identity, TlsVersions, Trust};
 
 use crate::address::Address;
 use crate::client::Client;
-use crate::connect::{self, Plan};
+use crate::connect::{self, Plan, Tls};
 use crate::error::{AddressError, ConnectError, ConnectErrorKind, Stage};
 use crate::publish::whole_seconds;
 use crate::transport::ByteStream;
@@ -22,6 +23,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 const DEFAULT_KEEP_ALIVE: Duration = Duration::from_secs(60);
 const DEFAULT_RECEIVE_MAXIMUM: u16 = 256;
 const DEFAULT_MAXIMUM_PACKET_SIZE: u32 = 16 << 20;
+/// How long a session lasts on the way from one certificate to the next, if the application asks for nothing.
+const MIN_MOVE_EXPIRY: Duration = Duration::from_secs(60);
+const MAX_MOVE_EXPIRY: Duration = Duration::from_secs(60 * 60);
 
 /// What a client is to be: set options, then [`connect`](Self::connect). Nothing is looked at before.
 #[derive(Clone)]
@@ -29,6 +33,7 @@ const DEFAULT_MAXIMUM_PACKET_SIZE: u32 = 16 << 20;
 pub struct ClientBuilder {
     address: Result<Address, AddressError>,
     identity: Option<Identity>,
+    credentials: Option<Arc<dyn CredentialProvider>>,
     trust: Option<Trust>,
     tls_versions: TlsVersions,
     version: Version,
@@ -50,6 +55,7 @@ impl ClientBuilder {
         Self {
             address: Address::parse(address),
             identity: None,
+            credentials: None,
             trust: None,
             tls_versions: TlsVersions::BOTH,
             version: Version::V5,
@@ -88,6 +94,16 @@ impl ClientBuilder {
     /// What this client proves in TLS when the server asks: its key and chain.
     pub fn identity(mut self, identity: Identity) -> Self {
         self.identity = Some(identity);
+        self.credentials = None;
+        self
+    }
+
+    /// What this client proves in TLS, generation by generation: see [Certificates that
+    /// change](crate#certificates-that-change). Over a stream that the caller brings the first one stays, for there is
+    /// no way to come back.
+    pub fn credentials(mut self, credentials: Arc<dyn CredentialProvider>) -> Self {
+        self.credentials = Some(credentials);
+        self.identity = None;
         self
     }
 
@@ -216,6 +232,11 @@ impl ClientBuilder {
             Err(error) => return Err(option("will", &error.to_string())),
         };
         let mut properties = self.properties;
+        let lends_session = self.credentials.is_some() && properties.session_expiry_interval.unwrap_or(0) == 0;
+        if lends_session && version.is_v5() {
+            let expiry = self.connect_timeout.saturating_mul(2).clamp(MIN_MOVE_EXPIRY, MAX_MOVE_EXPIRY);
+            properties.session_expiry_interval = Some(whole_seconds(expiry));
+        }
         if version.is_v5() {
             properties.receive_maximum = Some(receive_maximum);
             properties.maximum_packet_size = Some(maximum_packet_size);
@@ -238,8 +259,11 @@ impl ClientBuilder {
             if let Some(identity) = self.identity {
                 config = config.identity(identity);
             }
-            Some(config.build().map_err(|error| fail(ConnectErrorKind::TlsConfig(error)))?)
-        } else if self.identity.is_some() {
+            let tls = Tls { config, credentials: self.credentials };
+            let current = tls.credentials.as_deref().map(CredentialProvider::current);
+            tls.config(current.as_deref()).map_err(|error| fail(ConnectErrorKind::TlsConfig(error)))?;
+            Some(tls)
+        } else if self.identity.is_some() || self.credentials.is_some() {
             return Err(fail(ConnectErrorKind::IdentityWithoutTls));
         } else {
             None
@@ -248,6 +272,7 @@ impl ClientBuilder {
             address,
             tls,
             connect,
+            ends_session: lends_session,
             receive_maximum: receive_maximum.get(),
             maximum_packet_size: maximum_packet_size.get(),
             connect_timeout: self.connect_timeout,
@@ -275,6 +300,7 @@ impl fmt::Debug for ClientBuilder {
             .field("username", &self.username)
             .field("password", &self.password.as_ref().map(|_| "(not shown)"))
             .field("identity", &self.identity)
+            .field("credentials", &self.credentials)
             .field("version", &self.version)
             .finish_non_exhaustive()
     }

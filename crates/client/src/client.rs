@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gridmq_proto::{QoS, SubscriptionFilter, TopicName, Version};
-use tokio::sync::{mpsc, oneshot, watch};
+use gridmq_tls::{CredentialProvider, CredentialStatus};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use crate::builder::ClientBuilder;
 use crate::disconnect::DisconnectRequest;
 use crate::driver::{PublishCommand, Request};
 use crate::error::{DisconnectCause, PingError, PublishError, SubscribeError};
+use crate::events::{ConnectionEvent, Events};
 use crate::inbox::{Inbox, SubscriptionKey};
 use crate::publish::PublishRequest;
 use crate::state::{ConnectionInfo, ConnectionState};
@@ -33,7 +35,11 @@ pub(crate) struct Inner {
     pub(crate) publishes: mpsc::Sender<PublishCommand>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) state: watch::Receiver<ConnectionState>,
-    pub(crate) info: Arc<ConnectionInfo>,
+    pub(crate) info: watch::Receiver<Arc<ConnectionInfo>>,
+    /// Never read; what it is made anew from.
+    pub(crate) events: broadcast::Receiver<ConnectionEvent>,
+    pub(crate) credentials: Option<Arc<dyn CredentialProvider>>,
+    pub(crate) version: Version,
     pub(crate) request_timeout: Duration,
     pub(crate) keys: AtomicU64,
 }
@@ -120,20 +126,35 @@ impl Client {
         self.0.state.clone()
     }
 
-    /// Why there is no connection any more; `None` while there is one.
+    /// What happens from now on, one thing after the other.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events(self.0.events.resubscribe())
+    }
+
+    /// How the certificates of this client stand: the newest generation, when it ends, and why the latest attempt at a
+    /// newer one failed. `None` without [`ClientBuilder::credentials`]. The generation that the connection uses is in
+    /// [`Self::info`].
+    #[must_use]
+    pub fn credential_status(&self) -> Option<CredentialStatus> {
+        self.0.credentials.as_ref().map(|credentials| credentials.status())
+    }
+
+    /// Why there is no connection any more; `None` while there is one, or the client is on its way to another
+    /// certificate.
     #[must_use]
     pub fn disconnected(&self) -> Option<DisconnectCause> {
         match &*self.0.state.borrow() {
             ConnectionState::Disconnected(cause) => Some(cause.clone()),
-            ConnectionState::Connected(_) if self.0.requests.is_closed() => Some(DisconnectCause::stopped()),
-            ConnectionState::Connected(_) => None,
+            _ if self.0.requests.is_closed() => Some(DisconnectCause::stopped()),
+            ConnectionState::Connected(_) | ConnectionState::Rotating { .. } => None,
         }
     }
 
-    /// What the connection agreed on.
+    /// What the connection agreed on, or the latest one.
     #[must_use]
     pub fn info(&self) -> Arc<ConnectionInfo> {
-        Arc::clone(&self.0.info)
+        Arc::clone(&self.0.info.borrow())
     }
 
     pub(crate) fn cause(&self) -> DisconnectCause {
@@ -157,11 +178,11 @@ impl Client {
     }
 
     pub(crate) fn version(&self) -> Version {
-        self.0.info.version
+        self.0.version
     }
 
     pub(crate) fn maximum_packet_size(&self) -> Option<u32> {
-        self.0.info.limits.maximum_packet_size
+        self.0.info.borrow().limits.maximum_packet_size
     }
 
     pub(crate) fn next_key(&self) -> SubscriptionKey {

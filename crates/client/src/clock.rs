@@ -1,4 +1,4 @@
-//! The one place that reads clocks.
+//! The one place that reads clocks, and the system's randomness.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -30,4 +30,10 @@ impl Clock {
     pub(crate) fn instant(self, at: Monotonic) -> Instant {
         self.origin.checked_add(Duration::from_micros(at.as_micros())).unwrap_or_else(|| Instant::now() + FAR)
     }
+}
+
+/// A random number, for spreading attempts in time.
+pub(crate) fn random() -> u64 {
+    use std::hash::BuildHasher;
+    std::hash::RandomState::new().hash_one(0u8)
 }

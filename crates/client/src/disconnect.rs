@@ -13,6 +13,9 @@ use crate::publish::{Pending, whole_seconds};
 
 /// A DISCONNECT to send; await it to send it. It ends when the server has closed the connection too, or after two
 /// seconds.
+///
+/// Between two connections, on the way to another certificate, there is nobody to tell: the client just does not come
+/// back, no will is published, and the session ends when its expiry is over.
 #[derive(Debug)]
 #[must_use = "a request is sent when it is awaited"]
 pub struct DisconnectRequest {

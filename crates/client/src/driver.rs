@@ -1,6 +1,8 @@
 //! The one task that owns the connection.
 
+mod commands;
 mod replies;
+mod rotating;
 mod router;
 
 use std::future::poll_fn;
@@ -8,22 +10,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use gridmq_proto::message::SubscriptionId;
-use gridmq_proto::packet::{SubscribeFilter, UserProperties};
 use gridmq_proto::session::Admitted;
-use gridmq_proto::session::client::{Event, Outgoing};
+use gridmq_proto::session::client::{Event, Outgoing, RequestError};
 use gridmq_proto::time::Monotonic;
-use gridmq_proto::{QoS, ReasonCode, SubscriptionFilter};
-use tokio::sync::{mpsc, oneshot, watch};
+use gridmq_proto::{PacketId, ReasonCode};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use self::replies::Replies;
-use self::router::Router;
+pub(crate) use self::commands::{DisconnectCommand, PublishCommand, Request, SubscribeCommand, UnsubscribeCommand};
+use self::replies::{Replies, Unsubscribing};
+pub(crate) use self::rotating::Rotator;
+use self::router::{Again, Router};
 use crate::error::{DisconnectCause, PublishError, SubscribeError};
-use crate::inbox::{Inbox, News, SubscriptionKey};
+use crate::events::ConnectionEvent;
+use crate::inbox::{Inbox, News};
 use crate::link::{Happening, Link};
 use crate::publish::Published;
-use crate::queue::Queue;
-use crate::state::ConnectionState;
+use crate::state::{ConnectionInfo, ConnectionState};
 
 /// Requests that wait for the driver.
 pub(crate) const MAX_REQUESTS: usize = 64;
@@ -39,45 +41,6 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Commands taken in one turn, so that reading gets its turn.
 const COMMANDS: usize = 512;
 
-/// What a handle asks for, beside publishing.
-#[derive(Debug)]
-pub(crate) enum Request {
-    Subscribe(Box<SubscribeCommand>),
-    Unsubscribe(Box<UnsubscribeCommand>),
-    Ping(oneshot::Sender<()>),
-    Disconnect(DisconnectCommand),
-}
-
-#[derive(Debug)]
-pub(crate) struct SubscribeCommand {
-    pub(crate) key: SubscriptionKey,
-    pub(crate) entry: SubscribeFilter,
-    pub(crate) identifier: Option<SubscriptionId>,
-    pub(crate) user_properties: UserProperties,
-    pub(crate) queue: Arc<Queue>,
-    pub(crate) reply: oneshot::Sender<Result<QoS, SubscribeError>>,
-}
-
-#[derive(Debug)]
-pub(crate) struct UnsubscribeCommand {
-    pub(crate) filter: SubscriptionFilter,
-    pub(crate) user_properties: UserProperties,
-    pub(crate) reply: oneshot::Sender<Result<(), SubscribeError>>,
-}
-
-#[derive(Debug)]
-pub(crate) struct DisconnectCommand {
-    pub(crate) reason: ReasonCode,
-    pub(crate) session_expiry: Option<u32>,
-    pub(crate) reply: oneshot::Sender<()>,
-}
-
-#[derive(Debug)]
-pub(crate) struct PublishCommand {
-    pub(crate) outgoing: Outgoing,
-    pub(crate) reply: oneshot::Sender<Result<Published, PublishError>>,
-}
-
 /// The driver's ends of the channels.
 #[derive(Debug)]
 pub(crate) struct Channels {
@@ -85,6 +48,8 @@ pub(crate) struct Channels {
     pub(crate) publishes: mpsc::Receiver<PublishCommand>,
     pub(crate) inbox: Arc<Inbox>,
     pub(crate) state: watch::Sender<ConnectionState>,
+    pub(crate) info: watch::Sender<Arc<ConnectionInfo>>,
+    pub(crate) events: broadcast::Sender<ConnectionEvent>,
 }
 
 #[derive(Debug)]
@@ -93,15 +58,25 @@ pub(crate) struct Driver {
     channels: Channels,
     replies: Replies,
     router: Router,
+    /// The session's expiry is taken back when the application disconnects.
+    ends_session: bool,
+    /// Absent: the certificate does not change.
+    rotator: Option<Rotator>,
     /// The machine has ended.
     ended: bool,
 }
 
 impl Driver {
     /// `hold_until`: until when messages that match no subscription wait for one.
-    pub(crate) fn new(link: Link, channels: Channels, hold_until: Option<Monotonic>) -> Self {
+    pub(crate) fn new(
+        link: Link,
+        channels: Channels,
+        hold_until: Option<Monotonic>,
+        ends_session: bool,
+        rotator: Option<Rotator>,
+    ) -> Self {
         let router = Router::new(Arc::clone(&channels.inbox), hold_until);
-        Self { link, channels, replies: Replies::default(), router, ended: false }
+        Self { link, channels, replies: Replies::default(), router, ends_session, rotator, ended: false }
     }
 
     /// Works until the connection has ended.
@@ -110,24 +85,36 @@ impl Driver {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_away() {
+            return self.poll_away(cx);
+        }
         // What CONNACK's turn left behind, or the last one.
         self.events();
-        self.news(cx);
-        let mut more = self.requests(cx);
+        let mut more = self.rotate(cx);
+        if !self.is_leaving() {
+            self.news(cx);
+            more |= self.requests(cx);
+        }
         more |= self.publishes(cx);
         let had_room = self.has_room();
         let look_again = (!had_room).then(|| self.link.now().after(LOOK_AGAIN));
-        let at = [self.router.deadline(), look_again].into_iter().flatten().min();
+        let rotation = self.rotator.as_ref().and_then(Rotator::deadline);
+        let at = [self.router.deadline(), look_again, rotation].into_iter().flatten().min();
         more |= self.link.turn(cx, at);
         self.events();
         self.replies.written(self.link.progress().1);
         self.replies.answered(self.link.pings_answered());
         self.router.expire(self.link.now());
         if self.link.is_closed() {
+            if !self.ended && self.is_rotating() {
+                self.gone();
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             self.replies.left();
             return Poll::Ready(());
         }
-        if more || (!had_room && self.has_room()) {
+        if more || (!had_room && self.has_room()) || self.has_finished() {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
@@ -154,12 +141,15 @@ impl Driver {
     }
 
     fn requests(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.is_rotating() {
+            return self.hold(cx);
+        }
         for _ in 0..COMMANDS {
             match self.channels.requests.poll_recv(cx) {
                 Poll::Ready(Some(request)) => self.request(request),
                 Poll::Ready(None) => {
                     if !self.ended && self.channels.publishes.is_empty() {
-                        self.link.with(|machine, now| machine.disconnect(now, ReasonCode::NORMAL_DISCONNECTION, None));
+                        self.disconnect(ReasonCode::NORMAL_DISCONNECTION, None);
                     }
                     return false;
                 }
@@ -174,23 +164,29 @@ impl Driver {
             // Dropping the reply says that there is no connection.
             Request::Subscribe(_) | Request::Unsubscribe(_) | Request::Ping(_) if self.ended => {}
             Request::Subscribe(command) => self.subscribe(*command),
-            Request::Unsubscribe(command) => {
-                let UnsubscribeCommand { filter, user_properties, reply } = *command;
-                let keys = self.router.keys_of(&filter);
-                let filters = vec![filter];
-                match self.link.with(|machine, now| machine.unsubscribe(now, filters, user_properties)) {
-                    Ok(id) => self.replies.unsubscribe(id, keys, reply),
-                    Err(error) => drop(reply.send(Err(SubscribeError::Limit(error)))),
-                }
-            }
+            Request::Unsubscribe(command) => self.unsubscribe(*command),
             Request::Ping(reply) => {
                 let number = self.link.ping();
                 self.replies.ping(number, reply);
             }
             Request::Disconnect(DisconnectCommand { reason, session_expiry, reply }) => {
                 self.replies.disconnect(reply);
-                self.link.with(|machine, now| machine.disconnect(now, reason, session_expiry));
+                self.disconnect(reason, session_expiry);
             }
+        }
+    }
+
+    fn disconnect(&mut self, reason: ReasonCode, session_expiry: Option<u32>) {
+        let session_expiry = session_expiry.or_else(|| self.ends_session.then_some(0));
+        self.link.with(|machine, now| machine.disconnect(now, reason, session_expiry));
+    }
+
+    fn unsubscribe(&mut self, command: UnsubscribeCommand) {
+        let keys = self.router.keys_of(&command.filter);
+        let (filters, user_properties) = (vec![command.filter.clone()], command.user_properties.clone());
+        match self.link.with(|machine, now| machine.unsubscribe(now, filters, user_properties)) {
+            Ok(id) => self.replies.unsubscribe(id, Unsubscribing { keys, command }),
+            Err(error) => drop(command.reply.send(Err(SubscribeError::Limit(error)))),
         }
     }
 
@@ -199,15 +195,20 @@ impl Driver {
         if queue.is_abandoned() {
             return;
         }
-        let filter = entry.filter.clone();
-        match self.link.with(|machine, now| machine.subscribe(now, vec![entry], identifier, user_properties)) {
+        let again = Again { key, entry, identifier, user_properties };
+        match self.ask(again.clone()) {
             Ok(id) => {
                 // From now on: the server may send messages before its SUBACK (MQTT 5.0 §3.8.4).
-                self.router.subscribe(key, filter, identifier, queue);
+                self.router.subscribe(again, queue);
                 self.replies.subscribe(id, key, reply);
             }
             Err(error) => drop(reply.send(Err(SubscribeError::Limit(error)))),
         }
+    }
+
+    fn ask(&mut self, again: Again) -> Result<PacketId, RequestError> {
+        let Again { entry, identifier, user_properties, .. } = again;
+        self.link.with(|machine, now| machine.subscribe(now, vec![entry], identifier, user_properties))
     }
 
     fn has_room(&self) -> bool {
@@ -216,7 +217,7 @@ impl Driver {
 
     fn publishes(&mut self, cx: &mut Context<'_>) -> bool {
         for _ in 0..COMMANDS {
-            if self.ended || !self.has_room() {
+            if self.ended || self.is_rotating() || !self.has_room() {
                 return false;
             }
             match self.channels.publishes.poll_recv(cx) {
@@ -243,27 +244,37 @@ impl Driver {
     }
 
     fn events(&mut self) {
-        while let Some(Happening { event, words }) = self.link.next_event() {
-            match event {
-                Event::Message(incoming) => self.router.deliver(incoming),
-                Event::Published { position, reason, .. } => self.replies.published(position, reason, words),
-                Event::Subscribed(ack) => {
-                    if let Some(key) = self.replies.subscribed(ack) {
-                        self.router.forget(key);
-                    }
+        while let Some(happening) = self.link.next_event() {
+            self.happened(happening);
+        }
+    }
+
+    fn happened(&mut self, Happening { event, words }: Happening) {
+        match event {
+            Event::Message(incoming) => self.router.deliver(incoming),
+            Event::Published { position, reason, .. } => self.replies.published(position, reason, words),
+            Event::Subscribed(ack) => {
+                self.subscribed_again(&ack);
+                if let Some(key) = self.replies.subscribed(ack) {
+                    self.router.forget(key);
                 }
-                Event::Unsubscribed(ack) => {
-                    if let Some(keys) = self.replies.unsubscribed(ack) {
-                        self.router.unsubscribed(&keys);
-                    }
-                }
-                Event::Ended { end, words } => {
-                    let ending = self.link.ending(end, words);
-                    self.end(DisconnectCause::new(ending));
-                }
-                // No authentication method is ever asked for, and CONNACK was before our time.
-                Event::Connected(_) | Event::Auth(_) => {}
             }
+            Event::Unsubscribed(ack) => {
+                if let Some(keys) = self.replies.unsubscribed(ack) {
+                    self.router.unsubscribed(&keys);
+                }
+            }
+            Event::Ended { end, words } => {
+                let survives = self.survives(&end);
+                let cause = DisconnectCause::new(self.link.ending(end, words));
+                if survives {
+                    self.interrupt(cause);
+                } else {
+                    self.end(cause);
+                }
+            }
+            // No authentication method is ever asked for, and CONNACK was before our time.
+            Event::Connected(_) | Event::Auth(_) => {}
         }
     }
 
@@ -271,6 +282,8 @@ impl Driver {
         tracing::debug!(%cause, "disconnected");
         self.ended = true;
         self.channels.state.send_replace(ConnectionState::Disconnected(cause.clone()));
+        // Nobody may listen.
+        let _ = self.channels.events.send(ConnectionEvent::Disconnected(cause.clone()));
         self.channels.publishes.close();
         while let Ok(PublishCommand { reply, .. }) = self.channels.publishes.try_recv() {
             drop(reply.send(Err(PublishError::Disconnected(cause.clone()))));

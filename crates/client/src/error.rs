@@ -3,6 +3,7 @@
 mod advice;
 mod cause;
 mod connect;
+mod finding;
 mod request;
 
 pub use cause::{DisconnectCause, DisconnectKind};

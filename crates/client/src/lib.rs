@@ -36,6 +36,19 @@
 //! [`SubscribeRequest::manual_ack`], when [`Message::ack`] says so; always in the order of receipt [MQTT-4.6.0-2].
 //! Until then it counts against the receive maximum, so a slow application holds the server back.
 //!
+//! # Certificates that change
+//! With [`ClientBuilder::credentials`] each generation of a [`CredentialProvider`](gridmq_tls::CredentialProvider) is a
+//! TLS configuration of its own. When a newer one appears, the client stops taking publishes (they wait), lets what it
+//! has sent be acknowledged for up to 5 s, leaves with DISCONNECT 0x00 and comes back with the same client identifier
+//! and no clean start. What is still unacknowledged is sent again. If the server has lost the session, the client
+//! subscribes again and says so. A failed attempt is repeated after 1 s to 60 s (doubling, full jitter) until the
+//! certificate that was in use has run out; a server that refuses the new certificate gets the old one meanwhile. Other
+//! losses of the connection end it.
+//!
+//! On MQTT 5.0 the session has to outlive the connection for that. If the application asks for no session expiry, one of
+//! twice the connect timeout (60 s at least) is asked for, and taken back when the application disconnects. On MQTT 3.1.1
+//! with a clean session the move loses the session.
+//!
 //! # Limits
 //! | what | default |
 //! |---|---|
@@ -54,12 +67,16 @@ mod connect;
 mod disconnect;
 mod driver;
 pub mod error;
+#[cfg(feature = "est")]
+pub mod est;
+mod events;
 mod inbox;
 mod link;
 mod message;
 mod publish;
 mod queue;
 mod receipt;
+mod rotation;
 mod state;
 mod subscribe;
 mod subscription;
@@ -71,6 +88,7 @@ pub use builder::ClientBuilder;
 pub use client::Client;
 pub use disconnect::DisconnectRequest;
 pub use error::{ConnectError, DisconnectCause, PublishError, SubscribeError};
+pub use events::{ConnectionEvent, Events};
 pub use message::Message;
 pub use publish::{PublishRequest, Published};
 pub use state::{ConnectionInfo, ConnectionState};

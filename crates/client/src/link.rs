@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use gridmq_proto::codec::{self, Decoder, Foreign};
 use gridmq_proto::session::Output;
-use gridmq_proto::session::client::{Connection, Event};
+use gridmq_proto::session::client::{Connection, Event, Session};
 use gridmq_proto::time::{Monotonic, Now};
 use gridmq_proto::{ByteString, Packet};
 use tokio::time::Sleep;
@@ -48,6 +48,8 @@ pub(crate) struct Link {
     decoder: Decoder,
     incoming: BytesMut,
     outgoing: BytesMut,
+    /// Messages of ours that wait for [`Link::release`], while there is such a place.
+    held: Option<BytesMut>,
     /// Bytes of `outgoing` that are messages of ours, not answers to the server, at most.
     own: usize,
     /// Bytes put into `outgoing` so far, and how many of them are on their way.
@@ -81,6 +83,7 @@ impl Link {
             decoder,
             incoming: BytesMut::new(),
             outgoing: BytesMut::new(),
+            held: None,
             own: 0,
             encoded: 0,
             flushed: 0,
@@ -109,6 +112,34 @@ impl Link {
 
     pub(crate) const fn machine(&self) -> &Connection {
         &self.machine
+    }
+
+    /// Until [`Self::release`], a server that has lost the session gets no message: those that are sent again would
+    /// pass the subscriptions that they may be for.
+    pub(crate) fn hold(&mut self) {
+        self.held = Some(BytesMut::new());
+    }
+
+    /// What was held goes its way.
+    pub(crate) fn release(&mut self) {
+        let Some(held) = self.held.take() else { return };
+        self.own += held.len();
+        self.encoded += held.len() as u64;
+        self.outgoing.unsplit(held);
+    }
+
+    /// Lets go of a transport that is closed.
+    pub(crate) fn hang_up(&mut self) {
+        self.io = Box::new(tokio::io::empty());
+    }
+
+    /// Takes the session out of a connection that has ended.
+    pub(crate) fn take_session(&mut self) -> Option<Session> {
+        self.machine.take_session()
+    }
+
+    pub(crate) const fn clock(&self) -> Clock {
+        self.clock
     }
 
     pub(crate) fn now(&self) -> Monotonic {
@@ -161,18 +192,27 @@ impl Link {
                 match self.machine.poll_output() {
                     Output::Send(packet) => self.send(&packet),
                     Output::Publish(publish) => {
-                        let before = self.outgoing.len();
                         let max = self.server_maximum();
-                        if let Err(error) = publish.encode(self.machine.version(), max, &mut self.outgoing) {
+                        let counted = self.held.is_none();
+                        let place = self.held.as_mut().unwrap_or(&mut self.outgoing);
+                        let before = place.len();
+                        if let Err(error) = publish.encode(self.machine.version(), max, place) {
                             tracing::error!(%error, "a message was not sent");
                         }
-                        let added = self.outgoing.len() - before;
-                        self.own += added;
-                        self.encoded += added as u64;
+                        if counted {
+                            let added = self.outgoing.len() - before;
+                            self.own += added;
+                            self.encoded += added as u64;
+                        }
                     }
                     // Nothing outlives the program, so a record is as safe as it will get.
                     Output::Persist(_, seq) => safe = Some(seq),
-                    Output::Event(event) => self.events.push_back(Happening { event, words: self.words.clone() }),
+                    Output::Event(event) => {
+                        if matches!(&event, Event::Connected(ack) if ack.session_present) {
+                            self.release();
+                        }
+                        self.events.push_back(Happening { event, words: self.words.clone() });
+                    }
                     Output::Close(_) => {
                         let gone = self.phase != Phase::Open;
                         self.phase = if gone { Phase::Closed } else { Phase::Closing(self.now().after(LINGER)) };

@@ -8,7 +8,7 @@ use gridmq_proto::session::client::ServerLimits;
 use gridmq_proto::{ByteString, Version};
 use gridmq_tls::stream::HandshakeInfo;
 
-use crate::error::DisconnectCause;
+use crate::error::{ConnectError, DisconnectCause};
 
 /// Whether there is a connection.
 #[derive(Debug, Clone)]
@@ -16,6 +16,18 @@ use crate::error::DisconnectCause;
 pub enum ConnectionState {
     /// The server has accepted us.
     Connected(Arc<ConnectionInfo>),
+    /// The client is on its way to another certificate: it finishes what it has begun, leaves and comes back. Publishes
+    /// and requests wait.
+    Rotating {
+        /// The generation in use before.
+        from: u64,
+        /// The newest one.
+        to: u64,
+        /// Attempts to come back that have failed.
+        attempts: u32,
+        /// Why the latest did.
+        error: Option<Arc<ConnectError>>,
+    },
     /// There is no connection any more.
     Disconnected(DisconnectCause),
 }
@@ -30,6 +42,9 @@ pub struct ConnectionInfo {
     pub address: Option<SocketAddr>,
     /// What TLS agreed on; absent without TLS.
     pub tls: Option<HandshakeInfo>,
+    /// The generation of the certificate that is in use; absent without
+    /// [`ClientBuilder::credentials`](crate::ClientBuilder::credentials).
+    pub generation: Option<u64>,
     /// Whether the server goes on with a stored session.
     pub session_present: bool,
     /// The client identifier in force: ours, or the one that the server assigned.

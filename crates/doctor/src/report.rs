@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use gridmq_tls::Certificate;
 use gridmq_tls::catalogue::{Finding, Severity, Stage};
+use gridmq_tls::inspect::Inspection;
 use serde_json::{Map, Value};
 
 /// How a stage ended.
@@ -84,6 +86,25 @@ pub struct CertificateSummary {
     pub not_after: u64,
     /// Extended key usages by name.
     pub usages: Vec<String>,
+}
+
+impl CertificateSummary {
+    /// What a report lists of a certificate.
+    #[must_use]
+    pub fn of(certificate: &Certificate) -> Self {
+        let read = Inspection::of(certificate);
+        Self {
+            sha1: read.thumbprints.sha1().to_owned(),
+            sha256: read.thumbprints.sha256().to_owned(),
+            subject: read.subject,
+            issuer: read.issuer,
+            ski: read.subject_key_id,
+            aki: read.authority_key_id,
+            not_before: read.not_before,
+            not_after: read.not_after,
+            usages: read.extended_key_usage.unwrap_or_default(),
+        }
+    }
 }
 
 /// Everything that one run found.

@@ -1,2 +1,16 @@
-//! GridMQ over HTTP: enrolment of certificates (RFC 7030).
+//! GridMQ over HTTP.
+//!
+//! [`server`] is what every part shares: a TLS listener with its limits and its end. A part is a [`axum::Router`] in a
+//! module of its own; the first is [`est`], enrolment of certificates (RFC 7030).
+//!
+//! ```text
+//!  TCP ─▶ TLS ─▶ HTTP/1.1 ─▶ Router ─▶ est/   (who asks: [`server::Connection`] in each request)
+//! ```
+
 #![forbid(unsafe_code)]
+
+pub mod est;
+pub mod server;
+
+pub use axum::Router;
+pub use server::{Connection, HttpServer, Limits};

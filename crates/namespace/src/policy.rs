@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gridmq_proto::topic::TopicTemplate;
-use gridmq_tls::{Anchors, Thumbprint};
+use gridmq_tls::{Anchors, Revocation, Thumbprint};
 
 use crate::anchors::ca_certificate;
 use crate::document::{ResourceProblem, Resources};
@@ -29,6 +29,7 @@ pub struct Policy {
     pub(crate) sessions: SessionLimits,
     pub(crate) name_sources: Vec<AlternativeNameSource>,
     pub(crate) anchors: Anchors,
+    pub(crate) revocation: Option<Revocation>,
     pub(crate) groups: Vec<Group>,
     pub(crate) spaces: Vec<Space>,
     pub(crate) bindings: Vec<Binding>,
@@ -123,12 +124,21 @@ impl Policy {
             sessions,
             name_sources,
             anchors,
+            revocation: None,
             groups,
             spaces,
             bindings,
             clients,
             resources,
         })
+    }
+
+    /// Refuses clients whose chain has a certificate that these lists name, or that they leave in doubt; those known
+    /// by thumbprint are exempt. Event Grid itself takes no lists.
+    #[must_use]
+    pub fn with_revocation(mut self, revocation: Revocation) -> Self {
+        self.revocation = Some(revocation);
+        self
     }
 
     /// What it was compiled from.

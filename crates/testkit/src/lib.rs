@@ -2,6 +2,9 @@
 //!
 //! - [`authority`]: certificates of a small two-level authority, made for each test.
 //! - [`broker`]: a broker in this process, with a namespace over mutual TLS or open on a plain port.
+//! - [`pki`]: certificates of every kind that a connection can fail on.
+//! - [`peers`]: servers that go wrong on purpose.
+//! - [`fixtures`]: a set-up for each entry of the doctor's catalogue, with its true cause, and healthy ones.
 //! - [`wire`]: a client that says and shows every packet, and barriers that show that nothing more comes.
 //! - The packet vectors are `gridmq_proto::vectors`; the pair of machines on a fake clock is [`pair`].
 #![allow(
@@ -13,7 +16,10 @@
 
 pub mod authority;
 pub mod broker;
+pub mod fixtures;
 pub mod pair;
+pub mod peers;
+pub mod pki;
 pub mod wire;
 
 pub use broker::{ClientFiles, Namespace, OpenBroker, namespace, open};

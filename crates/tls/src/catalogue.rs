@@ -7,6 +7,7 @@
 use std::fmt;
 
 mod ids;
+mod words;
 
 pub use ids::{Id, UnknownId};
 

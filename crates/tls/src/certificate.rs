@@ -4,10 +4,11 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use x509_cert::certificate::Version;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::{
-    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectKeyIdentifier,
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, NameConstraints, SubjectKeyIdentifier,
 };
 
 use crate::time::Utc;
@@ -15,6 +16,7 @@ use crate::time::Utc;
 mod alternative;
 mod hex;
 mod name;
+mod signature;
 
 pub use alternative::AlternativeNames;
 pub use name::DistinguishedName;
@@ -26,6 +28,7 @@ pub const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
 
 const CLIENT_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
 const SERVER_AUTH: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.1");
+const ANY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 
 /// Why bytes are not a certificate. The fault is with whoever made or sent them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +37,9 @@ pub enum CertificateError {
     /// The bytes are not an X.509 certificate in DER.
     #[error("it is not an X.509 certificate in DER ({0})")]
     NotACertificate(String),
+    /// The bytes are not a distinguished name in DER.
+    #[error("it is not a distinguished name in DER ({0})")]
+    BadName(String),
     /// An extension that this crate reads is malformed.
     #[error("its extension {extension} is malformed ({detail})")]
     BadExtension {
@@ -58,8 +64,12 @@ struct Fields {
     serial: String,
     not_before: u64,
     not_after: u64,
+    is_version_1: bool,
     is_ca: bool,
     signs_certificates: bool,
+    signs_handshakes: bool,
+    path_length: Option<u8>,
+    name_constraints: bool,
     extended_key_usage: Option<Vec<ObjectIdentifier>>,
     alternative_names: AlternativeNames,
     subject_key_id: Option<Vec<u8>>,
@@ -92,8 +102,12 @@ impl Certificate {
             serial: hex(tbs.serial_number().as_bytes()),
             not_before: tbs.validity().not_before.to_unix_duration().as_secs(),
             not_after: tbs.validity().not_after.to_unix_duration().as_secs(),
-            is_ca: constraints.is_some_and(|constraints| constraints.ca),
-            signs_certificates: usage.is_none_or(|usage| usage.key_cert_sign()),
+            is_version_1: tbs.version() == Version::V1,
+            is_ca: constraints.as_ref().is_some_and(|constraints| constraints.ca),
+            path_length: constraints.and_then(|constraints| constraints.path_len_constraint),
+            signs_certificates: usage.as_ref().is_none_or(KeyUsage::key_cert_sign),
+            signs_handshakes: usage.is_none_or(|usage| usage.digital_signature()),
+            name_constraints: has::<NameConstraints>(tbs),
             extended_key_usage: extended.map(|extended| extended.0),
             alternative_names: AlternativeNames::of(tbs)?,
             subject_key_id: subject_key_id.map(|id| id.0.as_bytes().to_vec()),
@@ -153,6 +167,24 @@ impl Certificate {
     #[must_use]
     pub fn can_issue(&self) -> bool {
         self.0.is_ca && self.0.signs_certificates
+    }
+
+    /// May its key sign a TLS handshake: no key usage, or one with `digitalSignature`?
+    #[must_use]
+    pub fn allows_digital_signature(&self) -> bool {
+        self.0.signs_handshakes
+    }
+
+    /// How many intermediates may stand between this CA certificate and a leaf; `None` for any number.
+    #[must_use]
+    pub fn path_length(&self) -> Option<u8> {
+        self.0.path_length
+    }
+
+    /// Does it limit the names of what it issues (RFC 5280 §4.2.1.10)?
+    #[must_use]
+    pub fn has_name_constraints(&self) -> bool {
+        self.0.name_constraints
     }
 
     /// Are subject and issuer the same?
@@ -224,6 +256,16 @@ impl Certificate {
             }
     }
 
+    /// Is it of version 1, which has no extensions?
+    pub(crate) fn is_version_1(&self) -> bool {
+        self.0.is_version_1
+    }
+
+    /// Does its extended key usage say anyExtendedKeyUsage (RFC 5280 §4.2.1.12)?
+    pub(crate) fn allows_any_usage(&self) -> bool {
+        self.allows(&ANY_USAGE)
+    }
+
     fn allows(&self, usage: &ObjectIdentifier) -> bool {
         self.0.extended_key_usage.as_ref().is_none_or(|usages| usages.contains(usage))
     }
@@ -265,6 +307,10 @@ where
         Ok(found) => Ok(found.map(|(_critical, value)| value)),
         Err(error) => Err(CertificateError::BadExtension { extension, detail: error.to_string() }),
     }
+}
+
+fn has<T: x509_cert::der::oid::AssociatedOid>(tbs: &x509_cert::TbsCertificate) -> bool {
+    tbs.extensions().is_some_and(|extensions| extensions.iter().any(|extension| extension.extn_id == T::OID))
 }
 
 #[cfg(test)]

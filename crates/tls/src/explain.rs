@@ -2,10 +2,14 @@
 
 use std::io;
 
+use crate::catalogue::{Finding, Id, Severity};
+use crate::certificate::Certificate;
 use crate::first_bytes::FirstBytes;
-use crate::versions::TlsVersions;
+use crate::verify::Refusal;
+use crate::versions::{TlsVersion, TlsVersions};
 
 mod classify;
+mod entry;
 mod kind;
 mod words;
 
@@ -67,14 +71,30 @@ pub struct HandshakeReport {
     pub server_name: Option<String>,
     /// The versions that this side offered or accepted.
     pub versions: TlsVersions,
+    /// The version that was agreed on, once the handshake was complete.
+    pub version: Option<TlsVersion>,
+    /// Client: the time by which the server's chain was judged, in seconds since 1970.
+    pub time: Option<u64>,
     /// Client: the server sent a CertificateRequest. Server: this side did.
     pub asked_for_certificate: bool,
     /// Client: how many authorities the server named in that request.
     pub ca_hints: usize,
+    /// Client: the first 64 of those authorities.
+    pub hint_names: Vec<String>,
+    /// Client: one of those is the issuer of our certificate or of one above it; `None` without hints
+    /// or without an identity.
+    pub hints_name_our_issuer: Option<bool>,
     /// Client: the signature schemes that the server accepts.
     pub schemes: Vec<String>,
-    /// Client: the subject of the identity that was there to be sent.
+    /// Client: the scheme that the identity's key signed with; `None` if nothing was sent.
+    pub scheme: Option<String>,
+    /// The subject of the identity that was there to be sent.
     pub identity: Option<String>,
+    /// Its certificates, leaf first, whether or not they were sent; at most sixteen.
+    pub identity_chain: Vec<Certificate>,
+    /// Client: the issuer of the last certificate of the identity is among what we trust, and is itself
+    /// issued by another; `None` if it is not among that.
+    pub issuer_is_intermediate: Option<bool>,
     /// The subjects of the certificates that this side sent, leaf first; empty for none.
     pub sent_chain: Vec<String>,
     /// Client: the identity's key fits none of the server's signature schemes, so nothing was sent.
@@ -85,15 +105,23 @@ pub struct HandshakeReport {
     pub peer_issuer: Option<String>,
     /// The names that the other side's leaf is for.
     pub peer_names: Vec<String>,
-    /// Client: the subjects of the authorities that this side believes.
+    /// The chain itself, as far as it could be parsed; at most sixteen certificates. A server has it once
+    /// the handshake is complete, or if it refused the chain.
+    pub peer_certificates: Vec<Certificate>,
+    /// Client: what this side believes about servers: subjects of authorities first.
     pub trusted: Vec<String>,
+    /// Client: the authority among those that issued the identity, or is part of it.
+    pub trusts_own_issuer: Option<String>,
+    /// If this side refused the other's chain: the rule, the certificate that broke it, and the chain.
+    pub refusal: Option<Box<Refusal>>,
     /// What the other side's first bytes look like.
     pub first_bytes: Option<FirstBytes>,
     /// The alert that the other side sent.
     pub alert: Option<Alert>,
 }
 
-/// A TLS failure. Its display is a sentence or two: who refused, why, and the cure.
+/// A TLS failure. Its display is a sentence or two, who refused, why, and the cure, and ends with the
+/// entry of the [catalogue](crate::catalogue) in brackets, `[E01 no-client-certificate]`, which `{:#}` leaves out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsError(Box<Details>);
 
@@ -137,10 +165,31 @@ impl TlsError {
         &self.0.detail
     }
 
-    /// Its id in the catalogue of TLS failures, where one entry fits.
+    /// Its entry in the catalogue: what the doctor would say with no more than was seen here.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        entry::of(&self.0)
+    }
+
+    /// The id's letter and number. Every failure has one.
     #[must_use]
     pub fn catalogue_id(&self) -> Option<&'static str> {
-        self.0.kind.catalogue_id(self.0.report.role, self.0.side)
+        Some(self.id().code())
+    }
+
+    /// If this side refused the other's chain: the rule, the certificate that broke it, and the chain.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.0.report.refusal.as_deref()
+    }
+
+    /// The finding: what it is about, why it failed, what to do, and what was seen.
+    #[must_use]
+    pub fn finding(&self) -> Finding {
+        let words = words::of(&self.0);
+        let mut finding = Finding::new(self.id(), Severity::Error, words.about, words.why, words.fix);
+        finding.evidence = words::evidence(&self.0);
+        finding
     }
 
     #[cfg(feature = "stream")]

@@ -5,6 +5,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
+use crate::catalogue::{Finding, Id, Severity};
+
 /// The largest certificate or key file that is read: 1 MiB.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
@@ -16,6 +20,10 @@ pub enum Origin {
     File(PathBuf),
     /// Bytes that the caller handed over; the word says which argument.
     Memory(&'static str),
+    /// An environment variable, by its name.
+    Variable(String),
+    /// A token's object, by its URI.
+    Token(String),
 }
 
 impl fmt::Display for Origin {
@@ -23,6 +31,8 @@ impl fmt::Display for Origin {
         match self {
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Memory(what) => write!(f, "the {what} given in memory"),
+            Self::Variable(name) => write!(f, "the environment variable {name}"),
+            Self::Token(uri) => f.write_str(uri),
         }
     }
 }
@@ -37,7 +47,7 @@ pub enum FileError {
         /// The absolute path that was looked for.
         path: PathBuf,
     },
-    /// The path names a directory.
+    /// The path names a directory (catalogue A35).
     #[error("{} is a directory: name the file in it", path.display())]
     Directory {
         /// The absolute path.
@@ -58,7 +68,7 @@ path.display())]
         /// The absolute path.
         path: PathBuf,
     },
-    /// The file is larger than [`MAX_FILE_BYTES`].
+    /// The file is larger than [`MAX_FILE_BYTES`] (catalogue A35).
     #[error("{} is larger than {MAX_FILE_BYTES} bytes, so it is no certificate or key file: check the path",
 path.display())]
     TooLarge {
@@ -67,8 +77,59 @@ path.display())]
     },
 }
 
+impl FileError {
+    /// The catalogue's entry.
+    #[must_use]
+    pub fn finding(&self) -> Finding {
+        let error = |id, path: &Path, why: String, fix: &str| {
+            Finding::new(id, Severity::Error, path.display().to_string(), why, fix)
+        };
+        match self {
+            Self::Missing { path } => {
+                let finding = error(
+                    Id::A01,
+                    path,
+                    "the file does not exist".to_owned(),
+                    "check the path, or give an absolute one",
+                );
+                match nearest(path) {
+                    Some(there) => finding.seen(format!("{} exists", there.display())),
+                    None => finding,
+                }
+            }
+            Self::Directory { path } => {
+                error(Id::A35, path, "the path names a directory".to_owned(), "name the file in it")
+            }
+            Self::Unreadable { path, source } => {
+                let finding = error(
+                    Id::A02,
+                    path,
+                    format!("the operating system does not let this program read the file ({source})"),
+                    "let the user that runs this program read it, with chgrp and chmod 640 for a key",
+                );
+                match ownership(path) {
+                    Some(seen) => finding.seen(seen),
+                    None => finding,
+                }
+            }
+            Self::Empty { path } => error(Id::A04, path, "the file is empty".to_owned(), "copy or download it again"),
+            Self::TooLarge { path } => error(
+                Id::A35,
+                path,
+                format!("the file is larger than {MAX_FILE_BYTES} bytes, so it is no certificate or key file"),
+                "check the path",
+            ),
+        }
+    }
+}
+
 /// Reads a file of at most [`MAX_FILE_BYTES`] that is not empty.
 pub(crate) fn read(path: &Path) -> Result<(Origin, Vec<u8>), FileError> {
+    read_secret(path).map(|(origin, mut bytes)| (origin, std::mem::take(&mut *bytes)))
+}
+
+/// The same for what may hold a key: no other copy of the bytes is left in memory.
+pub(crate) fn read_secret(path: &Path) -> Result<(Origin, Zeroizing<Vec<u8>>), FileError> {
     let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => FileError::Missing { path: absolute() },
@@ -76,7 +137,9 @@ pub(crate) fn read(path: &Path) -> Result<(Origin, Vec<u8>), FileError> {
         _ => FileError::Unreadable { path: absolute(), source },
     };
     let file = File::open(path).map_err(unreadable)?;
-    let mut bytes = Vec::new();
+    // Room for everything at once: a buffer that grows leaves copies behind.
+    let expected = file.metadata().map_or(0, |metadata| metadata.len()).min(MAX_FILE_BYTES);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(expected).unwrap_or(0) + 64));
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.is_empty() {
         return Err(FileError::Empty { path: absolute() });
@@ -85,4 +148,40 @@ pub(crate) fn read(path: &Path) -> Result<(Origin, Vec<u8>), FileError> {
         return Err(FileError::TooLarge { path: absolute() });
     }
     Ok((Origin::File(absolute()), bytes))
+}
+
+/// The nearest directory above a missing file that is there.
+fn nearest(path: &Path) -> Option<PathBuf> {
+    path.ancestors().skip(1).find(|above| above.exists()).map(Path::to_owned)
+}
+
+/// Who may read a file: `it is 0600 of user 0, and this program runs as user 1001`.
+#[cfg(unix)]
+pub(crate) fn ownership(path: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let file = std::fs::metadata(path).ok()?;
+    let seen = format!("it is {:04o} of user {} and group {}", file.mode() & 0o7777, file.uid(), file.gid());
+    // The kernel shows a process as a directory of the user it runs as.
+    Some(match std::fs::metadata("/proc/self") {
+        Ok(process) => format!("{seen}, and this program runs as user {}", process.uid()),
+        Err(_) => seen,
+    })
+}
+
+#[cfg(not(unix))]
+pub(crate) fn ownership(_: &Path) -> Option<String> {
+    None
+}
+
+/// The permission bits that let others than the owner at a file; `None` when there are none.
+#[cfg(unix)]
+pub(crate) fn open_to_others(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o7777;
+    (mode & 0o077 != 0).then_some(mode)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn open_to_others(_: &Path) -> Option<u32> {
+    None
 }

@@ -5,21 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
 
+use crate::catalogue::Finding;
 use crate::certificate::Certificate;
-use crate::file;
-use crate::pem::{self, Bundle, PemContent};
-use crate::provider::provider;
+use crate::file::Origin;
+use crate::source::Source;
 
 mod chain;
 mod error;
 mod finding;
+mod lint;
+mod load;
 
-pub use error::IdentityError;
-pub use finding::{Finding, FindingKind, Severity};
-
-use crate::file::Origin;
+pub use crate::catalogue::Severity;
+pub use error::{IdentityError, KeyMismatch};
+pub use load::{IdentityLoader, KeyPermissions};
 
 /// A private key with its certificate and the intermediates that lead towards a root.
 ///
@@ -28,7 +29,9 @@ use crate::file::Origin;
 /// are always sent; a self-signed root and certificates of other chains are left out, and both are
 /// findings. Only what can never work is an error; see [`Identity::findings`] for the rest.
 ///
-/// Cheap to clone. The key is never shown.
+/// Cheap to clone. The key is never shown. It lives in the memory of the cryptographic library, which
+/// overwrites it when the last copy of the identity goes; what was read to get there is overwritten
+/// at once.
 #[derive(Clone)]
 pub struct Identity(Arc<Inner>);
 
@@ -36,6 +39,31 @@ struct Inner {
     key: Arc<CertifiedKey>,
     chain: Vec<Certificate>,
     notes: chain::Notes,
+    /// What loading noticed.
+    found: Vec<Finding>,
+    origin: Origin,
+    pkcs12: bool,
+}
+
+/// What loading arrives at.
+struct Loaded {
+    key: Arc<dyn SigningKey>,
+    certificates: Vec<Certificate>,
+    /// Which certificate belongs to the key.
+    leaf: usize,
+    /// Of the certificates.
+    origin: Origin,
+    pkcs12: bool,
+}
+
+/// Which side of a connection an identity is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Role {
+    /// It is sent to servers that ask for it.
+    Client,
+    /// It is sent to clients.
+    Server,
 }
 
 impl Identity {
@@ -44,9 +72,7 @@ impl Identity {
     /// # Errors
     /// When a file cannot be read or a working pair cannot be made of them; see [`IdentityError`].
     pub fn from_pem_files(certificate: &Path, key: &Path) -> Result<Self, IdentityError> {
-        let (certificate_origin, certificate_pem) = file::read(certificate)?;
-        let (key_origin, key_pem) = file::read(key)?;
-        Self::load(&certificate_origin, &certificate_pem, &key_origin, &key_pem)
+        IdentityLoader::new(certificate).key(key).load()
     }
 
     /// Loads certificates and key from one file.
@@ -54,8 +80,7 @@ impl Identity {
     /// # Errors
     /// As [`Self::from_pem_files`].
     pub fn from_pem_file(combined: &Path) -> Result<Self, IdentityError> {
-        let (origin, pem) = file::read(combined)?;
-        Self::load(&origin, &pem, &origin, &pem)
+        IdentityLoader::new(combined).load()
     }
 
     /// Takes certificates and key as PEM in memory, at most 1 MiB each. Both may be the same text.
@@ -63,91 +88,14 @@ impl Identity {
     /// # Errors
     /// As [`Self::from_pem_files`].
     pub fn from_pem(certificate_pem: &[u8], key_pem: &[u8]) -> Result<Self, IdentityError> {
-        let (certificate, key) = (Origin::Memory("certificate"), Origin::Memory("key"));
-        Self::load(&certificate, certificate_pem, &key, key_pem)
+        IdentityLoader::new(Source::pem(certificate_pem)).key(Source::pem(key_pem)).load()
     }
 
-    fn load(
-        certificate_origin: &Origin,
-        certificate_pem: &[u8],
-        key_origin: &Origin,
-        key_pem: &[u8],
-    ) -> Result<Self, IdentityError> {
-        let read = |origin: &Origin, text: &[u8]| {
-            Bundle::read(text).map_err(|source| IdentityError::Pem { origin: origin.clone(), source })
-        };
-        let first = read(certificate_origin, certificate_pem)?;
-        let second = read(key_origin, key_pem)?;
-        let swapped = !first.keys.is_empty()
-            && first.certificates.is_empty()
-            && second.keys.is_empty()
-            && !second.certificates.is_empty();
-        if swapped {
-            return Err(IdentityError::Swapped { certificate: certificate_origin.clone(), key: key_origin.clone() });
-        }
-        if first.certificates.is_empty() && second.certificates.is_empty() {
-            return Err(IdentityError::NoCertificate { origin: certificate_origin.clone(), found: first.other() });
-        }
-        if first.keys.is_empty() && second.keys.is_empty() {
-            return Err(match second.other() {
-                PemContent::EncryptedKey | PemContent::EncryptedTraditionalKey => {
-                    IdentityError::EncryptedKey { origin: key_origin.clone() }
-                }
-                found => IdentityError::NoKey { origin: key_origin.clone(), found },
-            });
-        }
-        let (certificates, from) = if first.certificates.is_empty() {
-            (second.certificates, key_origin)
-        } else {
-            (first.certificates, certificate_origin)
-        };
-        let certificates =
-            pem::parse(certificates).map_err(|source| IdentityError::Pem { origin: from.clone(), source })?;
-        let keys = if second.keys.is_empty() { first.keys } else { second.keys };
-        Self::pair(certificates, from, keys, key_origin)
-    }
-
-    fn pair(
-        certificates: Vec<Certificate>,
-        certificate_origin: &Origin,
-        keys: Vec<rustls::pki_types::PrivateKeyDer<'static>>,
-        key_origin: &Origin,
-    ) -> Result<Self, IdentityError> {
-        let provider = provider();
-        let mut unusable = None;
-        let mut usable = false;
-        for key in keys {
-            let signing_key = match provider.key_provider.load_private_key(key) {
-                Ok(signing_key) => signing_key,
-                Err(error) => {
-                    unusable = Some(error.to_string());
-                    continue;
-                }
-            };
-            usable = true;
-            let belongs = |certificate: &Certificate| {
-                signing_key.public_key().is_some_and(|public| public.as_ref() == certificate.public_key())
-            };
-            // A renewed authority may share its key with a leaf only by mistake: prefer what is no CA.
-            let leaf = certificates
-                .iter()
-                .position(|certificate| belongs(certificate) && !certificate.is_ca())
-                .or_else(|| certificates.iter().position(belongs));
-            if let Some(leaf) = leaf {
-                let (chain, notes) = chain::sort(&certificates, leaf);
-                let sent = chain.iter().map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect();
-                let key = Arc::new(CertifiedKey::new(sent, signing_key));
-                return Ok(Self(Arc::new(Inner { key, chain, notes })));
-            }
-        }
-        match unusable {
-            Some(detail) if !usable => Err(IdentityError::UnusableKey { origin: key_origin.clone(), detail }),
-            _ => Err(IdentityError::KeyMismatch {
-                key: key_origin.clone(),
-                certificate: certificate_origin.clone(),
-                subjects: certificates.iter().map(|certificate| certificate.subject().to_string()).collect(),
-            }),
-        }
+    fn assemble(loaded: Loaded, found: Vec<Finding>) -> Self {
+        let (chain, notes) = chain::sort(&loaded.certificates, loaded.leaf);
+        let sent = chain.iter().map(|certificate| CertificateDer::from(certificate.der().to_vec())).collect();
+        let key = Arc::new(CertifiedKey::new(sent, loaded.key));
+        Self(Arc::new(Inner { key, chain, notes, found, origin: loaded.origin, pkcs12: loaded.pkcs12 }))
     }
 
     /// Whom the leaf names.
@@ -168,6 +116,18 @@ impl Identity {
         &self.0.chain
     }
 
+    /// The root that was given with the chain; it is not sent.
+    #[must_use]
+    pub fn root(&self) -> Option<&Certificate> {
+        self.0.notes.root.as_ref()
+    }
+
+    /// Where the certificates came from.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.0.origin
+    }
+
     /// The leaf in DER.
     #[must_use]
     pub fn leaf_der(&self) -> &[u8] {
@@ -186,11 +146,20 @@ impl Identity {
         self.leaf().map(Certificate::not_after).unwrap_or_default()
     }
 
-    /// Everything that is odd about this identity at `now` (seconds since 1970), for the caller's
-    /// policy to judge; empty when nothing is.
+    /// Everything that is odd about this identity as a client's at `now` (seconds since 1970), for the
+    /// caller's policy to judge; empty when nothing is.
     #[must_use]
     pub fn findings(&self, now: u64) -> Vec<Finding> {
-        finding::findings(&self.0.chain, &self.0.notes, now)
+        self.findings_as(Role::Client, now)
+    }
+
+    /// Everything that is odd about this identity in a role.
+    #[must_use]
+    pub fn findings_as(&self, role: Role, now: u64) -> Vec<Finding> {
+        // What is wrong with what is sent comes before how it was written down.
+        let mut found = finding::findings(&self.0.chain, &self.0.notes, self.0.pkcs12, role, now);
+        found.extend(self.0.found.iter().cloned());
+        found
     }
 
     pub(crate) fn certified_key(&self) -> Arc<CertifiedKey> {

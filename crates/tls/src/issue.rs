@@ -1,18 +1,30 @@
 //! Making certificates: a root, an intermediate, and leaves for servers and clients.
 //!
-//! For development and tests. Keys are ECDSA on P-256 and come from the system's randomness; time is
-//! an argument. Nothing is written anywhere: certificates and keys come back as PEM.
+//! For development, edge sites and tests. Keys and serial numbers come from the system's randomness
+//! unless they are given; time is an argument. Nothing is written anywhere: certificates and keys
+//! come back as PEM.
 
 use std::fmt;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, PublicKeyData};
+use zeroize::Zeroizing;
 
 use crate::certificate::{Certificate, CertificateError};
 use crate::pem::{self, PemError};
 
+mod authority;
+mod crl;
+mod csr;
+mod issued;
+mod key;
 mod names;
 mod request;
 
+pub use authority::{AuthorityRequest, BadSubtree, Subtree};
+pub use crl::{MAX_REVOCATIONS, Reason, RegisterError, RevocationList, Revocations, Revoked, UnknownReason};
+pub use csr::{MAX_REQUEST_BYTES, MAX_REQUESTED_NAMES, NewRequest, RequestError, SigningProfile, SigningRequest};
+pub use issued::{IssuedCertificate, SignedCertificate};
+pub use key::{KeyType, Serial, UnknownKeyType};
 pub use request::{LeafRequest, Usage, Validity};
 
 /// Why a certificate could not be made.
@@ -83,48 +95,78 @@ pub struct CertificateAuthority {
 }
 
 impl CertificateAuthority {
-    /// Makes a self-signed root.
+    /// Makes a self-signed root with a key on P-256.
     ///
     /// # Errors
     /// When the validity is no validity.
     pub fn new_root(common_name: &str, validity: Validity) -> Result<Self, IssueError> {
-        let key = generate()?;
-        let params = authority(common_name, validity, BasicConstraints::Unconstrained)?;
+        Self::root(&AuthorityRequest::new(common_name), validity)
+    }
+
+    /// Makes a self-signed root.
+    ///
+    /// # Errors
+    /// When the validity is no validity.
+    pub fn root(request: &AuthorityRequest, validity: Validity) -> Result<Self, IssueError> {
+        let key = request.kind_of_key().generate()?;
+        let params = request.params(validity)?;
         let certificate = Certificate::from_der(params.self_signed(&key)?.der())?;
         Ok(Self { certificate, above: Vec::new(), issuer: Issuer::new(params, key) })
     }
 
-    /// Issues an authority under this one, which in turn issues only leaves.
+    /// Issues an authority under this one, with a key on P-256, which in turn issues only leaves.
     ///
     /// # Errors
     /// When the validity is no validity.
     pub fn intermediate(&self, common_name: &str, validity: Validity) -> Result<Self, IssueError> {
-        let key = generate()?;
-        let params = authority(common_name, validity, BasicConstraints::Constrained(0))?;
+        self.authority(&AuthorityRequest::new(common_name).path_length(0), validity)
+    }
+
+    /// Issues an authority under this one.
+    ///
+    /// # Errors
+    /// When the validity is no validity.
+    pub fn authority(&self, request: &AuthorityRequest, validity: Validity) -> Result<Self, IssueError> {
+        let key = request.kind_of_key().generate()?;
+        let params = request.params(validity)?;
         let certificate = self.sign(&params, &key)?;
         Ok(Self { certificate, above: self.chain(), issuer: Issuer::new(params, key) })
     }
 
     /// Loads an authority made before: its certificate first, followed by the intermediates above it
-    /// if there are any, and its key in PKCS#8.
+    /// if there are any, and its key in PKCS#8, PKCS#1 or SEC1, not encrypted.
     ///
     /// # Errors
     /// When a text cannot be read, the certificate is not a CA's, or the key is another one's.
     pub fn from_pem(certificate_pem: &str, key_pem: &str) -> Result<Self, IssueError> {
-        let mut above = pem::certificates(certificate_pem.as_bytes())?;
-        let certificate = above.remove(0);
-        above.retain(|above| !above.is_self_issued());
+        Self::load(pem::certificates(certificate_pem.as_bytes())?, key::from_pem(key_pem)?)
+    }
+
+    /// The same from certificates, the authority's own first, and a key in DER, as a loader for encrypted keys,
+    /// PKCS#12 or other sources gives them.
+    ///
+    /// # Errors
+    /// When there is no certificate, it is not a CA's, or the key is another one's.
+    pub fn from_parts(certificates: Vec<Certificate>, key_der: &[u8]) -> Result<Self, IssueError> {
+        Self::load(certificates, key::from_der(key_der)?)
+    }
+
+    fn load(certificates: Vec<Certificate>, key: KeyPair) -> Result<Self, IssueError> {
+        let mut certificates = certificates.into_iter();
+        let Some(certificate) = certificates.next() else {
+            return Err(IssueError::Library("no certificate was given".to_owned()));
+        };
+        let above = certificates.filter(|above| !above.is_self_issued()).collect();
         let subject = certificate.subject().to_string();
         if !certificate.can_issue() {
             return Err(IssueError::NotACa { subject });
         }
-        let key = KeyPair::from_pem(key_pem).map_err(|error| IssueError::BadKey(error.to_string()))?;
-        if rcgen::PublicKeyData::subject_public_key_info(&key) != certificate.public_key() {
+        if key.subject_public_key_info() != certificate.public_key() {
             return Err(IssueError::KeyMismatch { subject });
         }
         let mut params = CertificateParams::default();
         params.distinguished_name =
-            names::distinguished_name(&certificate).ok_or(IssueError::UnsupportedSubject { subject })?;
+            names::distinguished_name(certificate.subject().der()).ok_or(IssueError::UnsupportedSubject { subject })?;
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         if let Some(id) = certificate.subject_key_id() {
             params.key_identifier_method = KeyIdMethod::PreSpecified(id.to_vec());
@@ -140,8 +182,8 @@ impl CertificateAuthority {
         if !self.certificate.is_self_issued() {
             return Err(IssueError::NotARoot { subject: self.certificate.subject().to_string() });
         }
-        let mut params = authority("", validity, BasicConstraints::Unconstrained)?;
-        params.distinguished_name = names::distinguished_name(&self.certificate)
+        let mut params = AuthorityRequest::new("").params(validity)?;
+        params.distinguished_name = names::distinguished_name(self.certificate.subject().der())
             .ok_or_else(|| IssueError::UnsupportedSubject { subject: self.certificate.subject().to_string() })?;
         if let Some(id) = self.certificate.subject_key_id() {
             params.key_identifier_method = KeyIdMethod::PreSpecified(id.to_vec());
@@ -175,9 +217,30 @@ impl CertificateAuthority {
     /// # Errors
     /// When a name or the validity cannot be used.
     pub fn issue(&self, request: &LeafRequest, validity: Validity) -> Result<IssuedCertificate, IssueError> {
-        let key = generate()?;
-        let certificate = self.sign(&request.params(validity)?, &key)?;
-        Ok(IssuedCertificate::new(certificate, self.chain(), &key))
+        self.issue_for(request, &request.kind_of_key().generate()?, validity)
+    }
+
+    /// Issues any leaf for a key that is there already, in PEM (PKCS#8, PKCS#1 or SEC1, not encrypted).
+    ///
+    /// # Errors
+    /// When the key, a name or the validity cannot be used.
+    pub fn issue_for_key(
+        &self,
+        request: &LeafRequest,
+        key_pem: &str,
+        validity: Validity,
+    ) -> Result<IssuedCertificate, IssueError> {
+        self.issue_for(request, &key::from_pem(key_pem)?, validity)
+    }
+
+    fn issue_for(
+        &self,
+        request: &LeafRequest,
+        key: &KeyPair,
+        validity: Validity,
+    ) -> Result<IssuedCertificate, IssueError> {
+        let certificate = self.sign(&request.params(validity)?, key)?;
+        Ok(IssuedCertificate::new(certificate, self.chain(), key))
     }
 
     /// The authority's certificate.
@@ -202,8 +265,18 @@ impl CertificateAuthority {
 
     /// The authority's private key, PKCS#8 in PEM.
     #[must_use]
-    pub fn key_pem(&self) -> String {
-        self.issuer.key().serialize_pem()
+    pub fn key_pem(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.issuer.key().serialize_pem())
+    }
+
+    /// The authority's private key, PKCS#8 in DER.
+    #[must_use]
+    pub fn key_pkcs8(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.issuer.key().serialize_der())
+    }
+
+    fn issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.issuer
     }
 
     /// What a leaf issued here has to send besides itself: this authority upwards, without the root.
@@ -214,7 +287,7 @@ impl CertificateAuthority {
         std::iter::once(&self.certificate).chain(&self.above).cloned().collect()
     }
 
-    fn sign(&self, params: &CertificateParams, key: &KeyPair) -> Result<Certificate, IssueError> {
+    fn sign(&self, params: &CertificateParams, key: &impl PublicKeyData) -> Result<Certificate, IssueError> {
         let certificate = Certificate::from_der(params.signed_by(key, &self.issuer)?.der())?;
         if certificate.issuer() != self.certificate.subject() {
             return Err(IssueError::UnsupportedSubject { subject: self.certificate.subject().to_string() });
@@ -229,88 +302,29 @@ impl fmt::Debug for CertificateAuthority {
     }
 }
 
-/// Makes a self-signed client certificate, as devices have that are known by thumbprint.
+/// Makes a self-signed client certificate with a key on P-256, as devices have that are known by thumbprint.
 ///
 /// `is_ca` chooses between CA:TRUE, which `openssl req -x509` makes by default, and CA:FALSE.
 ///
 /// # Errors
 /// When the validity is no validity.
 pub fn self_signed_client(common_name: &str, is_ca: bool, validity: Validity) -> Result<IssuedCertificate, IssueError> {
-    let key = generate()?;
-    let mut params = LeafRequest::client(common_name).usage(Usage::Unspecified).params(validity)?;
+    self_signed(&LeafRequest::client(common_name).usage(Usage::Unspecified), is_ca, validity)
+}
+
+/// Makes a self-signed leaf, for authentication by thumbprint or for a server that is pinned.
+///
+/// # Errors
+/// When a name or the validity cannot be used.
+pub fn self_signed(request: &LeafRequest, is_ca: bool, validity: Validity) -> Result<IssuedCertificate, IssueError> {
+    let key = request.kind_of_key().generate()?;
+    let mut params = request.params(validity)?;
     params.use_authority_key_identifier_extension = false;
-    params.is_ca = if is_ca { IsCa::Ca(BasicConstraints::Unconstrained) } else { IsCa::ExplicitNoCa };
+    if is_ca {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    }
     let certificate = Certificate::from_der(params.self_signed(&key)?.der())?;
     Ok(IssuedCertificate::new(certificate, Vec::new(), &key))
-}
-
-/// A new leaf with its key. Shown without the key.
-#[derive(Clone)]
-pub struct IssuedCertificate {
-    chain: Vec<Certificate>,
-    key_pem: String,
-}
-
-impl IssuedCertificate {
-    fn new(leaf: Certificate, above: Vec<Certificate>, key: &KeyPair) -> Self {
-        let mut chain = vec![leaf];
-        chain.extend(above);
-        Self { chain, key_pem: key.serialize_pem() }
-    }
-
-    /// The leaf alone, in PEM.
-    #[must_use]
-    pub fn certificate_pem(&self) -> String {
-        pem::encode(self.chain.get(..1).unwrap_or_default())
-    }
-
-    /// Leaf and intermediates, without the root, in PEM: what a TLS program wants as its certificate.
-    #[must_use]
-    pub fn chain_pem(&self) -> String {
-        pem::encode(&self.chain)
-    }
-
-    /// The private key, PKCS#8 in PEM.
-    #[must_use]
-    pub fn key_pem(&self) -> &str {
-        &self.key_pem
-    }
-
-    /// Leaf and intermediates, leaf first.
-    #[must_use]
-    pub fn chain(&self) -> &[Certificate] {
-        &self.chain
-    }
-
-    /// The leaf in DER.
-    #[must_use]
-    pub fn certificate_der(&self) -> Vec<u8> {
-        self.chain.first().map(|leaf| leaf.der().to_vec()).unwrap_or_default()
-    }
-}
-
-impl fmt::Debug for IssuedCertificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IssuedCertificate").field("chain", &self.chain).finish_non_exhaustive()
-    }
-}
-
-fn generate() -> Result<KeyPair, IssueError> {
-    Ok(KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?)
-}
-
-fn authority(
-    common_name: &str,
-    validity: Validity,
-    constraints: BasicConstraints,
-) -> Result<CertificateParams, IssueError> {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = names::common_name(common_name);
-    validity.apply(&mut params)?;
-    params.is_ca = IsCa::Ca(constraints);
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.use_authority_key_identifier_extension = true;
-    Ok(params)
 }
 
 #[cfg(test)]

@@ -20,21 +20,39 @@
 
 pub mod catalogue;
 pub mod certificate;
+pub mod classify;
 pub mod client;
+pub mod convert;
 pub mod credentials;
+#[cfg(feature = "est")]
+pub mod est;
 pub mod explain;
 pub mod file;
 pub mod first_bytes;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod identity;
+pub mod inspect;
 #[cfg(feature = "issue")]
 pub mod issue;
+pub mod keys;
+pub mod passphrase;
 pub mod peer;
 pub mod pem;
+#[cfg(feature = "pkcs11")]
+pub mod pkcs11;
+mod pkcs12;
+mod pkcs7;
+#[cfg(feature = "probe")]
+pub mod probe;
 mod provider;
+pub mod revocation;
 pub mod server;
+pub mod source;
 #[cfg(feature = "stream")]
 pub mod stream;
 pub mod time;
+mod tlv;
 pub mod trust;
 pub mod verify;
 pub mod versions;
@@ -44,9 +62,12 @@ pub use certificate::{Certificate, DistinguishedName};
 pub use client::ClientConfig;
 pub use credentials::{CredentialProvider, CredentialStatus, Generation};
 pub use explain::{TlsError, TlsErrorKind};
-pub use identity::Identity;
+pub use identity::{Identity, IdentityLoader};
 pub use peer::PresentedPeer;
+pub use revocation::Revocation;
 pub use server::{ClientAuth, ClientTrust, ServerConfig};
-pub use trust::Trust;
-pub use verify::{Anchors, Thumbprint, VerifiedBy, VerifiedPeer, VerifyError, verify, verify_thumbprint};
+pub use trust::{Pin, Trust, TrustSource};
+pub use verify::{
+    Anchors, Refusal, Thumbprint, VerifiedBy, VerifiedPeer, VerifyError, verify, verify_thumbprint, verify_with,
+};
 pub use versions::{TlsVersion, TlsVersions};

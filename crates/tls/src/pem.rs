@@ -1,17 +1,20 @@
-//! PEM (RFC 7468) in the states in which people have it.
+//! PEM (RFC 7468) in the states in which people have it, and what else certificates come in.
 //!
-//! Tolerated: a byte order mark, any line ends, indentation, text between sections, `\n` written as
-//! two characters, and line breaks lost altogether, as in the `encodedCertificate` of Event Grid's
-//! samples. What is not PEM is named for what it is.
-
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::{PemObject, SectionKind};
+//! Tolerated: a byte order mark, UTF-16, any line ends, indentation, text between sections, `\n`
+//! written as two characters, line breaks lost altogether, as in the `encodedCertificate` of Event
+//! Grid's samples, base64 without a header, `TRUSTED CERTIFICATE`, DER and PKCS#7. What is none of
+//! these is named for what it is; see [`classify`](crate::classify).
 
 use crate::certificate::{Certificate, CertificateError};
+use crate::classify::{Content, MAX_PIECES};
 use crate::file::MAX_FILE_BYTES;
 
-mod content;
-pub use content::PemContent;
+mod material;
+
+pub(crate) use material::{Material, parse};
+
+/// What was found where a certificate or key was expected.
+pub type PemContent = Content;
 
 /// Why bytes could not be read as PEM.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,8 +45,11 @@ pub enum PemError {
     /// More than [`MAX_FILE_BYTES`].
     #[error("it is larger than {MAX_FILE_BYTES} bytes, so it is no certificate or key")]
     TooLarge,
+    /// More than [`MAX_PIECES`] sections.
+    #[error("it holds more than {MAX_PIECES} sections: name a file with fewer")]
+    TooMany,
     /// There is no certificate in it.
-    #[error("it holds no certificate, but {found}")]
+    #[error("it holds no certificate, but {found}: {}", found.cure())]
     NoCertificate {
         /// What it holds instead.
         found: PemContent,
@@ -56,14 +62,22 @@ pub enum PemError {
         /// What is wrong with it.
         source: CertificateError,
     },
+    /// A certificate is whole, and was issued against the rules (catalogue B17).
+    #[error("certificate number {number} in it breaks the rules of RFC 5280, so it is not read: {breach}")]
+    AgainstTheRules {
+        /// Which certificate, from 1.
+        number: usize,
+        /// What is so, and what should be.
+        breach: String,
+    },
 }
 
-/// All certificates of a PEM text, in its order; other sections are passed over.
+/// All certificates of a text or a file's bytes, in their order; whatever else is there is passed over.
 ///
 /// # Errors
 /// When the text is damaged, holds no certificate, or holds one that cannot be parsed.
 pub fn certificates(text: &[u8]) -> Result<Vec<Certificate>, PemError> {
-    Bundle::read(text)?.into_certificates()
+    Material::read(text)?.into_certificates()
 }
 
 /// Certificates as PEM text, in lines of 64 characters.
@@ -88,174 +102,6 @@ pub fn encode(certificates: &[Certificate]) -> String {
         text.push_str("-----END CERTIFICATE-----\n");
     }
     text
-}
-
-/// Everything that was found in one text.
-pub(crate) struct Bundle {
-    pub(crate) certificates: Vec<Vec<u8>>,
-    pub(crate) keys: Vec<PrivateKeyDer<'static>>,
-    /// What is there besides certificates and usable keys; the first is the most telling.
-    pub(crate) others: Vec<PemContent>,
-}
-
-impl Bundle {
-    pub(crate) fn read(text: &[u8]) -> Result<Self, PemError> {
-        if u64::try_from(text.len()).unwrap_or(u64::MAX) > MAX_FILE_BYTES {
-            return Err(PemError::TooLarge);
-        }
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let mut bundle = Self { certificates: Vec::new(), keys: Vec::new(), others: Vec::new() };
-        if let Some(not_text) = PemContent::recognise_binary(text) {
-            bundle.others.push(not_text);
-            return Ok(bundle);
-        }
-        let text = unescape(text);
-        bundle.read_sections(&text)?;
-        if bundle.certificates.is_empty()
-            && bundle.keys.is_empty()
-            && bundle.others.is_empty()
-            && let Some(at) = find(&text, b"BEGIN ")
-        {
-            return Err(PemError::NearlyHeader { line: line_of(&text, at) });
-        }
-        Ok(bundle)
-    }
-
-    /// What is there instead of a certificate or key.
-    pub(crate) fn other(&self) -> PemContent {
-        if let Some(other) = self.others.first() {
-            other.clone()
-        } else if !self.keys.is_empty() {
-            PemContent::PrivateKey
-        } else if !self.certificates.is_empty() {
-            PemContent::Certificate
-        } else {
-            PemContent::NotPem
-        }
-    }
-
-    pub(crate) fn into_certificates(self) -> Result<Vec<Certificate>, PemError> {
-        if self.certificates.is_empty() {
-            return Err(PemError::NoCertificate { found: self.other() });
-        }
-        parse(self.certificates)
-    }
-
-    fn read_sections(&mut self, text: &[u8]) -> Result<(), PemError> {
-        let mut position = 0;
-        while let Some(section) = Section::next(text, position)? {
-            position = section.next;
-            match section.label {
-                b"CERTIFICATE" | b"X509 CERTIFICATE" => {
-                    self.certificates.push(section.decode(b"CERTIFICATE", SectionKind::Certificate)?);
-                }
-                b"PRIVATE KEY" | b"RSA PRIVATE KEY" | b"EC PRIVATE KEY" if section.is_encrypted() => {
-                    self.others.push(PemContent::EncryptedTraditionalKey);
-                }
-                b"PRIVATE KEY" => {
-                    let der = section.decode(section.label, SectionKind::PrivateKey)?;
-                    self.keys.push(PrivateKeyDer::Pkcs8(der.into()));
-                }
-                b"RSA PRIVATE KEY" => {
-                    let der = section.decode(section.label, SectionKind::RsaPrivateKey)?;
-                    self.keys.push(PrivateKeyDer::Pkcs1(der.into()));
-                }
-                b"EC PRIVATE KEY" => {
-                    let der = section.decode(section.label, SectionKind::EcPrivateKey)?;
-                    self.keys.push(PrivateKeyDer::Sec1(der.into()));
-                }
-                // What OpenSSL writes before an EC key; the key repeats it.
-                b"EC PARAMETERS" => {}
-                label => self.others.push(PemContent::from_label(label)),
-            }
-        }
-        Ok(())
-    }
-}
-
-pub(crate) fn parse(ders: Vec<Vec<u8>>) -> Result<Vec<Certificate>, PemError> {
-    ders.iter()
-        .enumerate()
-        .map(|(index, der)| {
-            Certificate::from_der(der).map_err(|source| PemError::BadCertificate { number: index + 1, source })
-        })
-        .collect()
-}
-
-struct Section<'a> {
-    label: &'a [u8],
-    body: &'a [u8],
-    text: &'a [u8],
-    /// Where it begins in the text.
-    start: usize,
-    /// Where the search for the next section starts.
-    next: usize,
-}
-
-impl<'a> Section<'a> {
-    fn next(text: &'a [u8], from: usize) -> Result<Option<Self>, PemError> {
-        const BEGIN: &[u8] = b"-----BEGIN ";
-        const DASHES: &[u8] = b"-----";
-        let rest = text.get(from..).unwrap_or_default();
-        let Some(start) = find(rest, BEGIN) else { return Ok(None) };
-        let line = || line_of(text, from + start);
-        let after_begin = rest.get(start + BEGIN.len()..).unwrap_or_default();
-        let label = match find(after_begin, DASHES).and_then(|end| after_begin.get(..end)) {
-            Some(label) if label.len() <= 64 && label.iter().all(|byte| (0x20..0x7f).contains(byte)) => label,
-            _ => return Err(PemError::NearlyHeader { line: line() }),
-        };
-        let body = after_begin.get(label.len() + DASHES.len()..).unwrap_or_default();
-        let end_line = [b"-----END ", label, DASHES].concat();
-        let cut_off = || PemError::CutOff { label: String::from_utf8_lossy(label).into_owned(), line: line() };
-        let end = find(body, &end_line).ok_or_else(cut_off)?;
-        let contents = body.get(..end).unwrap_or_default();
-        if find(contents, BEGIN).is_some() {
-            return Err(cut_off());
-        }
-        let next = from + start + BEGIN.len() + label.len() + DASHES.len() + end + end_line.len();
-        Ok(Some(Self { label, body: contents, text, start: from + start, next }))
-    }
-
-    /// Is it OpenSSL's traditional encryption (RFC 1421 headers)?
-    fn is_encrypted(&self) -> bool {
-        find(self.body, b"4,ENCRYPTED").is_some()
-    }
-
-    /// Decodes the body, whatever its line breaks were.
-    fn decode(&self, label: &[u8], kind: SectionKind) -> Result<Vec<u8>, PemError> {
-        let body: Vec<u8> = self.body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        let canonical = [b"-----BEGIN ", label, b"-----\n", &body, b"\n-----END ", label, b"-----\n"].concat();
-        match <(SectionKind, Vec<u8>)>::from_pem_slice(&canonical) {
-            Ok((found, der)) if found == kind && !der.is_empty() => Ok(der),
-            _ => Err(PemError::BadBase64 {
-                label: String::from_utf8_lossy(self.label).into_owned(),
-                line: line_of(self.text, self.start),
-            }),
-        }
-    }
-}
-
-/// Turns `\n` and `\r` written as two characters (from JSON, YAML or an environment) into breaks.
-fn unescape(text: &[u8]) -> Vec<u8> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut bytes = text.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        if byte == b'\\' && matches!(bytes.peek(), Some(b'n' | b'r')) {
-            bytes.next();
-            plain.push(b'\n');
-        } else {
-            plain.push(byte);
-        }
-    }
-    plain
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack.windows(needle.len()).position(|window| window == needle)
-}
-
-fn line_of(text: &[u8], position: usize) -> usize {
-    1 + text.iter().take(position).filter(|byte| **byte == b'\n').count()
 }
 
 #[cfg(test)]

@@ -3,15 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::server::{NoClientAuth, NoServerSessionStorage};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{NoClientAuth, NoServerSessionStorage, ResolvesServerCert};
 
 use crate::client::{ConfigError, check};
 use crate::identity::Identity;
 use crate::provider::provider;
 use crate::trust::Trust;
+use crate::verify::Thumbprint;
 use crate::versions::TlsVersions;
 
-mod possession;
+pub(crate) mod judge;
 
 /// Does the server ask the client for a certificate?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -34,8 +36,12 @@ pub enum ClientTrust {
     /// [`verify`](crate::verify()), and can be answered in the application's protocol.
     #[default]
     AnyPresented,
-    /// That its chain ends at one of these authorities; the handshake fails if it does not.
+    /// That its chain ends at one of these authorities, and that no revocation list of theirs names a
+    /// certificate of it; the handshake fails if it does not.
     Anchors(Trust),
+    /// That its thumbprint is one of these and that it is valid; the handshake fails if it is not. Who
+    /// signed it does not matter, so self-signed certificates work, also with CA:TRUE.
+    Thumbprints(Arc<[Thumbprint]>),
 }
 
 /// How a server accepts. Cheap to clone.
@@ -50,6 +56,8 @@ pub struct ServerConfig {
 struct Inner {
     #[cfg_attr(not(feature = "stream"), allow(dead_code, reason = "read by the stream"))]
     tls: Arc<rustls::ServerConfig>,
+    #[cfg_attr(not(feature = "stream"), allow(dead_code, reason = "read by the stream"))]
+    rules: Option<Arc<judge::Rules>>,
     identity: Identity,
     client_certificate: ClientAuth,
     versions: TlsVersions,
@@ -86,9 +94,24 @@ impl ServerConfig {
         self.inner.versions
     }
 
+    /// A configuration for one connection, whose judge remembers what the client presented.
     #[cfg(feature = "stream")]
-    pub(crate) fn tls(&self) -> Arc<rustls::ServerConfig> {
-        Arc::clone(&self.inner.tls)
+    pub(crate) fn recorded(&self) -> (Arc<rustls::ServerConfig>, Option<Arc<judge::Judge>>) {
+        let base = &self.inner.tls;
+        let Some(rules) = &self.inner.rules else { return (Arc::clone(base), None) };
+        let judge = Arc::new(judge::Judge::new(Arc::clone(rules)));
+        let verifier = Arc::<judge::Judge>::clone(&judge);
+        match assemble(
+            self.inner.versions,
+            verifier,
+            Arc::clone(&base.cert_resolver),
+            base.alpn_protocols.clone(),
+            true,
+        ) {
+            Ok(tls) => (Arc::new(tls), Some(judge)),
+            // It was built of the same parts before.
+            Err(_) => (Arc::clone(base), None),
+        }
     }
 }
 
@@ -153,28 +176,47 @@ impl ServerConfigBuilder {
         let identity = self.identity.ok_or(ConfigError::NoIdentity)?;
         check(self.versions, &self.alpn)?;
         let optional = self.client_certificate == ClientAuth::Optional;
-        let verifier: Arc<dyn rustls::server::danger::ClientCertVerifier> =
-            match (self.client_certificate, &self.handshake_trust) {
-                (ClientAuth::Off, _) => Arc::new(NoClientAuth),
-                (_, ClientTrust::AnyPresented) => Arc::new(possession::Possession::new(optional)),
-                (_, ClientTrust::Anchors(trust)) => trust.client_verifier(optional)?,
-            };
-        let mut tls = rustls::ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(&self.versions.as_rustls())
-            .map_err(|error| ConfigError::Tls(error.to_string()))?
-            .with_client_cert_verifier(verifier)
-            .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(identity.certified_key())));
-        tls.alpn_protocols = self.alpn;
-        if self.client_certificate != ClientAuth::Off {
-            tls.session_storage = Arc::new(NoServerSessionStorage {});
-            tls.send_tls13_tickets = 0;
-        }
+        let rules = match (self.client_certificate, &self.handshake_trust) {
+            (ClientAuth::Off, _) => None,
+            (_, ClientTrust::AnyPresented) => Some(judge::Rules::anyone(optional)),
+            (_, ClientTrust::Anchors(trust)) => Some(judge::Rules::anchors(trust, optional)?),
+            (_, ClientTrust::Thumbprints(allowed)) => Some(judge::Rules::thumbprints(allowed, optional)),
+        };
+        let rules = rules.map(Arc::new);
+        let verifier: Arc<dyn ClientCertVerifier> = match &rules {
+            None => Arc::new(NoClientAuth),
+            Some(rules) => Arc::new(judge::Judge::new(Arc::clone(rules))),
+        };
+        let resolver = Arc::new(rustls::sign::SingleCertAndKey::from(identity.certified_key()));
+        let asks = self.client_certificate != ClientAuth::Off;
+        let tls = assemble(self.versions, verifier, resolver, self.alpn, asks)?;
         let inner = Inner {
             tls: Arc::new(tls),
+            rules,
             identity,
             client_certificate: self.client_certificate,
             versions: self.versions,
         };
         Ok(ServerConfig { inner: Arc::new(inner) })
     }
+}
+
+fn assemble(
+    versions: TlsVersions,
+    verifier: Arc<dyn ClientCertVerifier>,
+    resolver: Arc<dyn ResolvesServerCert>,
+    alpn: Vec<Vec<u8>>,
+    asks_for_certificate: bool,
+) -> Result<rustls::ServerConfig, ConfigError> {
+    let mut tls = rustls::ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&versions.as_rustls())
+        .map_err(|error| ConfigError::Tls(error.to_string()))?
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(resolver);
+    tls.alpn_protocols = alpn;
+    if asks_for_certificate {
+        tls.session_storage = Arc::new(NoServerSessionStorage {});
+        tls.send_tls13_tickets = 0;
+    }
+    Ok(tls)
 }

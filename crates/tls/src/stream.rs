@@ -13,20 +13,20 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use crate::certificate::Certificate;
 use crate::client::ClientConfig;
-use crate::client::recorder::Recorder;
 use crate::explain::{HandshakeReport, Role, Stage, TlsError};
-use crate::identity::Identity;
-use crate::peer::{PresentedPeer, subjects};
-use crate::server::{ClientAuth, ServerConfig};
+use crate::peer::PresentedPeer;
+use crate::server::ServerConfig;
 use crate::versions::TlsVersion;
 
+mod late;
+mod report;
 mod sniff;
+
+use late::Late;
+use report::{client_report, server_report};
 use sniff::Sniff;
 
-/// How many trusted authorities are named in a report.
-const MAX_NAMED_AUTHORITIES: usize = 16;
 /// How much of what a refused client already sent is read and thrown away.
 const MAX_DISCARDED: usize = 64 * 1024;
 
@@ -77,7 +77,12 @@ where
             let report = client_report(bare, config, &recorder, stream.get_ref().0);
             finish(stream.into(), report, None)
         }
-        Err((error, io)) => Err(TlsError::new(&error, Stage::Handshake, client_report(bare, config, &recorder, &io))),
+        Err((error, mut io)) => {
+            let mut report = client_report(bare, config, &recorder, &io);
+            report.refusal = report::refusal_of_server(&error, bare, config, &recorder);
+            let error = late::alert_behind(error, &mut io).await;
+            Err(TlsError::new(&error, Stage::Handshake, report))
+        }
     }
 }
 
@@ -90,7 +95,8 @@ pub async fn accept<IO>(io: IO, config: &ServerConfig) -> Result<(TlsStream<IO>,
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    match TlsAcceptor::from(config.tls()).accept(Sniff::new(io)).into_fallible().await {
+    let (tls, judge) = config.recorded();
+    match TlsAcceptor::from(tls).accept(Sniff::new(io)).into_fallible().await {
         Ok(stream) => {
             let (io, connection) = stream.get_ref();
             let mut report = server_report(config, io);
@@ -107,50 +113,18 @@ where
                 },
             };
             report.peer_chain = presented.as_ref().map(PresentedPeer::chain_subjects).unwrap_or_default();
+            report.peer_certificates =
+                presented.as_ref().map(|peer| crate::verify::parse(peer.chain())).unwrap_or_default();
             finish(stream.into(), report, presented)
         }
         Err((error, mut io)) => {
-            let report = server_report(config, &io);
+            let mut report = server_report(config, &io);
+            if let Some(judge) = judge {
+                report::add_presented(&mut report, judge.notes());
+            }
             part(&mut io).await;
             Err(TlsError::new(&error, Stage::Handshake, report))
         }
-    }
-}
-
-fn client_report<IO>(server_name: &str, config: &ClientConfig, recorder: &Recorder, io: &Sniff<IO>) -> HandshakeReport {
-    let record = recorder.record();
-    let parsed = |der: Option<&Vec<u8>>| der.and_then(|der| Certificate::from_der(der).ok());
-    let names = parsed(record.server_chain.first()).map(|leaf| {
-        let names = leaf.alternative_names();
-        names.dns.iter().cloned().chain(names.ip.iter().map(ToString::to_string)).collect()
-    });
-    HandshakeReport {
-        role: Role::Client,
-        server_name: Some(server_name.to_owned()),
-        versions: config.versions(),
-        asked_for_certificate: record.asked,
-        ca_hints: record.hints,
-        schemes: record.schemes,
-        identity: config.identity().map(Identity::subject),
-        sent_chain: config.identity().filter(|_| record.sent).map(Identity::chain_subjects).unwrap_or_default(),
-        no_common_scheme: record.no_common_scheme,
-        peer_chain: subjects(&record.server_chain),
-        peer_issuer: parsed(record.server_chain.last()).map(|last| last.issuer().to_string()),
-        peer_names: names.unwrap_or_default(),
-        trusted: config.trust().subjects().into_iter().take(MAX_NAMED_AUTHORITIES).collect(),
-        first_bytes: Some(io.first_bytes()),
-        alert: None,
-    }
-}
-
-fn server_report<IO>(config: &ServerConfig, io: &Sniff<IO>) -> HandshakeReport {
-    HandshakeReport {
-        role: Role::Server,
-        versions: config.versions(),
-        asked_for_certificate: config.client_certificate() != ClientAuth::Off,
-        sent_chain: config.identity().chain_subjects(),
-        first_bytes: Some(io.first_bytes()),
-        ..HandshakeReport::default()
     }
 }
 
@@ -175,7 +149,9 @@ fn finish<IO>(
         peer_chain: report.peer_chain.clone(),
         presented,
     };
-    let stream = TlsStream { inner, report: Arc::new(report), version, heard: false };
+    let mut report = report;
+    report.version = Some(version);
+    let stream = TlsStream { inner, report: Arc::new(report), version, heard: false, late: Late::default() };
     Ok((stream, info))
 }
 
@@ -202,14 +178,19 @@ async fn part<IO: AsyncRead + AsyncWrite + Unpin>(io: &mut Sniff<IO>) {
 /// A TLS connection whose handshake is complete.
 ///
 /// Where TLS is the reason of an error from reading or writing, the error holds a [`TlsError`] that
-/// knows what the handshake showed: see [`explain::from_io`](crate::explain::from_io). After an
-/// error from writing, read before giving up: the other side's reason may lie there.
+/// knows what the handshake showed: see [`explain::from_io`](crate::explain::from_io).
+///
+/// When writing fails, what the other side sent before is read at once: if that is an alert, the
+/// write's error is that alert. Bytes of the application's are kept, at most 64 KiB, and given to the
+/// next reads, so that a DISCONNECT with its reason is not lost: after an error from writing, read
+/// before giving up.
 pub struct TlsStream<IO> {
     inner: tokio_rustls::TlsStream<Sniff<IO>>,
     report: Arc<HandshakeReport>,
     version: TlsVersion,
     /// A byte of the application's has arrived.
     heard: bool,
+    late: Late,
 }
 
 impl<IO> TlsStream<IO> {
@@ -226,35 +207,46 @@ impl<IO> TlsStream<IO> {
     }
 
     fn explain(&self, error: io::Error) -> io::Error {
+        if error.get_ref().is_some_and(|inner| inner.is::<TlsError>()) {
+            return error;
+        }
         let is_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
         // A TLS 1.3 client has not heard yet what the server thinks of its certificate.
         let pending = self.report.role == Role::Client && self.version == TlsVersion::V1_3 && !self.heard;
-        let gone = matches!(
-            error.kind(),
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
-        );
-        if !(is_tls || pending && gone) {
+        if !(is_tls || pending && late::is_gone(&error)) {
             return error;
         }
         let explained = TlsError::new(&error, Stage::AfterHandshake, HandshakeReport::clone(&self.report));
         io::Error::new(error.kind(), explained)
     }
+}
 
-    fn explained<T>(&self, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        match result {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(self.explain(error))),
-            other => other,
-        }
+impl<IO: AsyncRead + AsyncWrite + Unpin> TlsStream<IO> {
+    /// The result of writing, with the reason that the other side gave before the connection went.
+    fn written<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        let error = match result {
+            Poll::Ready(Err(error)) => error,
+            other => return other,
+        };
+        let error = self.late.reason_behind(error, &mut self.inner, cx);
+        self.heard |= self.late.has_bytes();
+        Poll::Ready(Err(self.explain(error)))
     }
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for TlsStream<IO> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if let Some(result) = this.late.read(buffer) {
+            return Poll::Ready(result.map_err(|error| this.explain(error)));
+        }
         let before = buffer.filled().len();
         let result = Pin::new(&mut this.inner).poll_read(cx, buffer);
         this.heard |= buffer.filled().len() > before;
-        this.explained(result)
+        match result {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(this.explain(error))),
+            other => other,
+        }
     }
 }
 
@@ -262,7 +254,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<IO> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.inner).poll_write(cx, bytes);
-        this.explained(result)
+        this.written(cx, result)
     }
 
     fn poll_write_vectored(
@@ -272,7 +264,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<IO> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.inner).poll_write_vectored(cx, slices);
-        this.explained(result)
+        this.written(cx, result)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -282,13 +274,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for TlsStream<IO> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.inner).poll_flush(cx);
-        this.explained(result)
+        this.written(cx, result)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let result = Pin::new(&mut this.inner).poll_shutdown(cx);
-        this.explained(result)
+        this.written(cx, result)
     }
 }
 

@@ -3,21 +3,24 @@
 //! Pure functions of the presented chain, what is registered and the time: they can be called at
 //! CONNECT and again whenever what is registered changes.
 
-use std::time::Duration;
-
-use rustls::pki_types::{CertificateDer, UnixTime};
-use webpki::{EndEntityCert, KeyUsage};
-
 use crate::certificate::Certificate;
 use crate::peer::PresentedPeer;
-use crate::provider::provider;
+use crate::revocation::Revocation;
 
 mod anchors;
+mod blame;
 mod error;
+mod path;
+mod refusal;
 mod thumbprint;
 
 pub use anchors::{Anchors, AnchorsError};
+#[cfg(feature = "stream")]
+pub(crate) use blame::names;
+pub(crate) use blame::{Case, Fault, parse};
 pub use error::VerifyError;
+pub(crate) use path::{AnchorSet, Found, Purpose};
+pub use refusal::Refusal;
 pub use thumbprint::{BadThumbprint, Thumbprint, verify_thumbprint};
 
 /// What a [`VerifiedPeer`]'s claim rests on.
@@ -69,51 +72,91 @@ impl VerifiedPeer {
 /// The path may end at any of the anchors, root or intermediate; intermediates that the client did
 /// not send are taken from the anchors. Signatures, validity of every certificate on the path, CA
 /// constraints, name constraints and the extended key usage `clientAuth` are checked (RFC 5280 §6).
+/// Authorities that are expired or not yet valid vouch for nobody.
 ///
 /// # Errors
 /// The first rule that no path satisfies.
 pub fn verify(presented: &PresentedPeer, anchors: &Anchors, now: u64) -> Result<VerifiedPeer, VerifyError> {
+    verify_with(presented, anchors, None, now).map_err(|refusal| refusal.rule)
+}
+
+/// As [`verify`](verify()), also against revocation lists, and with everything that is known about a refusal.
+///
+/// # Errors
+/// The first rule that no path satisfies, the certificate that broke it, and the chain that was seen.
+pub fn verify_with(
+    presented: &PresentedPeer,
+    anchors: &Anchors,
+    revocation: Option<&Revocation>,
+    now: u64,
+) -> Result<VerifiedPeer, Refusal> {
     let leaf = presented.leaf();
-    check_validity(leaf, now)?;
-    if anchors.is_empty() {
-        return Err(error::unknown_issuer(presented, anchors));
-    }
-    let leaf_der = CertificateDer::from(leaf.der());
-    let end_entity =
-        EndEntityCert::try_from(&leaf_der).map_err(|failure| error::from_webpki(failure, presented, anchors))?;
-    let intermediates: Vec<CertificateDer<'_>> = presented
-        .chain()
-        .iter()
-        .skip(1)
-        .map(Vec::as_slice)
-        .chain(anchors.certificates().iter().map(Certificate::der))
-        .map(CertificateDer::from)
-        .collect();
-    let path = end_entity
-        .verify_for_usage(
-            provider().signature_verification_algorithms.all,
-            anchors.trust_anchors(),
-            &intermediates,
-            UnixTime::since_unix_epoch(Duration::from_secs(now)),
-            KeyUsage::client_auth(),
-            None,
-            None,
-        )
-        .map_err(|failure| error::from_webpki(failure, presented, anchors))?;
-    let anchor = anchors.find(path.anchor(), now).ok_or_else(|| error::unknown_issuer(presented, anchors))?;
-    // The verifier takes an anchor at its word; an expired authority vouches for nobody here.
-    check_validity(anchor, now)?;
+    let above: Vec<&[u8]> = presented.chain().iter().skip(1).map(Vec::as_slice).collect();
+    let found = judge(leaf.der(), &above, anchors.set(), Purpose::ClientAuth, revocation, now)?;
     let mut chain_subjects = vec![leaf.subject().to_string()];
-    chain_subjects.extend(path.intermediate_certificates().map(|intermediate| {
-        let der = intermediate.der();
-        Certificate::from_der(&der).map(|parsed| parsed.subject().to_string()).unwrap_or_default()
-    }));
-    chain_subjects.push(anchor.subject().to_string());
-    let how = VerifiedBy::Anchor {
-        subject: anchor.subject().to_string(),
-        thumbprint_sha256: anchor.thumbprint_sha256().to_owned(),
-    };
+    chain_subjects.extend(
+        found
+            .intermediates
+            .iter()
+            .map(|der| Certificate::from_der(der).map(|parsed| parsed.subject().to_string()).unwrap_or_default()),
+    );
+    let (subject, thumbprint_sha256) = found
+        .anchor
+        .map(|anchor| (anchor.subject().to_string(), anchor.thumbprint_sha256().to_owned()))
+        .unwrap_or_default();
+    chain_subjects.push(subject.clone());
+    let how = VerifiedBy::Anchor { subject, thumbprint_sha256 };
     Ok(VerifiedPeer { leaf: leaf.clone(), chain_subjects, how })
+}
+
+/// Looks for a path, and on failure for the certificate that is to blame.
+pub(crate) fn judge(
+    leaf: &[u8],
+    above: &[&[u8]],
+    anchors: &AnchorSet,
+    purpose: Purpose,
+    revocation: Option<&Revocation>,
+    now: u64,
+) -> Result<Found, Refusal> {
+    let chain = || parse(std::iter::once(leaf).chain(above.iter().copied()));
+    let case = |chain| Case {
+        chain,
+        anchors: anchors.certificates(),
+        more_anchors: anchors.bare_count(),
+        purpose,
+        revocation,
+        now,
+    };
+    // The leaf's own dates are what its owner can do something about, whoever issued it.
+    if let Ok(leaf) = Certificate::from_der(leaf)
+        && let Some(fault) = dates(&leaf, now)
+    {
+        return Err(case(chain()).blame(fault));
+    }
+    let error = match anchors.path(leaf, above, purpose, revocation, now, true) {
+        Ok(found) => return Ok(found),
+        Err(error) => error,
+    };
+    // Would an authority vouch for it that is not valid now?
+    if anchors.all_valid(now) {
+        return Err(case(chain()).blame(Fault::from(&error)));
+    }
+    let fault = match anchors.path(leaf, above, purpose, revocation, now, false) {
+        Ok(Found { anchor: Some(anchor), .. }) => dates(&anchor, now).unwrap_or_else(|| Fault::from(&error)),
+        Ok(_) => Fault::from(&error),
+        Err(without_dates) => Fault::from(&without_dates),
+    };
+    Err(case(chain()).blame(fault))
+}
+
+pub(crate) fn dates(certificate: &Certificate, now: u64) -> Option<Fault> {
+    if now > certificate.not_after() {
+        Some(Fault::Expired)
+    } else if now < certificate.not_before() {
+        Some(Fault::NotYetValid)
+    } else {
+        None
+    }
 }
 
 fn check_validity(certificate: &Certificate, now: u64) -> Result<(), VerifyError> {

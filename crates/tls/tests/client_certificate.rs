@@ -79,7 +79,7 @@ async fn a_strangers_certificate_passes_the_handshake_and_fails_verification() {
         echo(&mut near, &mut far).await;
         let anchors = Anchors::from_pem(pki.root.certificate_pem().as_bytes()).unwrap();
         match verify(&info.presented.unwrap(), &anchors, now()) {
-            Err(VerifyError::UnknownIssuer { issuer, leaf, anchors }) => {
+            Err(VerifyError::UnknownIssuer { issuer, leaf, anchors, .. }) => {
                 assert_eq!((issuer.as_str(), leaf.as_str()), ("CN=Stranger Root", "CN=client1-authn-ID"));
                 assert_eq!(anchors, ["CN=Root"]);
             }

@@ -14,11 +14,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::Pki;
+use gridmq_tls::classify::KeyForm;
 use gridmq_tls::file::{FileError, MAX_FILE_BYTES};
 use gridmq_tls::identity::IdentityError;
 use gridmq_tls::pem::{PemContent, PemError};
 use gridmq_tls::trust::TrustError;
-use gridmq_tls::{Identity, Trust};
+use gridmq_tls::{Id, Identity, Trust};
 
 /// A directory of its own for each test.
 fn directory(test: &str) -> PathBuf {
@@ -49,14 +50,15 @@ fn two_files_or_one_make_the_same_identity() {
 }
 
 #[test]
-fn swapped_files_are_both_named() {
+fn swapped_files_are_put_right_and_both_named() {
     let (pki, directory) = (Pki::new(), directory("swapped"));
     let certificate = write(&directory, "client.pem", pki.client.chain_pem());
     let key = write(&directory, "client.key", pki.client.key_pem());
-    let error = Identity::from_pem_files(&key, &certificate).unwrap_err();
-    assert!(matches!(error, IdentityError::Swapped { .. }));
-    let text = error.to_string();
-    assert!(text.contains("client.pem") && text.contains("client.key"));
+    let identity = Identity::from_pem_files(&key, &certificate).unwrap();
+    assert_eq!(identity.leaf_der(), pki.client.certificate_der());
+    let found = identity.findings(common::now());
+    let swapped = found.iter().find(|finding| finding.id == Id::A13).unwrap();
+    assert!(swapped.why.contains("client.pem") && swapped.about.contains("client.key"));
 }
 
 #[test]
@@ -97,17 +99,12 @@ fn trust_says_what_it_was_given_instead() {
     let key = write(&directory, "ca.key", pki.client.key_pem());
     match Trust::only_pem_file(&key) {
         Err(TrustError::Pem { source: PemError::NoCertificate { found }, .. }) => {
-            assert_eq!(found, PemContent::PrivateKey);
+            assert_eq!(found, PemContent::PrivateKey(KeyForm::Pkcs8));
         }
         other => panic!("{other:?}"),
     }
     let der = write(&directory, "ca.cer", pki.root.certificate().der());
-    match Trust::only_pem_file(&der) {
-        Err(TrustError::Pem { source: PemError::NoCertificate { found }, .. }) => {
-            assert_eq!(found, PemContent::DerCertificate);
-        }
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(Trust::only_pem_file(&der).unwrap().subjects(), ["CN=Root"]);
     assert!(matches!(Trust::only_der(Vec::new()), Err(TrustError::None)));
     assert!(matches!(Trust::only_der(vec![vec![1]]), Err(TrustError::BadCertificate { number: 1, .. })));
     let root = write(&directory, "ca.pem", pki.root.certificate_pem());

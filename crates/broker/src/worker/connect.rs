@@ -12,6 +12,7 @@ use gridmq_proto::session::server::{Accepted, Config, ConnectDecision, Session};
 use gridmq_proto::session::{QueueLimits, Verdict, server};
 use gridmq_proto::time::Now;
 use gridmq_proto::{ReasonCode, Version};
+use gridmq_tls::{Certificate, PresentedPeer};
 
 use super::takeover::{Waiting, overtaken};
 use super::{Client, ConnKey, Local, State, Worker};
@@ -214,13 +215,23 @@ impl Worker {
         self.release_unadmitted(unadmitted);
         self.wake(key);
         let client_id: &str = &slot.key.client_id;
-        tracing::info!(%from, client_id, authentication_name = %name, session_present = resumed, "client connected");
-        self.shared.observe(&Occurrence::Connected {
+        let shared = Arc::clone(&self.shared);
+        let certificate = self.conn(key).and_then(|conn| conn.presented.as_ref()).map(PresentedPeer::leaf);
+        tracing::info!(
+            %from,
+            client_id,
+            authentication_name = %name,
+            session_present = resumed,
+            certificate = certificate.map(Certificate::thumbprint_sha256),
+            "client connected"
+        );
+        shared.observe(&Occurrence::Connected {
             connection: key.id,
             from,
             client_id,
             authentication_name: &name,
             session_present: resumed,
+            certificate,
         });
     }
 

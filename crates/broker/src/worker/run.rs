@@ -145,7 +145,8 @@ async fn serve(worker: &Rc<RefCell<Worker>>, shared: &Arc<Shared>, accepted: Acc
         Security::Plain { trust } => {
             (Stream::Plain(tcp), Transport::Plain { trusted: trust && from.ip().is_loopback() }, None)
         }
-        Security::Tls(config) => {
+        Security::Tls(cell) => {
+            let config = cell.config();
             let handshake = gridmq_tls::stream::accept(tcp, &config);
             let mut stopping = shared.shutdown.clone();
             let outcome = tokio::select! {
@@ -155,7 +156,7 @@ async fn serve(worker: &Rc<RefCell<Worker>>, shared: &Arc<Shared>, accepted: Acc
             match outcome {
                 Ok(Ok((stream, info))) => (Stream::Tls(Box::new(stream)), Transport::Tls, info.presented),
                 Ok(Err(error)) => return refused(shared, from, &error.to_string()),
-                Err(_) => return refused(shared, from, "the TLS handshake took too long"),
+                Err(_) => return refused(shared, from, "the TLS handshake took too long [C15 stalled]"),
             }
         }
     };

@@ -1,22 +1,27 @@
 //! `gridmq serve`: a broker until it is asked to stop.
 
+mod credentials;
+mod est;
+mod revocation;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use gridmq_broker::{Broker, Listener};
 use gridmq_namespace::document::UnknownMember;
-use gridmq_namespace::{Open, Policy, Resources, Rules};
+use gridmq_namespace::{Policy, Resources};
 use gridmq_store::Store;
-use gridmq_tls::identity::IdentityError;
-use gridmq_tls::{ClientAuth, ClientTrust, Identity, ServerConfig};
+use gridmq_tls::client::ConfigError;
+use gridmq_tls::credentials::WatchedFiles;
+use gridmq_tls::{ClientAuth, ClientTrust, CredentialProvider, Identity, ServerConfig};
 
 use crate::commands::quickstart;
 use crate::config::{self, Address, Settings};
 use crate::datadir::DataDir;
 use crate::error::{Failure, Outcome};
 use crate::output::Style;
-use crate::signal::Stop;
+use crate::signal::{Hangup, Stop};
 use crate::{files, log, output, utc};
 
 /// The largest namespace file that is read.
@@ -37,7 +42,13 @@ With a namespace, that of gridmq quickstart:
     --cert gridmq-quickstart/server.pem --key gridmq-quickstart/server.key
 
 An address is IP:PORT, or a port alone for this machine only. The default
-state directory is one broker's at a time: give each its own --data-dir.";
+state directory is one broker's at a time: give each its own --data-dir.
+
+Certificate and key are watched: when they are replaced, new connections get
+the new ones. SIGHUP has them read at once.
+
+In the file, crls = ['DIR'] under [tls] names revocation lists, and clients with
+a revoked certificate are refused. They are watched and read again likewise.";
 
 /// Run a broker
 ///
@@ -97,6 +108,8 @@ impl Arguments {
             data_dir: self.data_dir,
             workers: self.workers,
             log: self.log,
+            est: None,
+            tls: None,
         };
         Ok(given.over(file))
     }
@@ -107,8 +120,10 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let settings = arguments.settings()?;
     log::start(settings.log.as_deref().unwrap_or("info"), json)?;
     let mut stop = Stop::listen()?;
-    let listeners = listeners(&settings)?;
-    let (rules, summary) = rules(settings.namespace.as_deref())?;
+    let mut hangup = Hangup::listen()?;
+    let (listeners, certificate) = listeners(&settings)?;
+    let (policy, summary) = namespace(settings.namespace.as_deref())?;
+    let (rules, mut lists) = revocation::rules(settings.tls.as_ref(), policy, certificate.is_some())?;
     let dir = settings.data_dir.map_or_else(DataDir::default_path, Ok)?;
     let dir = DataDir::open(&dir)?;
     let mut builder = Broker::builder().rules(rules).store(Store::memory());
@@ -118,6 +133,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     for (_, listener) in &listeners {
         builder = builder.listener(listener.clone());
     }
+    let est = est::start(settings.est.as_ref(), certificate.as_ref()).await?;
     let broker = builder.start().await?;
     for ((kind, _), address) in listeners.iter().zip(broker.addresses()) {
         output::line(&format!("listening on {address} ({kind})"))?;
@@ -129,35 +145,52 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         data_dir = ?dir.path(),
         "sessions and retained messages are kept in memory: they end with this process"
     );
-    stop.asked().await;
+    loop {
+        tokio::select! {
+            () = stop.asked() => break,
+            () = hangup.asked() => {
+                match &certificate {
+                    Some(certificate) => {
+                        tracing::info!("asked to reload: reading the server's certificate");
+                        certificate.reload();
+                    }
+                    None => tracing::info!("asked to reload, and there is no certificate to read"),
+                }
+                if let Some(lists) = &lists {
+                    tracing::info!("asked to reload: reading the revocation lists");
+                    lists.reload();
+                }
+            }
+            rules = revocation::next(&mut lists) => broker.set_rules(rules).await,
+        }
+    }
     tracing::info!("asked to stop: telling clients, and stopping");
     tokio::select! {
-        () = broker.shutdown() => Ok(()),
+        ((), ()) = async { tokio::join!(broker.shutdown(), est.stop()) } => Ok(()),
         () = stop.asked() => Err(Failure::failed("asked twice to stop: stopped without telling all clients")),
     }
 }
 
-/// The listeners with their kind in words.
-fn listeners(settings: &Settings) -> Result<Vec<(&'static str, Listener)>, Failure> {
+/// The listeners with their kind in words, and the server's certificate.
+type Listeners = (Vec<(&'static str, Listener)>, Option<Arc<WatchedFiles>>);
+
+fn listeners(settings: &Settings) -> Result<Listeners, Failure> {
     let mut listeners = Vec::new();
+    let mut watched = None;
     let plain = settings.plain.as_deref().unwrap_or_default();
     match (&settings.cert, &settings.key) {
         (Some(cert), key) => {
-            let identity = match key {
-                Some(key) => Identity::from_pem_files(cert, key)?,
-                None => Identity::from_pem_file(cert).map_err(|error| match error {
-                    IdentityError::NoKey { .. } => {
-                        Failure::failed(format!("{error}; give the private key's file by --key"))
-                    }
-                    _ => Failure::from(error),
-                })?,
-            };
-            let config = server_config(identity, settings.namespace.is_some())?;
+            let files = Arc::new(credentials::watch(cert, key.as_deref())?);
+            let namespace = settings.namespace.is_some();
+            server_config(files.current().identity.clone(), namespace)?;
             let default = [Address::loopback(8883)];
             let listen = settings.listen.as_deref().unwrap_or(&default);
             for address in listen.iter().flat_map(Address::addresses) {
-                listeners.push(("TLS", Listener::tls(*address, config.clone())));
+                let follows: Arc<dyn CredentialProvider> = Arc::<WatchedFiles>::clone(&files);
+                let listener = Listener::tls_with(*address, follows, credentials::maker(namespace))?;
+                listeners.push(("TLS", listener));
             }
+            watched = Some(files);
         }
         (None, Some(_)) => return Err(Failure::usage("--key was given without --cert: name the certificate too")),
         (None, None) if settings.listen.is_some() => {
@@ -185,13 +218,13 @@ fn listeners(settings: &Settings) -> Result<Vec<(&'static str, Listener)>, Failu
         }
         listeners.push(("plain", Listener::plain(*address).trust_plain(trust)));
     }
-    Ok(listeners)
+    Ok((listeners, watched))
 }
 
 /// TLS as a namespace wants it, which judges certificates at CONNECT, or as an open broker wants it.
 pub(super) fn server_config(identity: Identity, namespace: bool) -> Result<ServerConfig, Failure> {
-    for finding in identity.findings(utc::now()) {
-        if finding.severity() >= gridmq_tls::identity::Severity::Error {
+    for finding in identity.findings_as(gridmq_tls::identity::Role::Server, utc::now()) {
+        if finding.severity >= gridmq_tls::identity::Severity::Error {
             return Err(Failure::failed(finding));
         }
     }
@@ -202,18 +235,22 @@ pub(super) fn server_config(identity: Identity, namespace: bool) -> Result<Serve
             leaf.subject()
         )));
     }
+    Ok(build_config(identity, namespace)?)
+}
+
+fn build_config(identity: Identity, namespace: bool) -> Result<ServerConfig, ConfigError> {
     let builder = ServerConfig::builder().identity(identity);
     let builder = if namespace {
         builder.client_certificate(ClientAuth::Optional).handshake_trust(ClientTrust::AnyPresented)
     } else {
         builder.client_certificate(ClientAuth::Off)
     };
-    Ok(builder.build()?)
+    builder.build()
 }
 
-/// The rules, and what there is to say of them.
-fn rules(namespace: Option<&Path>) -> Result<(Arc<dyn Rules>, Option<String>), Failure> {
-    let Some(path) = namespace else { return Ok((Arc::new(Open::default()), None)) };
+/// The namespace, and what there is to say of it.
+fn namespace(path: Option<&Path>) -> Result<(Option<Policy>, Option<String>), Failure> {
+    let Some(path) = path else { return Ok((None, None)) };
     let text = files::read_text(path, MAX_NAMESPACE_BYTES, "the namespace file")?;
     let shown = files::shown(path);
     let (policy, warnings) = policy(&text).map_err(|failure| failure.during(&shown))?;
@@ -222,7 +259,7 @@ fn rules(namespace: Option<&Path>) -> Result<(Arc<dyn Rules>, Option<String>), F
     }
     let name = &policy.resources().namespace.name;
     let summary = format!("namespace {name}: {}", quickstart::describe(policy.resources()));
-    Ok((Arc::new(policy), Some(summary)))
+    Ok((Some(policy), Some(summary)))
 }
 
 /// Compiles a namespace's JSON, and gives what in it has no effect.

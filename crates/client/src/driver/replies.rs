@@ -7,6 +7,7 @@ use gridmq_proto::session::Position;
 use gridmq_proto::{ByteString, PacketId, QoS, ReasonCode};
 use tokio::sync::oneshot;
 
+use super::UnsubscribeCommand;
 use crate::error::{DisconnectCause, PublishError, SubscribeError};
 use crate::inbox::SubscriptionKey;
 use crate::publish::Published;
@@ -21,6 +22,22 @@ struct Unacknowledged {
     reply: Reply<Published, PublishError>,
 }
 
+/// An UNSUBSCRIBE that is not answered.
+#[derive(Debug)]
+pub(super) struct Unsubscribing {
+    /// The subscriptions that end with it. One made later with the same filter does not.
+    pub(super) keys: Vec<SubscriptionKey>,
+    pub(super) command: UnsubscribeCommand,
+}
+
+/// What is not answered when a connection ends, and can be asked again on the next.
+#[derive(Debug, Default)]
+pub(super) struct Unanswered {
+    pub(super) subscribed: Vec<(SubscriptionKey, Reply<QoS, SubscribeError>)>,
+    pub(super) unsubscribed: Vec<UnsubscribeCommand>,
+    pub(super) pinged: Vec<oneshot::Sender<()>>,
+}
+
 /// Requests whose answers are due. A reply that nobody waits for any more is dropped when it comes.
 #[derive(Debug, Default)]
 pub(super) struct Replies {
@@ -29,7 +46,7 @@ pub(super) struct Replies {
     /// QoS 0: written when the stream has come this far.
     written: VecDeque<(u64, Reply<Published, PublishError>)>,
     subscribed: HashMap<PacketId, (SubscriptionKey, Reply<QoS, SubscribeError>)>,
-    unsubscribed: HashMap<PacketId, (Vec<SubscriptionKey>, Reply<(), SubscribeError>)>,
+    unsubscribed: HashMap<PacketId, Unsubscribing>,
     /// PINGREQs by number.
     pinged: VecDeque<(u64, oneshot::Sender<()>)>,
     left: Vec<oneshot::Sender<()>>,
@@ -99,14 +116,14 @@ impl Replies {
         }
     }
 
-    /// `keys`: the subscriptions that end with it. One made later with the same filter does not.
-    pub(super) fn unsubscribe(&mut self, id: PacketId, keys: Vec<SubscriptionKey>, reply: Reply<(), SubscribeError>) {
-        self.unsubscribed.insert(id, (keys, reply));
+    pub(super) fn unsubscribe(&mut self, id: PacketId, unsubscribing: Unsubscribing) {
+        self.unsubscribed.insert(id, unsubscribing);
     }
 
     /// The subscriptions that the server has given up.
     pub(super) fn unsubscribed(&mut self, ack: UnsubAck) -> Option<Vec<SubscriptionKey>> {
-        let (keys, reply) = self.unsubscribed.remove(&ack.packet_id)?;
+        let Unsubscribing { keys, command } = self.unsubscribed.remove(&ack.packet_id)?;
+        let UnsubscribeCommand { reply, .. } = command;
         // 3.1.1 has no codes here, and no way to refuse.
         let reason = ack.reasons.first().copied().unwrap_or(ReasonCode::Success);
         if reason.is_failure() {
@@ -116,6 +133,28 @@ impl Replies {
         }
         drop(reply.send(Ok(())));
         Some(keys)
+    }
+
+    /// Whether every request was answered, and every message acknowledged or written.
+    pub(super) fn is_idle(&self) -> bool {
+        self.published.is_empty()
+            && self.written.is_empty()
+            && self.subscribed.is_empty()
+            && self.unsubscribed.is_empty()
+            && self.pinged.is_empty()
+    }
+
+    /// The connection has ended and there will be another. Messages of QoS 1 and 2 go on with the session; those of
+    /// QoS 0 that were not written are lost.
+    pub(super) fn interrupt(&mut self, cause: &DisconnectCause) -> Unanswered {
+        for (_, reply) in self.written.drain(..) {
+            drop(reply.send(Err(PublishError::Disconnected(cause.clone()))));
+        }
+        Unanswered {
+            subscribed: self.subscribed.drain().map(|(_, waiting)| waiting).collect(),
+            unsubscribed: self.unsubscribed.drain().map(|(_, waiting)| waiting.command).collect(),
+            pinged: self.pinged.drain(..).map(|(_, reply)| reply).collect(),
+        }
     }
 
     pub(super) fn disconnect(&mut self, reply: oneshot::Sender<()>) {
@@ -147,8 +186,8 @@ impl Replies {
         for (_, (_, reply)) in self.subscribed.drain() {
             drop(reply.send(Err(SubscribeError::Disconnected(cause.clone()))));
         }
-        for (_, (_, reply)) in self.unsubscribed.drain() {
-            drop(reply.send(Err(SubscribeError::Disconnected(cause.clone()))));
+        for (_, Unsubscribing { command, .. }) in self.unsubscribed.drain() {
+            drop(command.reply.send(Err(SubscribeError::Disconnected(cause.clone()))));
         }
     }
 }

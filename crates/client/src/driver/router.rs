@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gridmq_proto::SubscriptionFilter;
 use gridmq_proto::message::SubscriptionId;
+use gridmq_proto::packet::{SubscribeFilter, SubscribeOptions, UserProperties};
 use gridmq_proto::session::client::Incoming;
 use gridmq_proto::time::Monotonic;
 
@@ -17,10 +18,31 @@ struct Live {
     key: SubscriptionKey,
     filter: SubscriptionFilter,
     identifier: Option<SubscriptionId>,
+    /// How it was asked for, to ask again.
+    options: SubscribeOptions,
+    user_properties: UserProperties,
     queue: Arc<Queue>,
 }
 
+/// A subscription to make again.
+#[derive(Debug, Clone)]
+pub(super) struct Again {
+    pub(super) key: SubscriptionKey,
+    pub(super) entry: SubscribeFilter,
+    pub(super) identifier: Option<SubscriptionId>,
+    pub(super) user_properties: UserProperties,
+}
+
 impl Live {
+    fn again(&self) -> Again {
+        Again {
+            key: self.key,
+            entry: SubscribeFilter { filter: self.filter.clone(), options: self.options },
+            identifier: self.identifier,
+            user_properties: self.user_properties.clone(),
+        }
+    }
+
     fn takes(&self, message: &Message) -> bool {
         match self.identifier {
             Some(identifier) if !message.subscription_identifiers().is_empty() => {
@@ -113,25 +135,29 @@ impl Router {
         self.claimed = true;
     }
 
-    pub(super) fn subscribe(
-        &mut self,
-        key: SubscriptionKey,
-        filter: SubscriptionFilter,
-        identifier: Option<SubscriptionId>,
-        queue: Arc<Queue>,
-    ) {
-        let live = Live { key, filter, identifier, queue };
+    pub(super) fn subscribe(&mut self, again: Again, queue: Arc<Queue>) {
+        let Again { key, entry: SubscribeFilter { filter, options }, identifier, user_properties } = again;
+        let live = Live { key, filter, identifier, options, user_properties, queue };
         for message in self.unclaimed.take(|message| live.takes(message)) {
             live.queue.push(message);
         }
         self.subscriptions.push(live);
     }
 
-    /// The server refused the subscription.
-    pub(super) fn forget(&mut self, key: SubscriptionKey) {
-        if let Some(live) = self.remove(key) {
-            live.queue.close();
-        }
+    /// The server refused the subscription. Its filter.
+    pub(super) fn forget(&mut self, key: SubscriptionKey) -> Option<SubscriptionFilter> {
+        let live = self.remove(key)?;
+        live.queue.close();
+        Some(live.filter)
+    }
+
+    /// All subscriptions, to make them again, oldest first.
+    pub(super) fn all(&self) -> Vec<Again> {
+        self.subscriptions.iter().map(Live::again).collect()
+    }
+
+    pub(super) fn one(&self, key: SubscriptionKey) -> Option<Again> {
+        self.subscriptions.iter().find(|live| live.key == key).map(Live::again)
     }
 
     /// The application has dropped a subscription. Its filter, if no other subscription has the same.

@@ -9,9 +9,10 @@ use gridmq_proto::{ByteString, ReasonCode, SpecViolation};
 use gridmq_tls::TlsError;
 use gridmq_tls::explain::{self, Side as TlsSide};
 
-use super::{Side, advice, quoted};
+use super::{ConnectError, Side, advice, quoted};
 
-/// Why a connection ended. Cheap to clone; its display says who ended it, why, and what to do.
+/// Why a connection ended. Cheap to clone; its display says who ended it, why, and what to do, the
+/// alternate one (`{:#}`) leaves out advice and id.
 #[derive(Debug, Clone)]
 pub struct DisconnectCause(Arc<Inner>);
 
@@ -39,6 +40,8 @@ pub enum DisconnectKind {
     Tls(TlsError),
     /// Reading or writing failed.
     Network(io::Error),
+    /// The client left to come back with another certificate, and could not until the one in use had run out.
+    Rotation(Arc<ConnectError>),
     /// The client's task was stopped with its runtime.
     Stopped,
 }
@@ -68,6 +71,14 @@ impl DisconnectCause {
             _ => DisconnectKind::Requested,
         };
         Self(Arc::new(Inner { kind, words: ending.words }))
+    }
+
+    pub(crate) fn rotation(error: Arc<ConnectError>) -> Self {
+        Self(Arc::new(Inner { kind: DisconnectKind::Rotation(error), words: None }))
+    }
+
+    pub(crate) fn requested() -> Self {
+        Self(Arc::new(Inner { kind: DisconnectKind::Requested, words: None }))
     }
 
     pub(crate) fn stopped() -> Self {
@@ -109,6 +120,7 @@ impl DisconnectCause {
             DisconnectKind::Server(_) | DisconnectKind::Closed => Side::Server,
             DisconnectKind::KeepAlive | DisconnectKind::Network(_) => Side::Network,
             DisconnectKind::Tls(error) => tls_side(error),
+            DisconnectKind::Rotation(error) => error.side(),
         }
     }
 }
@@ -130,8 +142,13 @@ impl fmt::Display for DisconnectCause {
             DisconnectKind::Server(reason) => {
                 write!(f, "the server ended the connection: {reason}")?;
                 match self.words() {
-                    Some(words) => write!(f, ", in its words \"{}\"", quoted(words)),
-                    None => write!(f, "; {}", advice::of_disconnect(*reason)),
+                    Some(words) => write!(f, ", in its words \"{}\"", quoted(words))?,
+                    None if f.alternate() => {}
+                    None => write!(f, "; {}", advice::of_disconnect(*reason))?,
+                }
+                match self.id() {
+                    Some(id) if !f.alternate() => write!(f, " [{id} {}]", id.name()),
+                    _ => Ok(()),
                 }
             }
             DisconnectKind::Closed => f.write_str(
@@ -146,6 +163,10 @@ impl fmt::Display for DisconnectCause {
             }
             DisconnectKind::Tls(error) => write!(f, "TLS ended the connection: {error}"),
             DisconnectKind::Network(error) => write!(f, "the network failed: {error}; connect again"),
+            DisconnectKind::Rotation(error) => write!(
+                f,
+                "the client left to come back with another certificate and could not before the old one ran out: {error}"
+            ),
             DisconnectKind::Stopped => f.write_str(
                 "the client's task was stopped with its runtime: keep the runtime for as long as the client",
             ),
@@ -159,6 +180,7 @@ impl std::error::Error for DisconnectCause {
             DisconnectKind::Violation(violation) => Some(violation),
             DisconnectKind::Tls(error) => Some(error),
             DisconnectKind::Network(error) => Some(error),
+            DisconnectKind::Rotation(error) => Some(&**error),
             _ => None,
         }
     }

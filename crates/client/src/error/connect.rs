@@ -23,6 +23,7 @@ struct Inner {
     target: String,
     stage: Stage,
     version: Version,
+    over_tls: bool,
     kind: ConnectErrorKind,
 }
 
@@ -91,7 +92,21 @@ pub enum ConnectErrorKind {
 
 impl ConnectError {
     pub(crate) fn new(target: &str, version: Version, stage: Stage, kind: ConnectErrorKind) -> Self {
-        Self(Box::new(Inner { target: target.to_owned(), stage, version, kind }))
+        Self(Box::new(Inner { target: target.to_owned(), stage, version, over_tls: false, kind }))
+    }
+
+    /// MQTT was to be spoken over TLS.
+    pub(crate) fn with_tls(mut self, over_tls: bool) -> Self {
+        self.0.over_tls = over_tls;
+        self
+    }
+
+    pub(super) const fn over_tls(&self) -> bool {
+        self.0.over_tls
+    }
+
+    pub(super) const fn target(&self) -> &str {
+        self.0.target.as_str()
     }
 
     /// How far it came.
@@ -226,9 +241,12 @@ fn code(reason: ReasonCode, version: Version) -> String {
     }
 }
 
-impl fmt::Display for ConnectError {
+/// What happened, without advice.
+pub(super) struct What<'a>(pub(super) &'a ConnectError);
+
+impl fmt::Display for What<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { target, stage, version, kind } = &*self.0;
+        let Inner { target, stage, version, kind, .. } = &*self.0.0;
         match kind {
             ConnectErrorKind::Address(error) => write!(f, "{error}")?,
             ConnectErrorKind::Option { option, problem } => write!(f, "the option {option} cannot be used: {problem}")?,
@@ -244,7 +262,7 @@ impl fmt::Display for ConnectError {
             ConnectErrorKind::Name(error) => write!(f, "the host of {target} cannot be found: {error}")?,
             ConnectErrorKind::NoAddress => write!(f, "the host of {target} has no address")?,
             ConnectErrorKind::Tcp(attempts) => write!(f, "no connection to {target} ({})", Tried(attempts))?,
-            ConnectErrorKind::Tls(error) => write!(f, "TLS with {target} failed: {error}")?,
+            ConnectErrorKind::Tls(error) => write!(f, "TLS with {target} failed: {error:#}")?,
             ConnectErrorKind::Refused { reason, words } => {
                 write!(f, "{target} refused the connection: {}", code(*reason, *version))?;
                 if let Some(words) = words {
@@ -268,11 +286,22 @@ impl fmt::Display for ConnectError {
                 }
             }
         }
+        Ok(())
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        What(self).fmt(f)?;
         match self.advice() {
-            "" => Ok(()),
+            "" => {}
             // The server's own words know the case better than general advice.
-            _ if self.words().is_some() => Ok(()),
-            advice => write!(f, "; {advice}"),
+            _ if self.words().is_some() => {}
+            advice => write!(f, "; {advice}")?,
+        }
+        match self.id() {
+            Some(id) => write!(f, " [{id} {}]", id.name()),
+            None => Ok(()),
         }
     }
 }

@@ -91,7 +91,8 @@ impl Policy {
                 error => RefusalKind::Certificate(error),
             });
         };
-        let verified = gridmq_tls::verify(presented, &self.anchors, now.as_secs()).map_err(RefusalKind::Certificate)?;
+        let verified = gridmq_tls::verify_with(presented, &self.anchors, self.revocation.as_ref(), now.as_secs())
+            .map_err(|refusal| RefusalKind::Certificate(refusal.rule))?;
         let values = values(verified.leaf(), field);
         let address = name.parse::<IpAddr>().ok().filter(|_| field == AlternativeNameSource::ClientCertificateIp);
         let names_client = |value: &String| match address {

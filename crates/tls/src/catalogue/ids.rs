@@ -67,7 +67,7 @@ ids! {
     A19 Files "key-mismatch" "the key does not belong to the certificate",
     A20 Files "passphrase-missing" "the private key is encrypted and no passphrase is known",
     A21 Files "passphrase-wrong" "the passphrase does not decrypt the key",
-    A22 Files "not-a-key-or-certificate" "the file holds something else in PEM",
+    A22 Files "not-a-key-or-certificate" "the file lacks the certificate or key it is named for",
     A23 Files "key-form" "the key's form is one of the older ones",
     A24 Files "pkcs12-legacy" "the PKCS#12 file uses legacy encryption",
     A25 Files "pkcs12-too-modern" "old Windows cannot read the PKCS#12 file",

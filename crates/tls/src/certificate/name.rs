@@ -3,8 +3,10 @@
 use std::fmt;
 
 use x509_cert::der::asn1::{Any, ObjectIdentifier};
-use x509_cert::der::{Encode, Tag, Tagged};
+use x509_cert::der::{Decode, Encode, Tag, Tagged};
 use x509_cert::name::Name;
+
+use super::CertificateError;
 
 const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 
@@ -21,6 +23,15 @@ impl DistinguishedName {
         let common_name =
             name.iter().filter(|attribute| attribute.oid == COMMON_NAME).last().and_then(|cn| text_of(&cn.value));
         Ok(Self { der: name.to_der()?, text: printable(&name.to_string()), common_name })
+    }
+
+    /// Reads a name in DER.
+    ///
+    /// # Errors
+    /// When the bytes are not exactly one name.
+    pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
+        let bad = |error: x509_cert::der::Error| CertificateError::BadName(error.to_string());
+        Self::new(&Name::from_der(der).map_err(bad)?).map_err(bad)
     }
 
     /// The common name: the most specific one, where there are several.

@@ -8,8 +8,10 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
-/// How many of a server's CA hints and certificates are remembered.
+/// How many of a server's certificates and schemes are remembered.
 const MAX_REMEMBERED: usize = 16;
+/// How many of the authorities that a server names are remembered.
+const MAX_HINTS: usize = 64;
 
 /// The client's resolver and verifier for exactly one connection.
 #[derive(Debug)]
@@ -26,14 +28,20 @@ pub(crate) struct Record {
     pub(crate) asked: bool,
     /// How many authorities it named in that request.
     pub(crate) hints: usize,
+    /// The first of them, each a name in DER.
+    pub(crate) hint_names: Vec<Vec<u8>>,
     /// The signature schemes it accepts.
     pub(crate) schemes: Vec<String>,
+    /// The scheme that our key signed with.
+    pub(crate) scheme: Option<String>,
     /// A certificate was sent.
     pub(crate) sent: bool,
     /// A certificate was there and its key fits none of the schemes.
     pub(crate) no_common_scheme: bool,
     /// The server's chain, leaf first.
     pub(crate) server_chain: Vec<Vec<u8>>,
+    /// The time by which the server's chain was judged, in seconds since 1970.
+    pub(crate) time: Option<u64>,
 }
 
 impl Recorder {
@@ -55,13 +63,15 @@ impl ResolvesClientCert for Recorder {
         let mut record = self.lock();
         record.asked = true;
         record.hints = root_hint_subjects.len();
+        record.hint_names = root_hint_subjects.iter().take(MAX_HINTS).map(|name| name.to_vec()).collect();
         record.schemes = sigschemes.iter().take(MAX_REMEMBERED).map(|scheme| format!("{scheme:?}")).collect();
         let key = self.key.as_ref()?;
         // Without a common scheme the stack would send an empty certificate and say nothing.
-        if key.key.choose_scheme(sigschemes).is_none() {
+        let Some(signer) = key.key.choose_scheme(sigschemes) else {
             record.no_common_scheme = true;
             return None;
-        }
+        };
+        record.scheme = Some(format!("{:?}", signer.scheme()));
         record.sent = true;
         Some(Arc::clone(key))
     }
@@ -81,11 +91,12 @@ impl ServerCertVerifier for Recorder {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.lock().server_chain = std::iter::once(end_entity)
-            .chain(intermediates)
-            .take(MAX_REMEMBERED)
-            .map(|certificate| certificate.to_vec())
-            .collect();
+        {
+            let mut record = self.lock();
+            let chain = std::iter::once(end_entity).chain(intermediates).take(MAX_REMEMBERED);
+            record.server_chain = chain.map(|certificate| certificate.to_vec()).collect();
+            record.time = Some(now.as_secs());
+        }
         self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
 

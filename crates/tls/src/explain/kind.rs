@@ -2,7 +2,6 @@
 
 use std::io;
 
-use super::{Role, Side};
 use crate::first_bytes::FirstBytes;
 
 /// Why TLS failed.
@@ -57,28 +56,4 @@ pub enum TlsErrorKind {
     Io(io::ErrorKind),
     /// Something in this program's TLS stack failed.
     Internal,
-}
-
-impl TlsErrorKind {
-    pub(super) fn catalogue_id(self, role: Role, side: Side) -> Option<&'static str> {
-        let ours_of_server = role == Role::Client && side == Side::Us;
-        match self {
-            Self::NoCommonSignatureScheme => Some("E11"),
-            Self::UnknownCa if ours_of_server => Some("D01"),
-            Self::CaAsLeaf if ours_of_server => Some("D04"),
-            Self::CertificateExpired if ours_of_server => Some("D06"),
-            Self::CertificateNotYetValid if ours_of_server => Some("D07"),
-            Self::NameMismatch => Some("D08"),
-            Self::WrongUsage if ours_of_server => Some("D11"),
-            Self::UnrecognisedName => Some("D12"),
-            Self::ProtocolVersion => Some("D14"),
-            Self::NoCommonParameters => Some("D15"),
-            Self::NoCommonProtocol => Some("D16"),
-            Self::NotTls(FirstBytes::Mqtt) if role == Role::Client => Some("C07"),
-            Self::NotTls(FirstBytes::Mqtt) => Some("C09"),
-            Self::NotTls(_) => Some("C08"),
-            Self::ClosedDuringHandshake if role == Role::Client => Some("C06"),
-            _ => None,
-        }
-    }
 }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::catalogue::Id;
+use crate::classify::Content;
 use crate::issue::{CertificateAuthority, IssuedCertificate, Validity, self_signed_client};
 
 const VALIDITY: Validity = Validity::new(1_000, 2_000);
@@ -17,7 +19,7 @@ fn made() -> Made {
 }
 
 fn ids(identity: &Identity, now: u64) -> Vec<&'static str> {
-    identity.findings(now).iter().map(Finding::id).collect()
+    identity.findings(now).iter().map(|finding| finding.id.name()).collect()
 }
 
 #[test]
@@ -30,7 +32,7 @@ fn a_chain_in_any_order_is_sent_in_order() {
         ([&l, &i, &r], vec!["needless-root"]),
         ([&l, &r, &i], vec!["chain-out-of-order", "needless-root"]),
         ([&r, &i, &l], vec!["leaf-not-first", "needless-root"]),
-        ([&l, "", ""], vec!["leaf-only"]),
+        ([&l, "", ""], vec!["intermediate-missing"]),
     ] {
         let text = order.concat();
         let identity = Identity::from_pem(text.as_bytes(), leaf.key_pem().as_bytes()).unwrap();
@@ -52,10 +54,12 @@ fn key_and_certificates_may_share_one_text_in_any_order() {
 }
 
 #[test]
-fn swapped_texts_are_named() {
+fn swapped_texts_are_put_right_with_a_finding() {
     let Made { leaf, .. } = made();
-    let swapped = Identity::from_pem(leaf.key_pem().as_bytes(), leaf.chain_pem().as_bytes());
-    assert!(matches!(swapped, Err(IdentityError::Swapped { .. })));
+    let identity = Identity::from_pem(leaf.key_pem().as_bytes(), leaf.chain_pem().as_bytes()).unwrap();
+    assert_eq!(identity.chain_subjects(), ["CN=device", "CN=Intermediate"]);
+    let [finding] = &identity.findings(1_500)[..] else { panic!("one finding") };
+    assert_eq!((finding.id, finding.severity), (Id::A13, Severity::Warning));
 }
 
 #[test]
@@ -63,7 +67,15 @@ fn a_key_of_another_certificate_is_refused_with_the_subjects() {
     let Made { leaf, intermediate, .. } = made();
     let other = intermediate.issue_client("other", VALIDITY).unwrap();
     match Identity::from_pem(leaf.chain_pem().as_bytes(), other.key_pem().as_bytes()) {
-        Err(IdentityError::KeyMismatch { subjects, .. }) => assert_eq!(subjects, ["CN=device", "CN=Intermediate"]),
+        Err(error @ IdentityError::KeyMismatch { .. }) => {
+            let finding = error.finding();
+            assert_eq!((finding.id, finding.severity), (Id::A19, Severity::Error));
+            let IdentityError::KeyMismatch(mismatch) = error else { panic!() };
+            let KeyMismatch { subjects, key_sha256, certificate_sha256, .. } = *mismatch;
+            assert_eq!(subjects, ["CN=device", "CN=Intermediate"]);
+            assert_eq!((key_sha256.len(), certificate_sha256.len()), (64, 2));
+            assert!(finding.evidence[0].contains(&key_sha256) && finding.evidence[1].contains(&certificate_sha256[0]));
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -74,11 +86,11 @@ fn what_is_there_instead_of_a_key_is_named() {
     let chain = leaf.chain_pem();
     let labelled = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
     for (text, expected) in [
-        (labelled("PUBLIC KEY"), PemContent::PublicKey),
-        (labelled("CERTIFICATE REQUEST"), PemContent::SigningRequest),
-        (labelled("OPENSSH PRIVATE KEY"), PemContent::OpenSshKey),
-        (chain.clone(), PemContent::Certificate),
-        ("hello".to_owned(), PemContent::NotPem),
+        (labelled("PUBLIC KEY"), Content::PublicKey),
+        (labelled("CERTIFICATE REQUEST"), Content::SigningRequest),
+        (labelled("OPENSSH PRIVATE KEY"), Content::OpenSshKey),
+        (chain.clone(), Content::Certificate),
+        ("hello".to_owned(), Content::Text),
     ] {
         match Identity::from_pem(chain.as_bytes(), text.as_bytes()) {
             Err(IdentityError::NoKey { found, .. }) => assert_eq!(found, expected),
@@ -87,14 +99,16 @@ fn what_is_there_instead_of_a_key_is_named() {
     }
     let traditional = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n\
                        -----END RSA PRIVATE KEY-----\n";
-    for text in [labelled("ENCRYPTED PRIVATE KEY"), traditional.to_owned()] {
-        let result = Identity::from_pem(chain.as_bytes(), text.as_bytes());
-        assert!(matches!(result, Err(IdentityError::EncryptedKey { .. })), "{result:?}");
-    }
+    let encrypted = Identity::from_pem(chain.as_bytes(), labelled("ENCRYPTED PRIVATE KEY").as_bytes()).unwrap_err();
+    assert!(matches!(encrypted, IdentityError::EncryptedKey { .. }), "{encrypted:?}");
+    assert_eq!(encrypted.finding().id, Id::A20);
+    let refused = Identity::from_pem(chain.as_bytes(), traditional.as_bytes()).unwrap_err();
+    assert!(matches!(refused, IdentityError::UnsupportedEncryption { .. }), "{refused:?}");
+    assert_eq!(refused.finding().id, Id::A20);
     let unusable = Identity::from_pem(chain.as_bytes(), labelled("EC PRIVATE KEY").as_bytes());
     assert!(matches!(unusable, Err(IdentityError::UnusableKey { .. })));
     let no_certificate = Identity::from_pem(b"hello", leaf.key_pem().as_bytes());
-    assert!(matches!(no_certificate, Err(IdentityError::NoCertificate { found: PemContent::NotPem, .. })));
+    assert!(matches!(no_certificate, Err(IdentityError::NoCertificate { found: Content::Text, .. })));
 }
 
 #[test]
@@ -105,12 +119,14 @@ fn validity_is_judged_at_the_given_time() {
     for (now, expected) in [
         (999, vec!["certificate-not-yet-valid", "certificate-not-yet-valid"]),
         (1_000, vec![]),
-        (2_000, vec![]),
+        (1_600, vec![]),
+        (1_670, vec!["expires-soon", "expires-soon"]),
+        (2_000, vec!["expires-soon", "expires-soon"]),
         (2_001, vec!["certificate-expired", "certificate-expired"]),
     ] {
         assert_eq!(ids(&identity, now), expected, "{now}");
     }
-    assert!(identity.findings(3_000).iter().all(|finding| finding.severity() == Severity::Error));
+    assert!(identity.findings(3_000).iter().all(|finding| finding.severity == Severity::Error));
 }
 
 #[test]
@@ -118,15 +134,14 @@ fn a_ca_as_leaf_is_a_warning_only_when_self_signed() {
     let own = self_signed_client("device", true, VALIDITY).unwrap();
     let identity = Identity::from_pem(own.certificate_pem().as_bytes(), own.key_pem().as_bytes()).unwrap();
     let [finding] = &identity.findings(1_500)[..] else { panic!("one finding") };
-    assert_eq!((finding.catalogue_id(), finding.severity()), (Some("A14"), Severity::Warning));
-    assert_eq!(finding.kind(), &FindingKind::CaAsLeaf { self_signed: true });
+    assert_eq!((finding.id, finding.severity), (Id::A14, Severity::Warning));
     assert_eq!(identity.chain_subjects(), ["CN=device"], "a self-signed leaf is sent");
 
     let Made { intermediate, .. } = made();
     let identity =
         Identity::from_pem(intermediate.certificate_pem().as_bytes(), intermediate.key_pem().as_bytes()).unwrap();
     let found = identity.findings(1_500);
-    assert!(found.iter().any(|finding| finding.id() == "ca-as-leaf" && finding.severity() == Severity::Error));
+    assert!(found.iter().any(|finding| finding.id.name() == "ca-as-leaf" && finding.severity == Severity::Error));
 }
 
 #[test]

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rustls::pki_types::{CertificateDer, TrustAnchor};
-
+use super::path::AnchorSet;
 use crate::certificate::{Certificate, CertificateError};
 use crate::pem::{self, PemError};
 
@@ -41,13 +40,7 @@ pub enum AnchorsError {
 /// Each is also offered to path building, so that a client which sends only its leaf is verified
 /// when the intermediate is registered.
 #[derive(Clone, Default)]
-pub struct Anchors(Arc<Inner>);
-
-#[derive(Default)]
-struct Inner {
-    certificates: Vec<Certificate>,
-    trust_anchors: Vec<TrustAnchor<'static>>,
-}
+pub struct Anchors(Arc<AnchorSet>);
 
 impl Anchors {
     /// Takes CA certificates. None at all makes a set that verifies nobody.
@@ -55,23 +48,15 @@ impl Anchors {
     /// # Errors
     /// When one is not a CA certificate.
     pub fn new(certificates: impl IntoIterator<Item = Certificate>) -> Result<Self, AnchorsError> {
-        let mut inner = Inner::default();
+        let mut set = AnchorSet::default();
         for certificate in certificates {
-            if inner.certificates.contains(&certificate) {
-                continue;
-            }
-            let subject = || certificate.subject().to_string();
+            let subject = certificate.subject().to_string();
             if !certificate.can_issue() {
-                return Err(AnchorsError::NotACa { subject: subject() });
+                return Err(AnchorsError::NotACa { subject });
             }
-            let der = CertificateDer::from(certificate.der());
-            let anchor = webpki::anchor_from_trusted_cert(&der)
-                .map_err(|error| AnchorsError::Unusable { subject: subject(), detail: error.to_string() })?
-                .to_owned();
-            inner.trust_anchors.push(anchor);
-            inner.certificates.push(certificate);
+            set.add(certificate).map_err(|detail| AnchorsError::Unusable { subject, detail })?;
         }
-        Ok(Self(Arc::new(inner)))
+        Ok(Self(Arc::new(set)))
     }
 
     /// Takes CA certificates in DER.
@@ -95,34 +80,22 @@ impl Anchors {
     /// The certificates.
     #[must_use]
     pub fn certificates(&self) -> &[Certificate] {
-        &self.0.certificates
+        self.0.certificates()
     }
 
     /// Is there none?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.certificates.is_empty()
+        self.0.is_empty()
     }
 
-    pub(super) fn trust_anchors(&self) -> &[TrustAnchor<'static>] {
-        &self.0.trust_anchors
-    }
-
-    /// The certificate that a trust anchor was made of; of a renewed authority's, one valid at `now`.
-    pub(super) fn find(&self, anchor: &TrustAnchor<'_>, now: u64) -> Option<&Certificate> {
-        let same = |candidate: &TrustAnchor<'_>| {
-            candidate.subject == anchor.subject && candidate.subject_public_key_info == anchor.subject_public_key_info
-        };
-        let matching = || {
-            let pairs = self.0.trust_anchors.iter().zip(&self.0.certificates);
-            pairs.filter(|(candidate, _)| same(candidate)).map(|(_, certificate)| certificate)
-        };
-        matching().find(|found| (found.not_before()..=found.not_after()).contains(&now)).or_else(|| matching().next())
+    pub(super) fn set(&self) -> &AnchorSet {
+        &self.0
     }
 }
 
 impl fmt::Debug for Anchors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.certificates.iter().map(|anchor| anchor.subject().to_string())).finish()
+        f.debug_list().entries(self.0.certificates().iter().map(|anchor| anchor.subject().to_string())).finish()
     }
 }

@@ -1,6 +1,8 @@
 //! A root, an intermediate, a server and a client, and both ends of a connection in memory.
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+pub(crate) mod ca;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gridmq_tls::issue::{CertificateAuthority, IssuedCertificate, Validity};

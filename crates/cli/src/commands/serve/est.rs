@@ -1,0 +1,134 @@
+//! Enrolment of certificates (RFC 7030) beside the broker.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use gridmq_http::HttpServer;
+use gridmq_http::est::{EstServer, Policy, SubjectRule, Users};
+use gridmq_tls::credentials::WatchedFiles;
+use gridmq_tls::est::Label;
+use gridmq_tls::issue::Revocations;
+use gridmq_tls::{Certificate, CredentialProvider, Identity, ServerConfig, pem};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::commands::certs::{self, INTERMEDIATE, ROOT};
+use crate::config::{Address, Est};
+use crate::error::Failure;
+use crate::{files, output};
+
+const PORT: u16 = 9443;
+const MAX_USERS_BYTES: u64 = 4 * 1024 * 1024;
+const MAX_REGISTER_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What listens, until it is stopped.
+pub(super) struct Running {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+/// Starts what `[est]` says; nothing without that section. The server's certificate is the broker's.
+pub(super) async fn start(est: Option<&Est>, certificate: Option<&Arc<WatchedFiles>>) -> Result<Running, Failure> {
+    let (stop, stopped) = watch::channel(false);
+    let mut running = Running { stop, tasks: JoinSet::new() };
+    let Some(est) = est else { return Ok(running) };
+    let certificate = certificate.ok_or_else(|| {
+        Failure::usage("[est] needs a server's certificate: give cert and key, such as those of gridmq certs issue")
+    })?;
+    let server = server(est)?;
+    let default = [Address::loopback(PORT)];
+    for address in est.listen.as_deref().unwrap_or(&default).iter().flat_map(Address::addresses) {
+        let current = certificate.current();
+        let http = HttpServer::bind(*address, config(current.identity.clone())?).await;
+        let http = http.map_err(|error| Failure::failed(format!("cannot listen on {address} (EST): {error}")))?;
+        output::line(&format!("listening on {} (EST)", http.address()?))?;
+        running.tasks.spawn(follow(Arc::clone(certificate), current.number, http.configuration(), stopped.clone()));
+        let mut stopped = stopped.clone();
+        running.tasks.spawn(http.serve(server.router(), async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        }));
+    }
+    Ok(running)
+}
+
+impl Running {
+    /// Stops, and lets requests finish.
+    pub(super) async fn stop(mut self) {
+        let _ = self.stop.send(true);
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+fn server(est: &Est) -> Result<Arc<EstServer>, Failure> {
+    let authority = certs::load(&est.ca, INTERMEDIATE)?;
+    let root = certificates(&est.ca.join(format!("{ROOT}.pem")), "the root's certificate")?;
+    let policy = Policy::default().validity(est.validity);
+    let policy = if est.any_subject { policy.subject(SubjectRule::Any) } else { policy };
+    let policy = match est.key_type {
+        Some(key) => policy.key(key),
+        None => policy,
+    };
+    let register = est.ca.join(format!("{INTERMEDIATE}.revoked"));
+    let mut builder = EstServer::builder(authority)
+        .above(root)
+        .policy(policy)
+        .barred(Arc::new(move |certificate| is_revoked(&register, certificate)));
+    if let Some(path) = &est.users {
+        let text = files::read_text(path, MAX_USERS_BYTES, "the file of users")?;
+        builder = builder.users(Users::read(&text).map_err(|error| Failure::failed(error).during(files::shown(path)))?);
+    }
+    if let Some(path) = &est.bootstrap {
+        builder = builder.bootstrap(certificates(path, "the bootstrap authorities")?);
+    }
+    if est.users.is_none() && est.bootstrap.is_none() {
+        tracing::warn!("[est] has neither users nor bootstrap: certificates can be renewed, but nobody can enrol");
+    }
+    if let Some(label) = &est.label {
+        builder = builder.label(Label::new(label)?);
+    }
+    Ok(builder.build()?)
+}
+
+fn certificates(path: &Path, what: &str) -> Result<Vec<Certificate>, Failure> {
+    let text = files::read(path, gridmq_tls::file::MAX_FILE_BYTES, what)?;
+    pem::certificates(&text).map_err(|error| Failure::failed(error).during(files::shown(path)))
+}
+
+/// Reads the register anew each time: `gridmq certs revoke` is another process. What cannot be read bars everybody.
+fn is_revoked(register: &Path, certificate: &Certificate) -> bool {
+    if !register.exists() {
+        return false;
+    }
+    let read = files::read_text(register, MAX_REGISTER_BYTES, "the register of revocations");
+    match read.ok().and_then(|text| text.parse::<Revocations>().ok()) {
+        Some(register) => register.entries().iter().any(|entry| entry.serial == certificate.serial()),
+        None => {
+            tracing::error!(file = ?register, "the register of revocations cannot be read: no certificate is renewed");
+            true
+        }
+    }
+}
+
+fn config(identity: Identity) -> Result<ServerConfig, gridmq_tls::client::ConfigError> {
+    ServerConfig::builder().identity(identity).alpn(["http/1.1"]).build()
+}
+
+/// Gives each generation of the server's certificate to connections that are yet to come.
+async fn follow(
+    certificate: Arc<WatchedFiles>,
+    mut number: u64,
+    configuration: watch::Sender<ServerConfig>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    loop {
+        let next = tokio::select! {
+            next = certificate.changed(number) => next,
+            _ = stopped.wait_for(|stopped| *stopped) => return,
+        };
+        number = next.number;
+        match config(next.identity.clone()) {
+            Ok(config) => drop(configuration.send_replace(config)),
+            Err(error) => tracing::warn!(%error, "the EST listener keeps its old certificate"),
+        }
+    }
+}

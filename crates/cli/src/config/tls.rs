@@ -1,0 +1,57 @@
+//! What `[tls]` of `gridmq serve` is told.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::connection::trust::CrlCheck;
+
+/// How clients' certificates are checked beyond what the namespace says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Tls {
+    /// Files and directories of revocation lists, PEM or DER.
+    #[serde(default)]
+    pub(crate) crls: Vec<PathBuf>,
+    /// What the lists are asked about; `chain` unless said.
+    #[serde(default, alias = "crl_check")]
+    pub(crate) crl_check: Option<CrlCheck>,
+    /// Whether an answer of OCSP is demanded, which is refused.
+    #[serde(default, alias = "require_ocsp")]
+    pub(crate) require_ocsp: bool,
+}
+
+impl Tls {
+    /// Relative paths start at the file's directory.
+    pub(super) fn resolve(&mut self, base: &Path) {
+        for path in &mut self.crls {
+            *path = base.join(&*path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+
+    #[test]
+    fn the_section_is_read_and_its_paths_start_at_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gridmq.toml");
+        std::fs::write(&path, "[tls]\ncrls = ['crls', '/etc/ca.crl']\ncrl-check = 'leaf'").unwrap();
+        let tls = Settings::read(&path).unwrap().tls.unwrap();
+        assert_eq!(tls.crls, [dir.path().join("crls"), "/etc/ca.crl".into()]);
+        assert_eq!((tls.crl_check, tls.require_ocsp), (Some(CrlCheck::Leaf), false));
+        let spelled: Settings = toml::from_str("[tls]\ncrl_check = 'chain'\nrequire_ocsp = true").unwrap();
+        let expected = Tls { crl_check: Some(CrlCheck::Chain), require_ocsp: true, ..Tls::default() };
+        assert_eq!(spelled.tls, Some(expected));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for text in ["crls = 'one'", "crl-check = 'some'", "crl-check = true", "require-ocsp = 'yes'", "ocsp = true"] {
+            assert!(toml::from_str::<Settings>(&format!("[tls]\n{text}")).is_err(), "{text}");
+        }
+    }
+}
