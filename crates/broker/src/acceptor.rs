@@ -99,10 +99,16 @@ async fn deal(
     let Some(inbox) = shared.inboxes.get(turn) else { return };
     let mail = vec![Mail::Accepted(Box::new(Accepted { stream, from, security: security.clone() }))];
     match inbox.try_send(Batch { from: WorkerId::MAX, mail }) {
-        Ok(()) | Err(TrySendError::Closed(_)) => {}
+        Ok(()) => {}
+        // That worker is gone, and the connection with it.
+        Err(TrySendError::Closed(_)) => {
+            shared.connections.fetch_sub(1, Ordering::Relaxed);
+        }
         // The worker is behind: leave further connections in the kernel's backlog until it has caught up.
         Err(TrySendError::Full(batch)) => {
-            let _ = inbox.send(batch).await;
+            if inbox.send(batch).await.is_err() {
+                shared.connections.fetch_sub(1, Ordering::Relaxed);
+            }
         }
     }
 }

@@ -119,7 +119,8 @@ impl Broker {
     }
 
     /// Replaces the TLS configuration of a listener, by its place in the order of the listeners. Connections that come
-    /// from now on get it; those that are there go on as they are.
+    /// from now on get it; those that are there go on as they are. A listener that follows credentials takes over their
+    /// next generation all the same.
     ///
     /// # Errors
     /// When there is no such listener, or it has no TLS.

@@ -118,8 +118,11 @@ impl TlsCell {
     }
 
     pub(crate) fn credentials(&self, address: SocketAddr) -> ListenerCredentials {
-        let config = self.config();
-        let mut status = self.status.lock().clone();
+        // Both change under this lock: what is told of one generation must not be mixed with another's.
+        let (config, mut status) = {
+            let status = self.status.lock();
+            (self.config(), status.clone())
+        };
         if let Some(Source { credentials, .. }) = &self.source {
             let source = credentials.status();
             status.last_error = status.last_error.or(source.last_error);

@@ -15,6 +15,7 @@ use crate::error::Failure;
 use crate::files;
 use crate::property::{Packet, Properties, Property};
 
+mod fresh;
 pub(crate) mod identity;
 pub(crate) mod trust;
 
@@ -68,6 +69,10 @@ pub(crate) struct Options {
     trust: TrustOptions,
     #[command(flatten)]
     identity: IdentityOptions,
+    /// Renew the certificate by this EST server, https://HOST[:PORT][/LABEL], before it runs out: the files of --cert and
+    /// --key are replaced, and the connection moves to the new one
+    #[arg(long, value_name = "URL")]
+    renew_est: Option<String>,
     /// Only this TLS version: tlsv1.2 or tlsv1.3 [default: both]
     #[arg(long, value_name = "VERSION", value_parser = tls_version)]
     tls_version: Option<TlsVersion>,
@@ -79,6 +84,15 @@ pub(crate) struct Options {
     /// Print version
     #[arg(long, action = ArgAction::Version)]
     version: Option<bool>,
+}
+
+/// How long a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Run {
+    /// A message or so.
+    Short,
+    /// As long as somebody wants: certificates may change meanwhile.
+    Long,
 }
 
 /// A connection that can be made, and the properties that are for later packets.
@@ -123,7 +137,9 @@ fn not_connected(error: ConnectError) -> Failure {
 
 impl Options {
     /// Reads every file that is named, and refuses what makes no sense, before anything is sent.
-    pub(crate) fn prepare(self, main: Packet) -> Result<Prepared, Failure> {
+    ///
+    /// Watching and renewing certificates are tasks, so this is to be called inside a runtime.
+    pub(crate) fn prepare(self, main: Packet, run: Run) -> Result<Prepared, Failure> {
         let (for_connect, properties) = self.split_properties(main)?;
         let env = self.env_file.as_deref().map(EnvFile::read).transpose()?;
         let env_given = env.is_some();
@@ -131,7 +147,10 @@ impl Options {
         if env_given && env.host.is_none() && self.host.is_none() && self.url.is_none() {
             return Err(Failure::usage("the env file names no MQTT_HOST_NAME: add it, or give -h"));
         }
-        let identity = self.identity.load(&env)?;
+        let files = fresh::Files::of(&self.identity, &env);
+        let renewed = self.renew_est.map(|url| Ok::<_, Failure>((url, files.pair()?))).transpose()?;
+        let loader = self.identity.loader(&env)?;
+        let identity = loader.as_ref().map(|loader| self.identity.load_by(loader, &env)).transpose()?;
         let port = self.port.or(env.port);
         let tls_flags = self.trust.is_given() || self.identity.is_given() || self.tls_version.is_some();
         let tls = match &self.url {
@@ -179,12 +198,24 @@ impl Options {
             builder = builder.password(password);
         }
         if tls {
-            builder = builder.trust(self.trust.load(env.ca_file.as_deref(), crate::utc::now())?);
+            let trust = self.trust.load(env.ca_file.as_deref(), crate::utc::now())?;
+            builder = builder.trust(trust.clone());
             if let Some(version) = self.tls_version {
                 builder = builder.tls_versions(version);
             }
-        }
-        if let Some(identity) = identity.filter(|_| tls || tls_flags) {
+            let changing = match (renewed, loader) {
+                (Some((url, pair)), _) => Some(fresh::renewed(&url, pair, trust)?),
+                (None, Some(loader)) if run == Run::Long => files.watched(loader)?,
+                _ => None,
+            };
+            builder = match (changing, identity) {
+                (Some(changing), _) => builder.credentials(changing),
+                (None, Some(identity)) => builder.identity(identity),
+                (None, None) => builder,
+            };
+        } else if renewed.is_some() {
+            return Err(Failure::usage("--renew-est needs TLS: give mqtts:// or leave out mqtt://"));
+        } else if let Some(identity) = identity.filter(|_| tls_flags) {
             builder = builder.identity(identity);
         }
         for property in for_connect {

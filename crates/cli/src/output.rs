@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
+pub(crate) use gridmq_doctor::render::{visible, wrap};
 use serde_json::Value;
 use terminal_size::{Width, terminal_size_of};
 
@@ -97,45 +98,6 @@ fn width(terminal: bool, columns: Option<usize>, size: Option<(Width, terminal_s
             size.map_or(*WIDTHS.end(), |(Width(columns), _)| usize::from(columns)).clamp(*WIDTHS.start(), *WIDTHS.end())
         }
     }
-}
-
-/// Breaks lines at spaces so that none is longer than `width`; lines after the first begin with `indent` spaces.
-/// A word that is longer stays whole: it may be a path or a command.
-pub(crate) fn wrap(text: &str, width: usize, indent: usize) -> String {
-    let mut wrapped = String::with_capacity(text.len());
-    for (number, line) in text.lines().enumerate() {
-        if number > 0 {
-            new_line(&mut wrapped, indent);
-        }
-        let mut used = 0;
-        for word in line.split(' ') {
-            let length = word.chars().count();
-            if used > 0 && used + 1 + length > width {
-                new_line(&mut wrapped, indent);
-                used = 0;
-            } else if used > 0 {
-                wrapped.push(' ');
-                used += 1;
-            }
-            wrapped.push_str(word);
-            used += length;
-        }
-    }
-    wrapped
-}
-
-fn new_line(text: &mut String, indent: usize) {
-    text.push('\n');
-    text.extend(std::iter::repeat_n(' ', indent));
-}
-
-/// The text with control characters made visible, so that what a peer sent cannot steer a terminal.
-pub(crate) fn visible(text: &str) -> String {
-    let harmless = |c: char| !c.is_control() || c == '\n';
-    if text.chars().all(harmless) {
-        return text.to_owned();
-    }
-    text.chars().map(|c| if harmless(c) { c.to_string() } else { c.escape_default().to_string() }).collect()
 }
 
 /// Writes a line to standard output.

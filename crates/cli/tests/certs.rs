@@ -83,6 +83,18 @@ fn a_key_that_stands_alone_in_the_way_stops_everything() {
 }
 
 #[test]
+fn a_key_that_cannot_be_replaced_leaves_the_certificate_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    run(dir.path(), "certs init --dir .").done();
+    run(dir.path(), "certs issue --dir . --name device1").done();
+    let old = std::fs::read(dir.path().join("device1.pem")).unwrap();
+    std::fs::remove_file(dir.path().join("device1.key")).unwrap();
+    std::fs::create_dir(dir.path().join("device1.key")).unwrap();
+    run(dir.path(), "certs issue --dir . --name device1 --force").failed(1, &["device1.key", "directory"]);
+    assert_eq!(std::fs::read(dir.path().join("device1.pem")).unwrap(), old);
+}
+
+#[test]
 fn issuing_needs_an_authority_that_fits_its_key() {
     let dir = tempfile::tempdir().unwrap();
     run(dir.path(), "certs issue --dir . --name a").failed(1, &["intermediate-ca.pem", "certs init"]);

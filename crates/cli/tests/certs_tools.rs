@@ -52,32 +52,35 @@ fn a_request_is_made_and_signed_without_its_key_leaving() {
 fn a_profile_puts_the_name_where_event_grid_reads_it() {
     let dir = ca();
     let dir = dir.path();
-    for (profile, name, scheme) in [
-        ("subject", "plain", "SubjectMatchesAuthenticationName"),
-        ("dns", "a.example", "DnsMatchesAuthenticationName"),
-        ("uri", "urn", "UriMatchesAuthenticationName"),
-        ("ip", "192.0.2.1", "IpMatchesAuthenticationName"),
-        ("email", "a@b.example", "EmailMatchesAuthenticationName"),
-        ("thumbprint", "own", "ThumbprintMatch"),
+    for (profile, name, option, scheme) in [
+        ("subject", "plain", "", "SubjectMatchesAuthenticationName"),
+        ("subject", "other", "--cn", "SubjectMatchesAuthenticationName"),
+        ("dns", "a.example", "", "DnsMatchesAuthenticationName"),
+        ("dns", "b.example", "--dns", "DnsMatchesAuthenticationName"),
+        ("uri", "urn:device:7", "--uri", "UriMatchesAuthenticationName"),
+        ("ip", "192.0.2.1", "", "IpMatchesAuthenticationName"),
+        ("ip", "2001:db8::1", "--ip", "IpMatchesAuthenticationName"),
+        ("email", "a@b.example", "", "EmailMatchesAuthenticationName"),
+        ("email", "c@b.example", "--email", "EmailMatchesAuthenticationName"),
+        ("thumbprint", "own", "", "ThumbprintMatch"),
     ] {
-        let words = format!("certs issue --dir . --name {name} --profile {profile} --json");
-        // A colon cannot stand in the name of a file everywhere, so a URI is given by --uri.
-        if profile == "uri" {
-            run(dir, &words).failed(2, &["URI"]);
-            continue;
-        }
-        assert_eq!(json(dir, &words)["validationScheme"], scheme);
-        let shown = run(dir, &format!("certs inspect --json {name}.pem")).done();
+        let (file, option) =
+            if option.is_empty() { (name, String::new()) } else { ("d", format!(" {option} {name} --force")) };
+        let made = json(dir, &format!("certs issue --dir . --name {file} --profile {profile}{option} --json"));
+        assert_eq!((&made["validationScheme"], &made["authenticationName"]), (&scheme.into(), &name.into()));
+        let shown = run(dir, &format!("certs inspect --json {file}.pem")).done();
         let leaf: Value = serde_json::from_str(shown.lines().next().unwrap()).unwrap();
         let names = &leaf["alternativeNames"];
         match profile {
-            "dns" => assert_eq!(names["dns"][0], name),
-            "ip" => assert_eq!(names["ip"][0], name),
-            "email" => assert_eq!(names["email"][0], name),
+            "dns" | "ip" | "uri" | "email" => assert_eq!(names[profile], serde_json::json!([name])),
             "thumbprint" => assert_eq!(leaf["subject"], leaf["issuer"]),
             _ => assert_eq!(leaf["subject"], format!("CN={name}")),
         }
     }
+    let said = run(dir, "certs issue --dir . --name u --profile uri --uri urn:device:8").done();
+    assert!(said.contains("UriMatchesAuthenticationName, authentication name urn:device:8"), "{said}");
+    run(dir, "certs issue --dir . --name x --profile uri").failed(2, &["a URI", "--uri"]);
+    run(dir, "certs issue --dir . --name x --profile email").failed(2, &["e-mail", "--email"]);
     run(dir, "certs issue --dir . --name x --profile ip").failed(2, &["IP address"]);
 }
 
@@ -95,6 +98,99 @@ fn a_renewal_keeps_the_name_and_replaces_only_when_told() {
     run(dir, "certs renew --dir . --name device1 --same-key --validity 60s --force").done();
     gridmq_tls::Identity::from_pem_files(&dir.join("device1.pem"), &dir.join("device1.key")).unwrap();
     assert_ne!(read(dir, "device1.pem"), old);
+}
+
+#[test]
+fn a_renewal_keeps_the_kind_of_the_key_and_where_the_list_is() {
+    let dir = ca();
+    let dir = dir.path();
+    run(dir, "certs issue --dir . --name r --key-type ec-p384 --crl-uri http://crl.example/a.crl").done();
+    run(dir, "certs renew --dir . --name r --force").done();
+    let shown = run(dir, "certs inspect --json r.pem").done();
+    let leaf: Value = serde_json::from_str(shown.lines().next().unwrap()).unwrap();
+    assert_eq!(leaf["key"], "ECDSA P-384");
+    assert!(leaf["crl"].to_string().contains("http://crl.example/a.crl"), "{}", leaf["crl"]);
+    run(dir, "certs renew --dir . --name r --key-type ec-p256 --out s").done();
+    assert!(run(dir, "certs inspect s.pem").done().contains("ECDSA P-256"));
+}
+
+#[test]
+fn a_renewal_with_the_same_key_leaves_its_file_as_it_is() {
+    let dir = ca();
+    let dir = dir.path();
+    std::fs::write(dir.join("pass"), "secret\n").unwrap();
+    run(dir, "certs convert device1.key --to pkcs8 --out device1.key --out-pass-file pass --force").done();
+    let key = read(dir, "device1.key");
+    assert!(key.starts_with(b"-----BEGIN ENCRYPTED PRIVATE KEY-----"));
+    run(dir, "certs renew --dir . --name device1 --same-key --force --pass-file pass").done();
+    assert_eq!(read(dir, "device1.key"), key);
+    run(dir, "certs renew --dir . --name device1 --same-key --out copy --pass-file pass").done();
+    assert_eq!(read(dir, "copy.key"), key);
+    run(dir, "certs issue --dir . --name other").done();
+    std::fs::copy(dir.join("other.key"), dir.join("device1.key")).unwrap();
+    run(dir, "certs renew --dir . --name device1 --same-key --force").failed(1, &["device1.key", "belongs"]);
+}
+
+#[test]
+fn what_runs_at_once_loses_no_revocation() {
+    let dir = ca();
+    let dir = dir.path();
+    let names: Vec<String> = (0..8).map(|number| format!("d{number}")).collect();
+    for name in &names {
+        run(dir, &format!("certs issue --dir . --name {name}")).done();
+    }
+    for _ in 0..5 {
+        drop(std::fs::remove_file(dir.join("intermediate-ca.revoked")));
+        let running: Vec<_> = names
+            .iter()
+            .map(|name| {
+                let words = format!("certs revoke --dir . {name}.pem --json");
+                common::gridmq(dir).args(words.split(' ')).stdout(std::process::Stdio::null()).spawn().unwrap()
+            })
+            .collect();
+        for mut child in running {
+            assert!(child.wait().unwrap().success());
+        }
+        assert_eq!(json(dir, "certs crl --dir . --force --json")["revoked"], 8);
+    }
+}
+
+#[test]
+fn an_authority_whose_time_is_over_signs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    run(dir, "certs init --dir . --validity 1s").done();
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    for words in ["issue --name a", "crl", "crl --issuer root"] {
+        run(dir, &format!("certs {words} --dir .")).failed(1, &["expired", "init", "--force"]);
+    }
+}
+
+#[test]
+fn names_that_the_authority_may_not_certify_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    run(dir, "certs init --dir . --name-constraint dns:plant.example --name-constraint ip:10.0.0.0/8").done();
+    run(dir, "certs issue --dir . --name good --server --dns a.plant.example --ip 10.1.2.3").done();
+    for bad in ["--dns other.example", "--ip 192.0.2.1"] {
+        run(dir, &format!("certs issue --dir . --name bad --server {bad}")).failed(1, &["constraint"]);
+    }
+    run(dir, "certs csr --name x --dns other.example --out x").done();
+    run(dir, "certs issue --dir . --name bad --csr x.csr").failed(1, &["constraint"]);
+    assert!(!dir.join("bad.pem").exists() && !dir.join("bad.key").exists());
+}
+
+#[test]
+fn what_follows_a_revocation_is_said_as_it_can_be_pasted() {
+    let dir = ca();
+    let dir = dir.path();
+    let said = run(dir, "certs revoke --dir . device1.pem intermediate-ca.pem").done();
+    let next: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("Next: gridmq ")).collect();
+    assert_eq!(next, ["certs crl --dir .", "certs crl --dir . --issuer root"]);
+    for words in next {
+        run(dir, words).done();
+    }
+    assert!(run(dir, "certs revoke --dir . device1.pem").done().contains("Next: gridmq certs crl --dir . --force"));
 }
 
 #[test]
@@ -135,6 +231,15 @@ fn forms_turn_into_each_other_and_keys_are_for_their_owner() {
     assert!(read(dir, "d.key").starts_with(b"-----BEGIN ENCRYPTED PRIVATE KEY-----"));
     run(dir, "certs convert d.key --pass-file pass --to der --out d.der").done();
     assert_eq!(read(dir, "d.der")[0], 0x30);
+    run(dir, "certs convert device1.key --to der --out e.der --out-pass-file pass").done();
+    assert!(!read(dir, "e.der").windows(16).any(|part| read(dir, "d.der").ends_with(part)), "the key is encrypted");
+    run(dir, "certs convert e.der --pass-file pass --to der --out f.der").done();
+    run(dir, "certs convert device1.key --to der --out g.der").done();
+    assert_eq!(read(dir, "f.der"), read(dir, "g.der"));
+    run(dir, "certs convert device1.pem --to pem --out x.pem --out-pass-file pass").failed(2, &["private key"]);
+    run(dir, "certs issue --dir . --name device2").done();
+    run(dir, "certs convert device1.pem --key device2.key --to pem --out x.pem").failed(1, &["device2.key", "belongs"]);
+    run(dir, "certs convert device1.key --key device1.pem --to pem --out x.pem").failed(1, &["device1.pem", "key"]);
     run(dir, "certs convert device1.pem --to der --out two.der").failed(1, &["device1.pem", "DER"]);
     run(dir, "certs convert device1.pem --to pkcs12 --out x.p12 --out-pass-file pass").failed(1, &["--key"]);
     run(dir, "certs convert device1.pem --to pkcs8 --out x.key").failed(1, &["device1.pem"]);

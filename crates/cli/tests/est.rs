@@ -105,3 +105,26 @@ fn a_section_that_makes_no_sense_is_refused() {
     fs::write(dir.join("c.toml"), format!("{certificate}ca = 'ca'\nusers = 'users'\n")).unwrap();
     run(dir, "serve --config c.toml").failed(1, &["users", "line 1"]);
 }
+
+#[test]
+fn a_subscriber_renews_its_certificate_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (mut server, est) = serve(dir, "validity = '9s'\n");
+    let port = server.port();
+    enroll(dir, est, BY_PASSWORD).done();
+    let first = fs::read_to_string(dir.join("d.pem")).unwrap();
+    let subscriber = format!(
+        "sub -h localhost -p {port} -t a -q 1 -C 1 -W 60 --cafile ca/root-ca.pem --cert d.pem --key d.key \
+         --renew-est https://localhost:{est}"
+    );
+    let mut subscriber = Running::start(gridmq(dir).args(subscriber.split(' ')));
+    common::eventually("a renewal", || fs::read_to_string(dir.join("d.pem")).unwrap() != first);
+    // It may be on its way to the broker: a message of a session that lasts waits for it.
+    run(dir, &format!("pub -h localhost -p {port} -t a -m hello -q 1 --cafile ca/root-ca.pem")).done();
+    assert_eq!(subscriber.line().trim_end(), "hello");
+
+    let renew = format!("sub -h localhost -p {port} -t a --cafile ca/root-ca.pem --renew-est https://localhost:{est}");
+    run(dir, &renew).failed(2, &["--renew-est", "--cert"]);
+    run(dir, &format!("{renew} --cert d.pem")).failed(2, &["--key"]);
+}

@@ -46,7 +46,7 @@ fn examples(dir: &Path, command: &str) -> Vec<String> {
     let examples = &help[help.find("Example").unwrap()..];
     let mut blocks = vec![String::new()];
     for line in examples.lines().skip(1) {
-        assert!(line.len() < 78, "{line:?} is too long for a terminal");
+        assert!(line.len() < 80, "{line:?} is too long for a terminal");
         if line.starts_with("  ") {
             let block = blocks.last_mut().unwrap();
             block.push_str(line);
@@ -82,7 +82,7 @@ fn done(dir: &Path, text: &str) {
 }
 
 #[test]
-fn every_block_works_in_an_empty_directory() {
+fn every_block_about_certificates_works_in_an_empty_directory() {
     for (command, blocks) in [
         ("certs", 1),
         ("certs init", 2),
@@ -96,29 +96,95 @@ fn every_block_works_in_an_empty_directory() {
         ("certs convert", 1),
         ("certs order", 1),
         ("certs fingerprint", 1),
-        ("serve", 3),
-        ("quickstart", 1),
+        ("certs user", 1),
     ] {
-        let dir = tempfile::tempdir().unwrap();
-        let found = examples(dir.path(), command);
-        assert_eq!(found.len(), blocks, "{command}: {found:?}");
-        for text in found {
-            // The port alone is another one, for tests run side by side.
-            done(dir.path(), &text.replace("--plain 1883", "--plain 127.0.0.1:0"));
+        each_block_works(command, blocks);
+    }
+}
+
+#[test]
+fn every_block_of_the_others_works_in_an_empty_directory() {
+    for (command, blocks) in [("doctor explain", 1), ("serve", 3), ("quickstart", 1)] {
+        each_block_works(command, blocks);
+    }
+}
+
+fn each_block_works(command: &str, blocks: usize) {
+    let dir = tempfile::tempdir().unwrap();
+    let found = examples(dir.path(), command);
+    assert_eq!(found.len(), blocks, "{command}: {found:?}");
+    for text in found {
+        // The port alone is another one, for tests run side by side.
+        done(dir.path(), &text.replace("--plain 1883", "--plain 127.0.0.1:0"));
+    }
+}
+
+/// A quickstart that serves in this directory, and its port.
+fn quickstart(dir: &Path) -> (Running, String) {
+    let mut quickstart = Running::start(gridmq(dir).args(["quickstart", "--port", "0"]));
+    loop {
+        let line = quickstart.line();
+        if let Some(rest) = line.strip_prefix("Serving on port ") {
+            return (quickstart, rest.split(' ').next().unwrap().to_owned());
         }
     }
 }
 
 #[test]
+fn of_doctor() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_quickstart, port) = quickstart(dir.path());
+    for (command, blocks) in [("doctor", 2), ("doctor files", 1)] {
+        let found = examples(dir.path(), command);
+        assert_eq!(found.len(), blocks, "{command}: {found:?}");
+        for text in found {
+            done(dir.path(), &text.replace(":8883", &format!(":{port}")));
+        }
+    }
+}
+
+/// The shell blocks of a document, each as it stands there.
+fn shell_blocks(document: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(document);
+    let text = std::fs::read_to_string(path).unwrap();
+    let blocks = text.split("```sh\n").skip(1);
+    blocks.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn of_the_document_about_certificates() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_quickstart, port) = quickstart(dir.path());
+    let blocks = shell_blocks("certs.md");
+    assert_eq!(blocks.len(), 2, "{blocks:?}");
+    for text in blocks {
+        done(dir.path(), &text.replace(":8883", &format!(":{port}")));
+    }
+    let device = gridmq_tls::Identity::from_pem_files(&dir.path().join("device1.pem"), &dir.path().join("device1.key"));
+    assert_eq!(device.unwrap().subject(), "CN=device1");
+}
+
+#[test]
+fn of_the_document_about_est() {
+    let dir = tempfile::tempdir().unwrap();
+    let blocks = shell_blocks("est.md");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // The ports alone are others, for tests run side by side; what runs in the background is ended with the block.
+    let bin = dir.path().join("program");
+    std::fs::create_dir(&bin).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_gridmq"), bin.join("gridmq")).unwrap();
+    let first = format!("PATH='{}':$PATH\ntrap 'kill $(jobs -p)' EXIT\n", bin.display());
+    let text = blocks[0].replace("[est]\n", &format!("[est]\nlisten = \"127.0.0.1:{free}\"\n"));
+    let text = text.replace("cert = ", "listen = \"127.0.0.1:0\"\ncert = ").replace("9443", &free.to_string());
+    done(dir.path(), &format!("{first}{text}"));
+    let device = gridmq_tls::Identity::from_pem_files(&dir.path().join("device1.pem"), &dir.path().join("device1.key"));
+    assert_eq!(device.unwrap().subject(), "CN=device1");
+}
+
+#[test]
 fn of_pub_and_sub() {
     let dir = tempfile::tempdir().unwrap();
-    let mut quickstart = Running::start(gridmq(dir.path()).args(["quickstart", "--port", "0"]));
-    let port = loop {
-        let line = quickstart.line();
-        if let Some(rest) = line.strip_prefix("Serving on port ") {
-            break rest.split(' ').next().unwrap().to_owned();
-        }
-    };
+    let (_quickstart, port) = quickstart(dir.path());
     let (_open, plain) = common::open_broker(dir.path());
     let (tls, plain) = (format!("-p {port}"), format!("-p {plain}"));
     let (publish, subscribe) = (examples(dir.path(), "pub"), examples(dir.path(), "sub"));

@@ -60,7 +60,7 @@ fn a_revoked_client_is_disconnected_and_a_list_that_is_no_good_changes_nothing()
     let errors = fs::File::create(dir.join("sub.err")).unwrap();
     let subscribe = format!("sub {} -t machines/a", device("device1", port));
     let mut subscriber = Running::start(gridmq(dir).args(subscribe.split(' ')).stderr(errors));
-    publish("device1").done();
+    publish("device2").done();
     assert_eq!(subscriber.line(), "hello");
 
     run(dir, "certs revoke --dir . device1.pem --reason key-compromise").done();

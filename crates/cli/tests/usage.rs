@@ -42,6 +42,24 @@ fn wrong_usage_ends_with_2() {
         "serve --workers 65",
         "certs issue --dir a --name b --server --dns https://b",
         "certs issue --dir a --name b --server --dns b..c",
+        "certs issue --dir a --name b --uri device7",
+        "certs issue --dir a --name b --email nobody",
+        "certs issue --dir a --name b --crl-uri nowhere",
+        "certs issue --dir a --name b --cn ",
+        "certs issue --dir a --name b --days 0",
+        "certs issue --dir a --name b --validity 101y",
+        "certs init --dir a --name ",
+        "certs init --dir a --days 99999999999",
+        "certs init --dir a --name-constraint example.org",
+        "certs csr --out a",
+        "certs csr --name  --out a",
+        "certs renew --dir a --name ../b",
+        "certs revoke --dir a",
+        "certs convert a --to pem",
+        "certs convert a --to jks --out b",
+        "certs order --out b",
+        "certs verify a",
+        "certs fingerprint",
     ] {
         let ended = run(dir.path(), words);
         assert_eq!(ended.code, 2, "{words}: {ended:?}");
@@ -63,6 +81,7 @@ fn what_makes_no_sense_ends_with_2_and_says_why() {
     run(dir.path(), "serve --listen 8883").failed(2, &["--listen", "--cert"]);
     run(dir.path(), "serve --key a").failed(2, &["--key", "--cert"]);
     run(dir.path(), "serve --plain 0.0.0.0:1883 --trust-plain").failed(2, &["--trust-plain", "0.0.0.0:1883"]);
+    run(dir.path(), "certs inspect tls://a:99999").failed(2, &["tls://a:99999", "tls://HOST:PORT"]);
     run(dir.path(), "pub -t a -m b --log nonsense=nonsense").failed(2, &["--log"]);
     for words in ["pub -t a -m b", "sub -t a", "serve --plain 127.0.0.1:0", "quickstart --once"] {
         run(dir.path(), &format!("{words} --log nonsense")).failed(2, &["--log", "nonsense", "info", "debug"]);
@@ -84,6 +103,9 @@ fn what_is_expected_is_said() {
         ("pub -t a -m b -p abc", "1 to 65535"),
         ("pub -t a -m b -k abc", "whole seconds"),
         ("quickstart --port abc", "1 to 65535"),
+        ("certs init --dir a --days 0", "1 to 36500"),
+        ("certs issue --dir a --name b --validity 1w", "90d"),
+        ("certs issue --dir a --name b --uri device7", "urn:device:7"),
         ("pub -t a -m b -V 31", "MQTT 3.1 needs a client identifier: give -i"),
     ] {
         run(dir.path(), words).failed(2, &[expected]);
@@ -108,8 +130,23 @@ fn errors_are_one_line_unless_columns_say_otherwise() {
 #[test]
 fn help_and_version_stay_where_h_and_v_mean_something_else() {
     let dir = tempfile::tempdir().unwrap();
-    for command in ["", "quickstart ", "serve ", "pub ", "sub ", "certs ", "certs init ", "certs issue ", "certs inspect "]
-    {
+    let certs = [
+        "init",
+        "issue",
+        "csr",
+        "renew",
+        "user",
+        "revoke",
+        "crl",
+        "inspect",
+        "verify",
+        "convert",
+        "order",
+        "fingerprint",
+    ];
+    let certs = certs.map(|command| format!("certs {command} "));
+    let others = ["", "quickstart ", "serve ", "pub ", "sub ", "certs ", "doctor ", "doctor files ", "doctor explain "];
+    for command in others.into_iter().chain(certs.iter().map(String::as_str)) {
         let help = run(dir.path(), &format!("{command}--help")).done();
         assert!(help.contains("Usage: gridmq"), "{command}: {help}");
         assert!(help.contains("Example") || command.is_empty(), "{command} shows an example");

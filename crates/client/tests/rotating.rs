@@ -303,7 +303,11 @@ async fn a_generation_that_comes_during_the_move_is_used_next() {
     leaves(server).await;
     let (_server, subject, _) = stage.accept(Version::V5, true).await;
     assert_eq!(subject, "CN=three");
-    client.state().wait_for(|state| matches!(state, ConnectionState::Connected(info) if info.generation == Some(3))).await.unwrap();
+    client
+        .state()
+        .wait_for(|state| matches!(state, ConnectionState::Connected(info) if info.generation == Some(3)))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Takes a client identifier out of a report that is to be shown to others.
 
 use gridmq_tls::catalogue::Finding;
+use gridmq_tls::inspect::sha256_hex;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::report::Report;
 
@@ -39,7 +39,7 @@ fn json(value: &mut Value, id: &str, word: &str) {
 }
 
 fn digits(id: &str) -> String {
-    Sha256::digest(id.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    sha256_hex(id.as_bytes()).chars().take(12).collect()
 }
 
 /// Replaces `id` where it does not stand inside a longer word.

@@ -229,7 +229,8 @@ async fn a_client_that_does_not_read_is_cut_off() {
     let config = ClientConfig::builder().trust(pki.trust()).build().unwrap();
     let (mut stream, _) = gridmq_tls::stream::connect(tcp, "127.0.0.1", &config).await.unwrap();
     // Until there is no room for more answers on the way.
-    let asking = async { while stream.write_all(b"GET /.well-known/est/cacerts HTTP/1.1\r\nhost: x\r\n\r\n").await.is_ok() {} };
+    let asking =
+        async { while stream.write_all(b"GET /.well-known/est/cacerts HTTP/1.1\r\nhost: x\r\n\r\n").await.is_ok() {} };
     assert!(tokio::time::timeout(Duration::from_secs(10), asking).await.is_ok(), "the server goes");
     enrolled(&running, &pki).await;
 }
@@ -251,10 +252,13 @@ async fn what_a_request_smuggles_is_not_issued() {
     let mut other = params("device1");
     other.subject_alt_names = vec![rcgen::SanType::DnsName("device2".try_into().unwrap())];
     let mut one_of_two = params("device1");
-    one_of_two.subject_alt_names = ["device1", "device2"].map(|name| rcgen::SanType::DnsName(name.try_into().unwrap())).to_vec();
+    one_of_two.subject_alt_names =
+        ["device1", "device2"].map(|name| rcgen::SanType::DnsName(name.try_into().unwrap())).to_vec();
     let mut hidden = params("device1");
-    hidden.subject_alt_names =
-        vec![rcgen::SanType::OtherName((vec![1, 3, 6, 1, 4, 1, 311, 20, 2, 3], rcgen::OtherNameValue::Utf8String("device2".to_owned())))];
+    hidden.subject_alt_names = vec![rcgen::SanType::OtherName((
+        vec![1, 3, 6, 1, 4, 1, 311, 20, 2, 3],
+        rcgen::OtherNameValue::Utf8String("device2".to_owned()),
+    ))];
     let mut unit = params("device1");
     unit.distinguished_name.push(rcgen::DnType::OrganizationalUnitName, "admins");
     for (what, request, expected) in [

@@ -225,6 +225,9 @@ fn refusals_of_a_certificate() {
     let good = issue(&CA.intermediate, Usage::Client, days(30));
     let why = refused(connect(&nobody, "c", &good));
     assert!(matches!(why, RefusalKind::Certificate(VerifyError::UnknownIssuer { .. })), "{why}");
+    let refusal = connect(&nobody, "c", &good).unwrap_err();
+    let seen = refusal.certificate.unwrap();
+    assert_eq!((seen.chain.len(), seen.position(), seen.finding().id), (2, Some(1), gridmq_tls::Id::E02), "{seen}");
 }
 
 #[test]

@@ -26,6 +26,28 @@ pub enum Origin {
     Token(String),
 }
 
+impl Origin {
+    /// A token's object, without a PIN that stands in the URI although it may not.
+    pub(crate) fn token(uri: &str) -> Self {
+        Self::Token(without_pin(uri))
+    }
+}
+
+/// The URI of a token up to a PIN (`pin-value`, RFC 7512 §2.4, and what was meant so), which may stand anywhere after
+/// the attribute's name.
+pub(crate) fn without_pin(uri: &str) -> String {
+    let mut shown = String::with_capacity(uri.len());
+    for part in uri.split_inclusive([':', '?', '&', ';']) {
+        let name = part.split('=').next().unwrap_or_default();
+        if name.to_ascii_lowercase().starts_with("pin") && name != "pin-source" {
+            shown.push_str("pin-value=(not shown)");
+            break;
+        }
+        shown.push_str(part);
+    }
+    shown
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -125,11 +147,19 @@ impl FileError {
 
 /// Reads a file of at most [`MAX_FILE_BYTES`] that is not empty.
 pub(crate) fn read(path: &Path) -> Result<(Origin, Vec<u8>), FileError> {
-    read_secret(path).map(|(origin, mut bytes)| (origin, std::mem::take(&mut *bytes)))
+    read_secret(path).map(|mut read| (read.origin, std::mem::take(&mut *read.bytes)))
+}
+
+/// What a file held that may hold a key.
+pub(crate) struct Secret {
+    pub(crate) origin: Origin,
+    pub(crate) bytes: Zeroizing<Vec<u8>>,
+    /// The permission bits of the file that was read, where they let others than its owner at it.
+    pub(crate) mode: Option<u32>,
 }
 
 /// The same for what may hold a key: no other copy of the bytes is left in memory.
-pub(crate) fn read_secret(path: &Path) -> Result<(Origin, Zeroizing<Vec<u8>>), FileError> {
+pub(crate) fn read_secret(path: &Path) -> Result<Secret, FileError> {
     let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let unreadable = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => FileError::Missing { path: absolute() },
@@ -138,7 +168,9 @@ pub(crate) fn read_secret(path: &Path) -> Result<(Origin, Zeroizing<Vec<u8>>), F
     };
     let file = File::open(path).map_err(unreadable)?;
     // Room for everything at once: a buffer that grows leaves copies behind.
-    let expected = file.metadata().map_or(0, |metadata| metadata.len()).min(MAX_FILE_BYTES);
+    let metadata = file.metadata().ok();
+    let expected = metadata.as_ref().map_or(0, std::fs::Metadata::len).min(MAX_FILE_BYTES);
+    let mode = metadata.as_ref().and_then(open_to_others);
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(expected).unwrap_or(0) + 64));
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.is_empty() {
@@ -147,7 +179,7 @@ pub(crate) fn read_secret(path: &Path) -> Result<(Origin, Zeroizing<Vec<u8>>), F
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE_BYTES {
         return Err(FileError::TooLarge { path: absolute() });
     }
-    Ok((Origin::File(absolute()), bytes))
+    Ok(Secret { origin: Origin::File(absolute()), bytes, mode })
 }
 
 /// The nearest directory above a missing file that is there.
@@ -173,15 +205,14 @@ pub(crate) fn ownership(_: &Path) -> Option<String> {
     None
 }
 
-/// The permission bits that let others than the owner at a file; `None` when there are none.
 #[cfg(unix)]
-pub(crate) fn open_to_others(path: &Path) -> Option<u32> {
+fn open_to_others(metadata: &std::fs::Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o7777;
+    let mode = metadata.permissions().mode() & 0o7777;
     (mode & 0o077 != 0).then_some(mode)
 }
 
 #[cfg(not(unix))]
-pub(crate) fn open_to_others(_: &Path) -> Option<u32> {
+fn open_to_others(_: &std::fs::Metadata) -> Option<u32> {
     None
 }

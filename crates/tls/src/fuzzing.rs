@@ -24,5 +24,5 @@ pub fn pkcs7(bytes: &[u8]) {
 
 /// The reader of PKCS#12, without a password.
 pub fn pkcs12(bytes: &[u8]) {
-    let _ = crate::pkcs12::open(bytes, "");
+    let _ = crate::pkcs12::open(bytes, "", &mut crate::keys::Budget::default());
 }

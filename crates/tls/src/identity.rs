@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::sign::{CertifiedKey, SigningKey};
 
-use crate::catalogue::Finding;
+use crate::catalogue::{Finding, Id};
 use crate::certificate::Certificate;
 use crate::file::Origin;
 use crate::source::Source;
@@ -156,9 +156,10 @@ impl Identity {
     /// Everything that is odd about this identity in a role.
     #[must_use]
     pub fn findings_as(&self, role: Role, now: u64) -> Vec<Finding> {
-        // What is wrong with what is sent comes before how it was written down.
-        let mut found = finding::findings(&self.0.chain, &self.0.notes, self.0.pkcs12, role, now);
-        found.extend(self.0.found.iter().cloned());
+        let mut found = self.0.found.clone();
+        found.extend(finding::findings(&self.0.chain, &self.0.notes, self.0.pkcs12, role, now));
+        // How a PKCS#12 file is encrypted matters less than that its chain is missing.
+        found.sort_by_key(|finding| finding.id != Id::A28);
         found
     }
 

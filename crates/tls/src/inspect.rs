@@ -6,7 +6,7 @@ mod details;
 mod judge;
 mod signature;
 
-pub use account::{Inspection, Lifetime, Thumbprints};
+pub use account::{Inspection, Lifetime, Thumbprints, sha256_hex};
 pub use chain::{Chain, Fault, Link, MAX_SIGNATURE_CHECKS};
 pub use judge::{
     Comparison, DEBIAN_SECURITY_LEVEL, Difference, Judge, MAX_CERTIFICATES, Outcome, Purpose, Question, Verdict,

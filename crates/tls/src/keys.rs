@@ -20,7 +20,6 @@ mod kind;
 pub use cost::{MAX_PBKDF2_ITERATIONS, MAX_SCRYPT_BYTES, TooCostly};
 pub use kind::KeyKind;
 
-#[cfg(any(feature = "encrypted-keys", feature = "pkcs12"))]
 pub(crate) use cost::Budget;
 pub(crate) use encrypted::{DecryptError, decrypt};
 

@@ -83,25 +83,7 @@ pub fn certificates(text: &[u8]) -> Result<Vec<Certificate>, PemError> {
 /// Certificates as PEM text, in lines of 64 characters.
 #[must_use]
 pub fn encode(certificates: &[Certificate]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for certificate in certificates {
-        text.push_str("-----BEGIN CERTIFICATE-----\n");
-        for line in certificate.der().chunks(48) {
-            for group in line.chunks(3) {
-                let octet = |place: usize| u32::from(group.get(place).copied().unwrap_or(0));
-                let bits = octet(0) << 16 | octet(1) << 8 | octet(2);
-                for place in 0..4 {
-                    let sextet = (bits >> (18 - 6 * place) & 0x3f) as usize;
-                    let padding = place > group.len();
-                    text.push(if padding { '=' } else { ALPHABET.get(sextet).copied().map_or('=', char::from) });
-                }
-            }
-            text.push('\n');
-        }
-        text.push_str("-----END CERTIFICATE-----\n");
-    }
-    text
+    certificates.iter().map(|certificate| crate::convert::to_pem("CERTIFICATE", certificate.der())).collect()
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ pub(crate) fn open(uri: &str, given: Vec<Certificate>, pin: &AskPin<'_>) -> Resu
 }
 
 fn failed(uri: &str, detail: impl Into<String>, seen: Vec<String>) -> IdentityError {
-    IdentityError::Token { origin: Origin::Token(uri.to_owned()), detail: detail.into(), seen }
+    IdentityError::Token { origin: Origin::token(uri), detail: detail.into(), seen }
 }
 
 /// A session with the token that was meant.
@@ -110,7 +110,7 @@ impl<'a> Token<'a> {
             let given = match &source {
                 Some(source) => source
                     .read(&purpose)
-                    .map_err(|source| IdentityError::Passphrase { origin: Origin::Token(uri.to_owned()), source })?,
+                    .map_err(|source| IdentityError::Passphrase { origin: Origin::token(uri), source })?,
                 None => pin(&purpose)?,
             };
             if let Some(given) = given {

@@ -2,14 +2,14 @@
 //!
 //! Read are modern files (PBES2), legacy ones (RC2 and triple DES under SHA-1) and those without
 //! encryption or password. What a file asks for in password hashing is added up before it is
-//! computed, that inside its encrypted parts as well: one attempt with one password takes at most
-//! [`MAX_PBKDF2_ITERATIONS`](crate::keys::MAX_PBKDF2_ITERATIONS) iterations, and the encrypted parts
-//! are opened twice, once to look for what they ask and once by the library.
+//! computed, that inside its encrypted parts as well: all attempts of one loading together take at
+//! most [`MAX_PBKDF2_ITERATIONS`](crate::keys::MAX_PBKDF2_ITERATIONS) iterations. The encrypted parts are
+//! opened twice, once to look for what they ask and once by the library, which is not counted again.
 
 #[cfg(feature = "pkcs12")]
 mod sealed;
 
-use crate::keys::{PrivateKey, TooCostly};
+use crate::keys::{Budget, PrivateKey, TooCostly};
 
 /// What a file holds.
 #[derive(Debug)]
@@ -33,17 +33,16 @@ pub(crate) enum OpenError {
 }
 
 #[cfg(not(feature = "pkcs12"))]
-pub(crate) fn open(_: &[u8], _: &str) -> Result<Opened, OpenError> {
+pub(crate) fn open(_: &[u8], _: &str, _: &mut Budget) -> Result<Opened, OpenError> {
     Err(OpenError::NotBuilt)
 }
 
 #[cfg(feature = "pkcs12")]
-pub(crate) fn open(bytes: &[u8], password: &str) -> Result<Opened, OpenError> {
+pub(crate) fn open(bytes: &[u8], password: &str, budget: &mut Budget) -> Result<Opened, OpenError> {
     use p12_keystore::Pkcs12Archive;
     use p12_keystore::error::Error;
     use zeroize::Zeroizing;
 
-    let mut budget = crate::keys::Budget::default();
     budget.spend(bytes).map_err(OpenError::TooCostly)?;
     for part in sealed::parts(bytes) {
         // What does not open here does not open for the library either, which then says why.
@@ -69,5 +68,5 @@ pub(crate) fn open(bytes: &[u8], password: &str) -> Result<Opened, OpenError> {
     Ok(Opened { keys, certificates })
 }
 
-#[cfg(all(test, feature = "pkcs12"))]
+#[cfg(test)]
 mod tests;

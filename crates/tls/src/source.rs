@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::file::{self, FileError, MAX_FILE_BYTES, Origin};
+use crate::file::{self, FileError, MAX_FILE_BYTES, Origin, Secret};
 
 /// Gives the bytes of a certificate or key when they are needed.
 pub type Fetch = dyn Fn() -> io::Result<Vec<u8>> + Send + Sync;
@@ -78,12 +78,6 @@ pub enum SourceError {
     Callback(io::Error),
 }
 
-/// What a source gave.
-pub(crate) struct Taken {
-    pub(crate) origin: Origin,
-    pub(crate) bytes: Zeroizing<Vec<u8>>,
-}
-
 impl Source {
     /// These bytes.
     pub fn pem(bytes: impl Into<Vec<u8>>) -> Self {
@@ -106,15 +100,13 @@ impl Source {
     }
 
     /// Reads it, at most [`MAX_FILE_BYTES`]; `what` names bytes without a name. A token gives nothing to read.
-    pub(crate) fn take(&self, what: &'static str) -> Result<Option<Taken>, SourceError> {
+    pub(crate) fn take(&self, what: &'static str) -> Result<Option<Secret>, SourceError> {
         let (origin, bytes) = match self {
             Self::File(path) => {
-                let (origin, bytes) = file::read_secret(path)?;
-                return Ok(Some(Taken { origin, bytes }));
+                return Ok(Some(file::read_secret(path)?));
             }
             Self::Credential(name) => {
-                let (origin, bytes) = file::read_secret(&credential(name)?)?;
-                return Ok(Some(Taken { origin, bytes }));
+                return Ok(Some(file::read_secret(&credential(name)?)?));
             }
             Self::Pem(bytes) => (Origin::Memory(what), Zeroizing::clone(bytes)),
             Self::Env(name) => {
@@ -128,7 +120,7 @@ impl Source {
         if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_FILE_BYTES {
             return Err(SourceError::TooLarge { origin });
         }
-        Ok(Some(Taken { origin, bytes }))
+        Ok(Some(Secret { origin, bytes, mode: None }))
     }
 
     /// Do both name the same place?
@@ -197,7 +189,7 @@ impl fmt::Display for Source {
             Self::Pem(_) => f.write_str("a text given in memory"),
             Self::Env(name) => write!(f, "env:{name}"),
             Self::Credential(name) => write!(f, "credential:{name}"),
-            Self::Pkcs11(uri) => f.write_str(uri),
+            Self::Pkcs11(uri) => f.write_str(&file::without_pin(uri)),
             Self::Callback(_) => f.write_str("a callback"),
         }
     }

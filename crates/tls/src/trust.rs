@@ -31,7 +31,9 @@ pub const MAX_AUTHORITIES: usize = 4096;
 /// believed as well is added by name with [`Trust::and_also`]. Nothing is believed by default.
 ///
 /// A chain may end at any of the certificates given, root or intermediate, that is valid at the
-/// time. Where several parts are asked, one that believes is enough; of their refusals the one that
+/// time. Its own certificate binds an authority there too: one without CA:TRUE and keyCertSign vouches
+/// for itself alone (but for self-signed ones of version 1, which cannot say so), and path length, name
+/// constraints and extended key usage hold (RFC 5280 §6.1.4). Where several parts are asked, one that believes is enough; of their refusals the one that
 /// says most is reported: pins first, then certificates and web roots, then the operating system.
 /// Cheap to clone.
 #[derive(Clone)]

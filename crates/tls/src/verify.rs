@@ -71,7 +71,8 @@ impl VerifiedPeer {
 ///
 /// The path may end at any of the anchors, root or intermediate; intermediates that the client did
 /// not send are taken from the anchors. Signatures, validity of every certificate on the path, CA
-/// constraints, name constraints and the extended key usage `clientAuth` are checked (RFC 5280 §6).
+/// constraints, key usage of issuers, name constraints and the extended key usage `clientAuth` are
+/// checked (RFC 5280 §6), the authority's own certificate included.
 /// Authorities that are expired or not yet valid vouch for nobody.
 ///
 /// # Errors

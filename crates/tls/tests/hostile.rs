@@ -14,9 +14,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::ca::{Ca, Leaf, at, ca_params, client_params, named, server_params};
-use common::{handshake, now};
+use common::{handshake, now, raw};
 use gridmq_tls::explain::{Side, from_io};
 use gridmq_tls::peer::PresentedPeer;
+use gridmq_tls::stream::connect;
 use gridmq_tls::trust::Pin;
 use gridmq_tls::{
     Anchors, Certificate, ClientAuth, ClientConfig, ClientTrust, Id, Refusal, ServerConfig, TlsError, Trust,
@@ -37,6 +38,15 @@ async fn server_refused(trust: &Trust, leaf: &Leaf) -> TlsError {
     let server = ServerConfig::builder().identity(leaf.identity()).build().unwrap();
     let client = ClientConfig::builder().trust(trust.clone()).build().unwrap();
     handshake(&client, &server).await.0.expect_err("the server is believed")
+}
+
+/// The same of one that sends what no identity of ours would.
+async fn raw_refused(trust: &Trust, leaf: &Leaf) -> TlsError {
+    let server = raw::server(leaf);
+    let client = ClientConfig::builder().trust(trust.clone()).build().unwrap();
+    let (near, far) = tokio::io::duplex(256 * 1024);
+    let theirs = tokio_rustls::TlsAcceptor::from(server).accept(far);
+    tokio::join!(connect(near, "localhost", &client), theirs).0.expect_err("the server is believed")
 }
 
 async fn server_believed(trust: &Trust, leaf: &Leaf) {
@@ -163,8 +173,9 @@ async fn a_server_with_hundreds_of_certificates_is_refused_soon() {
     }
     let Leaf { chain, key } = ring[0].issue(&server_params("localhost"), &[]);
     let leaf = Leaf { chain: chain.into_iter().chain(above).collect(), key };
+    assert!(leaf.ders().iter().map(Vec::len).sum::<usize>() > 32 * 1024);
     let begun = Instant::now();
-    let error = server_refused(&of(&[&Ca::root("Root").certificate]), &leaf).await;
+    let error = raw_refused(&of(&[&Ca::root("Root").certificate]), &leaf).await;
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
     whole(&error, 16);
     assert_eq!(error.id(), Id::D01, "{error}");
@@ -179,7 +190,7 @@ fn an_authority_that_was_cross_signed_and_renewed_is_found_all_the_same() {
     let expired = root.certify(over, &issuing);
     let crossed = old_root.certify(ca_params("Issuing"), &issuing);
     let mut leaf = issuing.issue(&client_params("a"), &[]);
-    leaf.chain.extend([expired, crossed, issuing.certificate.clone()]);
+    leaf.chain.extend([expired, crossed, issuing.certificate]);
     for anchor in [&root, &old_root] {
         judge(&leaf, &[&anchor.certificate]).unwrap();
     }
@@ -188,8 +199,12 @@ fn an_authority_that_was_cross_signed_and_renewed_is_found_all_the_same() {
 #[tokio::test]
 async fn a_chain_that_is_too_long_is_refused_with_all_that_was_seen() {
     let root = Ca::root("Root");
-    let cas: Vec<Ca> = (0..12).map(|n| root.issue_ca(ca_params(&format!("C{n}")))).collect();
-    let long = root.issue(&client_params("a"), &cas.iter().collect::<Vec<_>>());
+    let mut cas = vec![root.issue_ca(ca_params("C0"))];
+    for n in 1..12 {
+        let next = cas[n - 1].issue_ca(ca_params(&format!("C{n}")));
+        cas.push(next);
+    }
+    let long = cas[11].issue(&client_params("a"), &cas.iter().rev().collect::<Vec<_>>());
     let server = root.issue(&server_params("localhost"), &[]);
     let any = ClientTrust::AnyPresented;
     for trust in [any, ClientTrust::Anchors(of(&[&root.certificate]))] {
@@ -212,8 +227,7 @@ async fn optional_asks_and_still_refuses_what_does_not_verify() {
         for (auth, nobody) in [(ClientAuth::Optional, true), (ClientAuth::Required, false)] {
             let server = listener(auth, trust.clone(), &server);
             let base = ClientConfig::builder().trust(of(&[&root.certificate]));
-            let (near, far) =
-                handshake(&base.clone().identity(stranger.identity()).build().unwrap(), &server).await;
+            let (near, far) = handshake(&base.clone().identity(stranger.identity()).build().unwrap(), &server).await;
             whole(&far.unwrap_err(), 1);
             if let Ok((mut stream, _)) = near {
                 assert_eq!(from_io(&stream.read_u8().await.unwrap_err()).unwrap().side(), Side::Peer);
@@ -284,7 +298,8 @@ async fn own_authorities_replace_those_of_the_system_and_of_the_web() {
     let server = root.issue(&server_params("localhost"), &[]);
     let believes = |trust: &Trust| (trust.certificates().len(), trust.asks_platform(), trust.described().len());
     assert_eq!(believes(&of(&[&other.certificate])), (1, false, 1));
-    let also = of(&[&other.certificate]).and_also(TrustSource::Platform).unwrap().and_also(TrustSource::WebRoots).unwrap();
+    let also =
+        of(&[&other.certificate]).and_also(TrustSource::Platform).unwrap().and_also(TrustSource::WebRoots).unwrap();
     assert_eq!(believes(&also), (1, true, 3));
     // Nobody among them knows the server, and each is asked.
     let error = server_refused(&also, &server).await;
@@ -320,14 +335,17 @@ async fn the_pin_of_a_key_does_not_shadow_the_pin_of_the_certificate() {
 
 #[tokio::test]
 async fn a_pin_believes_nobody_who_only_shows_the_certificate() {
-    // The right certificate in front of another's key does not even make an identity; one above another leaf pins nothing.
     let root = Ca::root("Root");
     let pinned = root.issue(&server_params("localhost"), &[]);
     let mut other = root.issue(&server_params("localhost"), &[]);
+    // In front of another's key, the handshake's signature is wrong.
+    let shown = Leaf { chain: pinned.chain.clone(), key: other.key.clone() };
     other.chain.push(pinned.chain[0].clone());
     for pin in [Pin::of_certificate(&pinned.chain[0]), Pin::of_key(&pinned.chain[0])] {
-        let error = server_refused(&Trust::only(TrustSource::Pin(pin)).unwrap(), &other).await;
+        let error = raw_refused(&Trust::only(TrustSource::Pin(pin)).unwrap(), &other).await;
         assert_eq!(error.id(), Id::D03, "{error}");
         whole(&error, 2);
+        let error = raw_refused(&Trust::only(TrustSource::Pin(pin)).unwrap(), &shown).await;
+        assert_eq!((error.side(), error.report().peer_chain.len()), (Side::Us, 1), "{error}");
     }
 }

@@ -9,7 +9,7 @@ use gridmq_client::{Client, DisconnectCause};
 use gridmq_proto::{MessageProperties, QoS, TopicName};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
-use crate::connection::{Options, Prepared, connect};
+use crate::connection::{Options, Prepared, Run, connect};
 use crate::error::{Failure, Outcome};
 use crate::files;
 use crate::property::{Packet, Property};
@@ -107,7 +107,8 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         (None, None) if stdin => Source::Stdin,
         (None, None) => Source::One(Bytes::new()),
     };
-    let Prepared { builder, properties } = connection.prepare(Packet::Publish)?;
+    let Prepared { builder, properties } =
+        connection.prepare(Packet::Publish, if lines { Run::Long } else { Run::Short })?;
     let envelope = Envelope { topic, qos, retain, properties: message_properties(properties)?, json };
     let mut stop = Stop::listen()?;
     let client = tokio::select! {

@@ -47,8 +47,8 @@ state directory is one broker's at a time: give each its own --data-dir.
 Certificate and key are watched: when they are replaced, new connections get
 the new ones. SIGHUP has them read at once.
 
-In the file, crls = ['DIR'] under [tls] names revocation lists, and clients with
-a revoked certificate are refused. They are watched and read again likewise.";
+In the file, crls = ['DIR'] under [tls] names revocation lists: clients whose
+certificate they name are refused. They are watched and read likewise.";
 
 /// Run a broker
 ///

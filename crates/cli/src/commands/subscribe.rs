@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
 use super::publish::qos;
-use crate::connection::{Options, Prepared, connect};
+use crate::connection::{Options, Prepared, Run, connect};
 use crate::error::{Failure, Outcome};
 use crate::log;
 use crate::output::Style;
@@ -72,7 +72,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let Arguments { filters, qos, count, wait, verbose, log, json, connection } = arguments;
     log.start()?;
     let filters = filters.iter().map(|text| filter(text)).collect::<Result<Vec<_>, _>>()?;
-    let Prepared { builder, properties } = connection.prepare(Packet::Subscribe)?;
+    let Prepared { builder, properties } = connection.prepare(Packet::Subscribe, Run::Long)?;
     let mut stop = Stop::listen()?;
     let deadline = async {
         match wait {

@@ -94,7 +94,11 @@ impl IdentityOptions {
 
     /// Loads it, with a word on standard error about what is odd about it.
     pub(crate) fn load(&self, env: &EnvFile) -> Result<Option<Identity>, Failure> {
-        let Some(loader) = self.loader(env)? else { return Ok(None) };
+        self.loader(env)?.map(|loader| self.load_by(&loader, env)).transpose()
+    }
+
+    /// As [`Self::load`], by a loader of these options that is needed again: it asks for a passphrase once.
+    pub(crate) fn load_by(&self, loader: &IdentityLoader, env: &EnvFile) -> Result<Identity, Failure> {
         let identity = loader.load().map_err(|error| match error {
             IdentityError::NoKey { .. } if self.key.is_none() && self.pkcs12.is_none() && env.key_file.is_none() => {
                 Failure::failed(format!("{error} by --key"))
@@ -109,7 +113,7 @@ impl IdentityOptions {
                 Style::stderr().warning(&format!("{}: {finding}", finding.about));
             }
         }
-        Ok(Some(identity))
+        Ok(identity)
     }
 
     /// Where the passphrase comes from, if it is known or somebody can be asked.

@@ -1,25 +1,25 @@
 //! Moving to another certificate: leaving, coming back, and what waits meanwhile.
 
+mod resuming;
+
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use gridmq_proto::packet::SubAck;
 use gridmq_proto::session::client::Session;
 use gridmq_proto::session::{End, QueueLimits};
 use gridmq_proto::time::Monotonic;
-use gridmq_proto::{PacketId, QoS, ReasonCode};
+use gridmq_proto::{PacketId, ReasonCode};
 use gridmq_tls::{CredentialProvider, Generation};
 use tokio::time::Sleep;
 
 use super::replies::Unanswered;
-use super::router::Again;
 use super::{Driver, MAX_REQUESTS, Request};
 use crate::clock;
 use crate::connect::{Attempt, Established, Failed, Plan, establish};
-use crate::error::{ConnectError, ConnectErrorKind, DisconnectCause, Side, Stage, SubscribeError};
+use crate::error::{ConnectError, ConnectErrorKind, DisconnectCause, Side, Stage};
 use crate::events::ConnectionEvent;
 use crate::inbox::SubscriptionKey;
 use crate::rotation::{Choice, Next, Phase, Rotation};
@@ -208,7 +208,8 @@ impl Driver {
     /// Whether what had to be finished has just been.
     pub(super) fn has_finished(&self) -> bool {
         let Some(rotator) = &self.rotator else { return false };
-        matches!(rotator.machine.phase(), Phase::Finishing { .. })
+        !self.ended
+            && matches!(rotator.machine.phase(), Phase::Finishing { .. })
             && rotator.resubscribed.is_empty()
             && self.replies.is_idle()
             && self.link.backlog() == 0
@@ -363,60 +364,6 @@ impl Driver {
         self.link.release();
         for request in held {
             self.request(request);
-        }
-    }
-
-    /// The server has these subscriptions no more, or never had them.
-    fn subscribe_again(&mut self, subscriptions: Vec<Again>) {
-        for again in subscriptions {
-            let key = again.key;
-            match self.ask(again) {
-                Ok(id) => {
-                    if let Some(rotator) = &mut self.rotator {
-                        rotator.resubscribed.insert(id, key);
-                    }
-                }
-                Err(error) => self.lose(key, &error),
-            }
-        }
-    }
-
-    /// Asks what the connection before did not answer.
-    fn ask_again(&mut self, unanswered: Unanswered) {
-        for (key, reply) in unanswered.subscribed {
-            // Given up meanwhile, if it is not there.
-            let Some(again) = self.router.one(key) else { continue };
-            match self.ask(again) {
-                Ok(id) => self.replies.subscribe(id, key, reply),
-                Err(error) => {
-                    self.router.forget(key);
-                    drop(reply.send(Err(SubscribeError::Limit(error))));
-                }
-            }
-        }
-        for command in unanswered.unsubscribed {
-            self.unsubscribe(command);
-        }
-        for reply in unanswered.pinged {
-            let number = self.link.ping();
-            self.replies.ping(number, reply);
-        }
-    }
-
-    /// A SUBACK, perhaps for a subscription that was made again.
-    pub(super) fn subscribed_again(&mut self, ack: &SubAck) {
-        let Some(rotator) = &mut self.rotator else { return };
-        let Some(key) = rotator.resubscribed.remove(&ack.packet_id) else { return };
-        let reason = ack.reasons.first().copied().unwrap_or(ReasonCode::UnspecifiedError);
-        if QoS::from_u8(reason.as_u8()).is_none() {
-            self.lose(key, &reason);
-        }
-    }
-
-    fn lose(&mut self, key: SubscriptionKey, why: &dyn fmt::Display) {
-        if let Some(filter) = self.router.forget(key) {
-            tracing::warn!(%why, filter = filter.as_str(), "a subscription could not be made again");
-            self.tell(ConnectionEvent::SubscriptionLost { filter });
         }
     }
 

@@ -77,9 +77,7 @@ impl PairFiles {
         };
         if let Err(error) = fs::rename(&new_certificate, &self.certificate) {
             let restored = match old_key {
-                Some(Some(old)) => {
-                    write_bytes(&new_key, &old, 0o600).and_then(|()| fs::rename(&new_key, &self.key))
-                }
+                Some(Some(old)) => write_bytes(&new_key, &old, 0o600).and_then(|()| fs::rename(&new_key, &self.key)),
                 Some(None) => fs::remove_file(&self.key),
                 None => Ok(()),
             };

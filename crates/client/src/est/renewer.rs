@@ -236,6 +236,8 @@ impl Driver {
                 self.unanswered = None;
                 let not_after = identity.not_after();
                 self.renewal.issued(now, not_after, random());
+                // Whoever wakes by the new generation finds it counted.
+                self.tell(None);
                 let generation = self.shared.published.publish(identity.clone());
                 tracing::info!(subject = identity.subject(), not_after, generation, "certificate renewed");
                 self.tell(Some(RenewalEvent::Renewed { generation, not_after }));

@@ -103,7 +103,7 @@ async fn a_root_with_a_new_key_is_d03() {
     let old = CertificateAuthority::new_root("Rolling Root", validity).unwrap();
     let new = CertificateAuthority::new_root("Rolling Root", validity).unwrap();
     let mut options = options();
-    options.trust = Some(gridmq_tls::Trust::only_pem(old.certificate_pem().as_bytes()).unwrap());
+    options.trust = Some(Trust::only_pem(old.certificate_pem().as_bytes()).unwrap());
     let report = against(identity(&new.issue_server(HERE, validity).unwrap()), &options).await;
     assert_eq!(cause(&report), "D03", "{report:#?}");
 }

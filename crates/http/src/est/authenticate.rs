@@ -8,8 +8,8 @@ use base64ct::{Base64, Encoding};
 use gridmq_tls::{Anchors, Certificate, PresentedPeer, verify};
 use zeroize::Zeroizing;
 
-use super::{AUDIT, EstServer};
 use super::reply::Refusal;
+use super::{AUDIT, EstServer};
 use crate::server::Connection;
 
 /// The longest user name and password together.

@@ -13,10 +13,10 @@ use gridmq_tls::est::{
 };
 use gridmq_tls::issue::{SigningProfile, SigningRequest, Usage};
 
-use super::{AUDIT, EstServer};
 use super::authenticate::{self, Requester};
 use super::policy::check_renewal;
 use super::reply::Refusal;
+use super::{AUDIT, EstServer};
 use crate::server::Connection;
 
 pub(super) async fn ca_certificates(State(server): State<Arc<EstServer>>) -> Response<Body> {

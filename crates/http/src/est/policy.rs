@@ -1,8 +1,8 @@
 //! What is issued to whom.
 
 use gridmq_tls::Certificate;
-use gridmq_tls::keys::KeyKind;
 use gridmq_tls::issue::{KeyType, SigningRequest, Validity};
+use gridmq_tls::keys::KeyKind;
 
 /// Whom a first certificate may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -6,7 +6,7 @@ use gridmq_proto::time::Wall;
 use gridmq_tls::{Certificate, PresentedPeer, Thumbprint, VerifiedBy, VerifiedPeer, VerifyError};
 
 use crate::fold::same;
-use crate::gate::{CertificateName, RefusalKind, Transport};
+use crate::gate::{CertificateName, Refusal, RefusalKind, Transport};
 use crate::policy::Policy;
 use crate::principal::{AuthenticatedBy, NameSource, Principal, PrincipalKind};
 use crate::resource::{AlternativeNameSource, Client, ClientState, ValidationScheme};
@@ -20,20 +20,20 @@ pub(super) struct Claim<'a> {
 }
 
 impl Policy {
-    pub(super) fn authenticate(&self, claim: Claim<'_>, now: Wall) -> Result<Principal, RefusalKind> {
+    pub(super) fn authenticate(&self, claim: Claim<'_>, now: Wall) -> Result<Principal, Refusal> {
         if !self.enabled {
-            return Err(RefusalKind::BrokerDisabled);
+            return Err(RefusalKind::BrokerDisabled.into());
         }
         let by_certificate = match (claim.transport, claim.presented) {
-            (Transport::Plain { trusted: false }, _) => return Err(RefusalKind::PlainNotTrusted),
+            (Transport::Plain { trusted: false }, _) => return Err(RefusalKind::PlainNotTrusted.into()),
             (Transport::Plain { trusted: true }, _) => None,
-            (Transport::Tls, None) => return Err(RefusalKind::NoCertificate),
+            (Transport::Tls, None) => return Err(RefusalKind::NoCertificate.into()),
             (Transport::Tls, Some(presented)) => Some(presented),
         };
         let (client, thumbprints, name_source) = self.identify(claim.username, by_certificate)?;
         let name = client.authentication_name();
         if client.properties.state != ClientState::Enabled {
-            return Err(RefusalKind::Disabled { authentication_name: name.to_owned() });
+            return Err(RefusalKind::Disabled { authentication_name: name.to_owned() }.into());
         }
         let (proof, expires_at) = match by_certificate {
             None => (AuthenticatedBy::PlainTrusted, None),
@@ -80,19 +80,20 @@ impl Policy {
         thumbprints: &[Thumbprint],
         presented: &PresentedPeer,
         now: Wall,
-    ) -> Result<VerifiedPeer, RefusalKind> {
+    ) -> Result<VerifiedPeer, Refusal> {
         let name = client.authentication_name();
         let scheme = client.properties.client_certificate_authentication.validation_scheme;
         let Some(field) = named_field(scheme) else {
-            return gridmq_tls::verify_thumbprint(presented, thumbprints, now.as_secs()).map_err(|error| match error {
-                VerifyError::ThumbprintMismatch { sha256, .. } => {
-                    RefusalKind::ThumbprintMismatch { authentication_name: name.to_owned(), sha256 }
+            return gridmq_tls::verify_thumbprint(presented, thumbprints, now.as_secs()).map_err(|error| {
+                let mut refusal = Refusal::from(gridmq_tls::Refusal::of_leaf(error, presented));
+                if let RefusalKind::Certificate(VerifyError::ThumbprintMismatch { sha256, .. }) = &refusal.why {
+                    let sha256 = sha256.clone();
+                    refusal.why = RefusalKind::ThumbprintMismatch { authentication_name: name.to_owned(), sha256 };
                 }
-                error => RefusalKind::Certificate(error),
+                refusal
             });
         };
-        let verified = gridmq_tls::verify_with(presented, &self.anchors, self.revocation.as_ref(), now.as_secs())
-            .map_err(|refusal| RefusalKind::Certificate(refusal.rule))?;
+        let verified = gridmq_tls::verify_with(presented, &self.anchors, self.revocation.as_ref(), now.as_secs())?;
         let values = values(verified.leaf(), field);
         let address = name.parse::<IpAddr>().ok().filter(|_| field == AlternativeNameSource::ClientCertificateIp);
         let names_client = |value: &String| match address {
@@ -102,7 +103,7 @@ impl Policy {
         };
         if !values.iter().any(names_client) {
             let certificate = CertificateName { subject: verified.leaf().subject().to_string(), values };
-            return Err(RefusalKind::NameMismatch { expected: name.to_owned(), scheme, certificate });
+            return Err(RefusalKind::NameMismatch { expected: name.to_owned(), scheme, certificate }.into());
         }
         Ok(verified)
     }

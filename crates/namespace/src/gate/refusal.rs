@@ -17,13 +17,23 @@ pub struct Refusal {
     pub reason: ReasonCode,
     /// Why.
     pub why: RefusalKind,
+    /// If the client's certificate does not hold: the chain that was seen, the rule, and the certificate that broke it.
+    pub certificate: Option<Box<gridmq_tls::Refusal>>,
 }
 
 impl Refusal {
     /// A refusal with that reason code.
     #[must_use]
     pub const fn new(reason: ReasonCode, why: RefusalKind) -> Self {
-        Self { reason, why }
+        Self { reason, why, certificate: None }
+    }
+}
+
+/// A refusal because a client's certificate does not hold, with the reason code that Event Grid answers.
+impl From<gridmq_tls::Refusal> for Refusal {
+    fn from(refusal: gridmq_tls::Refusal) -> Self {
+        let why = RefusalKind::Certificate(refusal.rule.clone());
+        Self { certificate: Some(Box::new(refusal)), ..Self::from(why) }
     }
 }
 
@@ -35,7 +45,7 @@ impl From<RefusalKind> for Refusal {
             RefusalKind::UnsupportedAuthenticationMethod { .. } => ReasonCode::BadAuthenticationMethod,
             _ => ReasonCode::NotAuthorized,
         };
-        Self { reason, why }
+        Self::new(reason, why)
     }
 }
 

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 use super::to_pkcs8;
 use crate::certificate::Certificate;
 use crate::classify::{Classified, Content};
-use crate::keys::{DecryptError, TooCostly, decrypt};
+use crate::keys::{Budget, DecryptError, TooCostly, decrypt};
 use crate::passphrase::{PassphraseError, PassphraseSource};
 use crate::pem::{Material, PemError};
 use crate::pkcs12::{self, OpenError};
@@ -85,13 +85,14 @@ impl Contents {
     /// When something in it is damaged, or encrypted and cannot be opened.
     pub fn read(bytes: &[u8], passphrase: Option<&PassphraseSource>) -> Result<Self, ReadError> {
         let mut material = Material::read(bytes)?;
+        let mut budget = Budget::default();
         let mut keys: Vec<Zeroizing<Vec<u8>>> = material.keys.iter().filter_map(|key| to_pkcs8(key.der())).collect();
         for encrypted in &material.encrypted_keys {
-            let key = open_key(encrypted, passphrase)?;
+            let key = open_key(encrypted, passphrase, &mut budget)?;
             keys.extend(to_pkcs8(&key));
         }
         for (file, form) in std::mem::take(&mut material.pkcs12) {
-            let opened = open_pkcs12(&file, &Content::Pkcs12(form), passphrase)?;
+            let opened = open_pkcs12(&file, &Content::Pkcs12(form), passphrase, &mut budget)?;
             keys.extend(opened.keys.iter().filter_map(|key| to_pkcs8(key.der())));
             material.certificates.extend(opened.certificates);
         }
@@ -109,11 +110,15 @@ impl Contents {
     }
 }
 
-fn open_key(encrypted: &[u8], source: Option<&PassphraseSource>) -> Result<Zeroizing<Vec<u8>>, ReadError> {
+fn open_key(
+    encrypted: &[u8],
+    source: Option<&PassphraseSource>,
+    budget: &mut Budget,
+) -> Result<Zeroizing<Vec<u8>>, ReadError> {
     let what = Content::EncryptedKey;
     let Some(source) = source else { return Err(ReadError::NoPassphrase { what }) };
     let Some(passphrase) = source.read("the private key")? else { return Err(ReadError::NoPassphrase { what }) };
-    match decrypt(encrypted, &passphrase) {
+    match decrypt(encrypted, &passphrase, budget) {
         Ok(key) => Ok(Zeroizing::new(key.der().to_vec())),
         Err(DecryptError::WrongPassphrase) => {
             source.forget();
@@ -129,7 +134,12 @@ fn open_key(encrypted: &[u8], source: Option<&PassphraseSource>) -> Result<Zeroi
     }
 }
 
-fn open_pkcs12(file: &[u8], what: &Content, source: Option<&PassphraseSource>) -> Result<pkcs12::Opened, ReadError> {
+fn open_pkcs12(
+    file: &[u8],
+    what: &Content,
+    source: Option<&PassphraseSource>,
+    budget: &mut Budget,
+) -> Result<pkcs12::Opened, ReadError> {
     let failed = |error: OpenError, origin: Option<String>| match (error, origin) {
         (OpenError::WrongPassword, None) => ReadError::NoPassphrase { what: what.clone() },
         (OpenError::WrongPassword, Some(origin)) => ReadError::WrongPassphrase { origin, what: what.clone() },
@@ -141,14 +151,14 @@ fn open_pkcs12(file: &[u8], what: &Content, source: Option<&PassphraseSource>) -
             ReadError::Unsupported { what: what.clone(), detail: "this program was built without it".to_owned() }
         }
     };
-    let bare = match pkcs12::open(file, "") {
+    let bare = match pkcs12::open(file, "", budget) {
         Err(OpenError::WrongPassword) => failed(OpenError::WrongPassword, None),
         Err(error) => return Err(failed(error, None)),
         Ok(opened) => return Ok(opened),
     };
     let Some(source) = source else { return Err(bare) };
     let Some(passphrase) = source.read("the PKCS#12 file")? else { return Err(bare) };
-    pkcs12::open(file, passphrase.expose()).map_err(|error| {
+    pkcs12::open(file, passphrase.expose(), budget).map_err(|error| {
         source.forget();
         failed(error, Some(source.origin()))
     })

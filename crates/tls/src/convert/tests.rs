@@ -86,13 +86,13 @@ fn a_chain_in_any_order_comes_out_leaf_first() {
         let ordered = order(&file, None, false).unwrap();
         assert_eq!(ordered.chain, [leaf.clone(), above.clone()]);
         assert_eq!(ordered.root.as_ref(), Some(&top));
-        assert_eq!(ordered.unrelated, [odd.clone()]);
+        assert_eq!(ordered.unrelated, std::slice::from_ref(&odd));
         assert_eq!(ordered.duplicates, file.len() - 4);
         assert_eq!(order(&file, None, true).unwrap().chain.len(), 3);
         assert_eq!(order(&file, Some(leaf.public_key()), false).unwrap().chain, ordered.chain);
-        assert_eq!(order(&file, Some(above.public_key()), false).unwrap().chain, [above.clone()]);
+        assert_eq!(order(&file, Some(above.public_key()), false).unwrap().chain, std::slice::from_ref(&above));
     }
-    assert_eq!(order(&[top.clone(), above.clone()], None, false).unwrap_err(), OrderError::NoLeaf);
+    assert_eq!(order(&[top, above], None, false).unwrap_err(), OrderError::NoLeaf);
     let other = root.issue_client("other", VALIDITY).unwrap();
     assert_eq!(order(&[leaf], Some(other.leaf().public_key()), false).unwrap_err(), OrderError::NoneForKey);
 }

@@ -233,13 +233,15 @@ impl<E: Error + Send + 'static> Driver<E> {
         };
         // What changed between the first load and the first watch.
         machine.changed(self.now());
-        let mut loaded = None;
+        let (mut loaded, mut unwatched) = (None, None);
         loop {
             while let Some(action) = machine.next_action() {
                 match action {
                     Action::Load => {
-                        if let Some(directories) = &mut directories {
-                            directories.renew();
+                        let failed = directories.as_mut().and_then(Directories::renew).map(|error| error.to_string());
+                        if unwatched != failed {
+                            unwatched.clone_from(&failed);
+                            failed.into_iter().for_each(|why| self.tell(&Event::NotWatched { why }));
                         }
                         let (outcome, identity) = self.load().await;
                         loaded = identity;

@@ -11,9 +11,9 @@ use x509_cert::der::asn1::ObjectIdentifier;
 use zeroize::Zeroizing;
 
 use super::error::RequestError;
-use crate::tlv::{self, OID, SEQUENCE};
 use crate::issue::KeyType;
 use crate::provider::provider;
+use crate::tlv::{self, OID, SEQUENCE};
 
 /// The private key that a certificate is asked for: new, or the one in use. Never shown; cheap to clone.
 #[derive(Clone)]

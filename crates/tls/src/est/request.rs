@@ -10,10 +10,10 @@ use x509_cert::name::Name;
 
 use super::error::RequestError;
 use super::key::EnrolmentKey;
-use crate::tlv::{self, CONTEXT_0, INTEGER, OID, SEQUENCE, SET};
 use super::{MAX_BODY_BYTES, base64};
 use crate::certificate::{AlternativeNames, Certificate, DistinguishedName};
 use crate::issue::{self, SigningRequest};
+use crate::tlv::{self, CONTEXT_0, INTEGER, OID, SEQUENCE, SET};
 
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 const EXTENSION_REQUEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.14");

@@ -189,13 +189,7 @@ fn leaf_only(leaf: &Certificate, extra: &Extra, pkcs12: bool) -> Finding {
     }
 }
 
-fn issuer_findings(
-    issuer: &Certificate,
-    extra: &Extra,
-    role: Role,
-    own_key: &KeyKind,
-    found: &mut Vec<Finding>,
-) {
+fn issuer_findings(issuer: &Certificate, extra: &Extra, role: Role, own_key: &KeyKind, found: &mut Vec<Finding>) {
     let allowed = match role {
         Role::Client => issuer.allows_client_auth(),
         Role::Server => issuer.allows_server_auth(),

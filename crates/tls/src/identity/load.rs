@@ -10,8 +10,8 @@ use super::{Identity, IdentityError, Loaded};
 use crate::catalogue::{Finding, Id, Severity};
 use crate::certificate::{Certificate, hex};
 use crate::classify::Content;
-use crate::file::{self, Origin};
-use crate::keys::{self, DecryptError, KeyProblem, PrivateKey};
+use crate::file::{Origin, Secret};
+use crate::keys::{self, Budget, DecryptError, KeyProblem, PrivateKey};
 use crate::passphrase::{Passphrase, PassphraseSource};
 use crate::pem::{self, Material, PemError};
 use crate::pkcs12::{self, OpenError};
@@ -104,7 +104,7 @@ impl IdentityLoader {
     /// Loads, and gives what was noticed on the way also when that fails. With an identity the same
     /// findings are among its own.
     pub fn examine(&self) -> (Result<Identity, IdentityError>, Vec<Finding>) {
-        let mut run = Run { loader: self, notes: Vec::new(), pkcs12: false };
+        let mut run = Run { loader: self, notes: Vec::new(), pkcs12: false, budget: Budget::default() };
         let result = run.load();
         let notes = run.notes;
         let result = result.map(|pair| Identity::assemble(pair, notes.clone()));
@@ -117,11 +117,14 @@ struct Run<'a> {
     loader: &'a IdentityLoader,
     notes: Vec<Finding>,
     pkcs12: bool,
+    budget: Budget,
 }
 
 /// One source, read.
 struct Part {
     origin: Origin,
+    /// The file's permission bits, where they let others than its owner at it.
+    mode: Option<u32>,
     material: Material,
 }
 
@@ -186,12 +189,10 @@ impl Run<'_> {
             self.open(&mut cert_part)?;
         }
         let from_second = second.as_ref().is_some_and(|part| !part.material.keys.is_empty());
-        let key_origin = match &second {
-            Some(part) if from_second => part.origin.clone(),
-            _ => cert_part.origin.clone(),
-        };
-        self.check_permissions(&key_origin)?;
-        let Part { origin: mut certificate_origin, material } = cert_part;
+        let key_part = second.as_ref().filter(|_| from_second).unwrap_or(&cert_part);
+        let key_origin = key_part.origin.clone();
+        self.check_permissions(key_part)?;
+        let Part { origin: mut certificate_origin, material, .. } = cert_part;
         let mut certificates = parse(&certificate_origin, material.certificates)?;
         let mut keys = material.keys;
         if let Some(part) = second {
@@ -221,15 +222,15 @@ impl Run<'_> {
     /// Reads one source, unless it is a token.
     fn read(&mut self, source: &Source, what: &'static str) -> Result<Option<Part>, IdentityError> {
         let Some(taken) = source.take(what)? else { return Ok(None) };
-        let origin = taken.origin;
-        match Material::read(&taken.bytes) {
+        let Secret { origin, bytes, mode } = taken;
+        match Material::read(&bytes) {
             Ok(material) => {
                 self.notes.extend(material.classified.findings(&origin.to_string()).into_iter().filter(|finding| {
                     // What is fatal is the error's to say.
                     finding.severity != Severity::Error
                 }));
                 self.note_link(&origin);
-                Ok(Some(Part { origin, material }))
+                Ok(Some(Part { origin, mode, material }))
             }
             Err(source) => Err(IdentityError::Pem { origin, source }),
         }
@@ -253,7 +254,7 @@ impl Run<'_> {
 
     /// Decrypts the keys of a part and opens its PKCS#12.
     fn open(&mut self, part: &mut Part) -> Result<(), IdentityError> {
-        let Part { origin, material } = part;
+        let Part { origin, material, .. } = part;
         for (bytes, _) in std::mem::take(&mut material.pkcs12) {
             self.open_pkcs12(origin, material, &bytes)?;
         }
@@ -274,16 +275,18 @@ impl Run<'_> {
             .map_err(|source| IdentityError::Passphrase { origin: origin.clone(), source })
     }
 
-    fn decrypt(&self, origin: &Origin, bytes: &[u8]) -> Result<PrivateKey, IdentityError> {
+    fn decrypt(&mut self, origin: &Origin, bytes: &[u8]) -> Result<PrivateKey, IdentityError> {
         let Some(passphrase) = self.passphrase(origin, "the private key in")? else {
             return Err(IdentityError::EncryptedKey { origin: origin.clone() });
         };
-        keys::decrypt(bytes, &passphrase).map_err(|error| {
+        keys::decrypt(bytes, &passphrase, &mut self.budget).map_err(|error| {
             let origin = origin.clone();
             match error {
                 DecryptError::TooCostly(source) => IdentityError::TooCostly { origin, source },
                 DecryptError::WrongPassphrase => {
-                    let blanks = passphrase.trimmed().is_some_and(|trimmed| keys::decrypt(bytes, &trimmed).is_ok());
+                    let blanks = passphrase
+                        .trimmed()
+                        .is_some_and(|trimmed| keys::decrypt(bytes, &trimmed, &mut self.budget).is_ok());
                     IdentityError::WrongPassphrase { origin, passphrase: self.passphrase_was_wrong(), blanks }
                 }
                 DecryptError::Unsupported(scheme) => IdentityError::UnsupportedEncryption { origin, scheme },
@@ -305,11 +308,11 @@ impl Run<'_> {
     fn open_pkcs12(&mut self, origin: &Origin, material: &mut Material, bytes: &[u8]) -> Result<(), IdentityError> {
         // A person is not asked for the password of a file that opens without.
         let mut given = false;
-        let opened = match pkcs12::open(bytes, "") {
+        let opened = match pkcs12::open(bytes, "", &mut self.budget) {
             Err(OpenError::WrongPassword) => match self.passphrase(origin, "the PKCS#12 file")? {
                 Some(password) => {
                     given = true;
-                    pkcs12::open(bytes, password.expose())
+                    pkcs12::open(bytes, password.expose(), &mut self.budget)
                 }
                 None => Err(OpenError::WrongPassword),
             },
@@ -345,9 +348,8 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn check_permissions(&mut self, origin: &Origin) -> Result<(), IdentityError> {
-        let Origin::File(path) = origin else { return Ok(()) };
-        match (self.loader.permissions, file::open_to_others(path)) {
+    fn check_permissions(&mut self, Part { origin, mode, .. }: &Part) -> Result<(), IdentityError> {
+        match (self.loader.permissions, *mode) {
             (KeyPermissions::Ignore, _) | (_, None) => Ok(()),
             (KeyPermissions::Warn, Some(mode)) => {
                 self.notes.push(readable_by_others(origin, mode, Severity::Warning));
@@ -361,20 +363,20 @@ impl Run<'_> {
 
     #[cfg(not(feature = "pkcs11"))]
     fn load_from_token(&self, uri: &str, _: Option<Part>, _: Option<Part>) -> Result<Loaded, IdentityError> {
-        Err(IdentityError::NotBuilt { origin: Origin::Token(uri.to_owned()), feature: "pkcs11" })
+        Err(IdentityError::NotBuilt { origin: Origin::token(uri), feature: "pkcs11" })
     }
 
     /// The certificate comes from `part` where there is one, else from the token.
     #[cfg(feature = "pkcs11")]
     fn load_from_token(&self, uri: &str, part: Option<Part>, chain: Option<Part>) -> Result<Loaded, IdentityError> {
         let mut given = Vec::new();
-        for Part { origin, material } in [part, chain].into_iter().flatten() {
+        for Part { origin, material, .. } in [part, chain].into_iter().flatten() {
             given.extend(parse(&origin, material.certificates)?);
         }
         let pin = |purpose: &str| match &self.loader.passphrase {
-            Some(source) => source
-                .read(purpose)
-                .map_err(|source| IdentityError::Passphrase { origin: Origin::Token(uri.to_owned()), source }),
+            Some(source) => {
+                source.read(purpose).map_err(|source| IdentityError::Passphrase { origin: Origin::token(uri), source })
+            }
             None => Ok(None),
         };
         let opened = crate::pkcs11::open(uri, given, &pin).inspect_err(|_| {
@@ -384,7 +386,7 @@ impl Run<'_> {
             key: opened.key,
             certificates: opened.certificates,
             leaf: opened.leaf,
-            origin: Origin::Token(uri.to_owned()),
+            origin: Origin::token(uri),
             pkcs12: false,
         })
     }

@@ -1,11 +1,12 @@
 //! What one certificate says, in the words of the standard.
 
 use aws_lc_rs::digest::{SHA256, digest};
+use base64ct::{Base64, Encoding};
 
-use super::details::Details;
 use super::SignatureAlgorithm;
-use crate::keys::KeyKind;
+use super::details::Details;
 use crate::certificate::{Certificate, hex};
+use crate::keys::KeyKind;
 
 /// Everything that a certificate says. Made by [`Inspection::of`]; nothing in it was verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -196,7 +197,7 @@ impl Thumbprints {
     /// SHA-256 of the certificate in base64: x5t#S256 (RFC 7515) has it without padding and URL-safe.
     #[must_use]
     pub fn sha256_base64(&self) -> String {
-        base64(&self.whole)
+        Base64::encode_string(&self.whole)
     }
 
     /// SHA-256 of the SubjectPublicKeyInfo, 64 lower-case digits.
@@ -209,8 +210,14 @@ impl Thumbprints {
     /// It stays the same over renewals with the same key.
     #[must_use]
     pub fn key_pin(&self) -> String {
-        format!("sha256//{}", base64(&self.spki))
+        format!("sha256//{}", Base64::encode_string(&self.spki))
     }
+}
+
+/// SHA-256 of any bytes, 64 lower-case digits.
+#[must_use]
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex(&sha256(bytes))
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -227,15 +234,6 @@ pub(super) fn colons(hex: &str) -> String {
         text.push(digit.to_ascii_uppercase());
     }
     text
-}
-
-/// Base64 with padding (RFC 4648 §4).
-fn base64(bytes: &[u8]) -> String {
-    x509_cert::der::pem::encode_string("X", x509_cert::der::pem::LineEnding::LF, bytes)
-        .unwrap_or_default()
-        .lines()
-        .filter(|line| !line.starts_with("-----"))
-        .collect()
 }
 
 /// The name of an extended key usage; those that have none here stay as they are.

@@ -11,8 +11,8 @@ use x509_cert::ext::pkix::{
 };
 
 use super::SignatureAlgorithm;
-use crate::keys::KeyKind;
 use crate::certificate::{Certificate, hex};
+use crate::keys::KeyKind;
 
 /// Extensions that this crate and OpenSSL both understand; any other one that is critical makes OpenSSL refuse.
 const UNDERSTOOD: [&str; 14] = [

@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use crate::keys::KeyKind;
 use crate::certificate::Certificate;
+use crate::keys::KeyKind;
 use crate::peer::PresentedPeer;
 use crate::verify::Anchors;
 

@@ -132,7 +132,11 @@ impl SigningRequest {
     pub fn asks_for_names_of(&self, certificate: &Certificate) -> bool {
         let have = certificate.alternative_names();
         let count = have.dns.len() + have.uri.len() + have.ip.len() + have.email.len();
+        // A name that stands there twice would hide that another is missing.
+        let distinct =
+            self.names.iter().enumerate().all(|(place, name)| !self.names.iter().take(place).any(|n| n == name));
         count == self.names.len()
+            && distinct
             && self.names.iter().all(|name| match name {
                 Name::Dns(name) => have.dns.contains(name),
                 Name::Uri(uri) => have.uri.contains(uri),

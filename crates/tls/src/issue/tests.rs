@@ -233,3 +233,16 @@ proptest::proptest! {
         let _ = text.parse::<KeyType>();
     }
 }
+
+#[test]
+fn a_name_that_is_asked_for_twice_hides_no_other() {
+    let authority = CertificateAuthority::new_root("Root", Validity::new(1_000, 2_000)).unwrap();
+    let wanted = LeafRequest::client("device").dns("a.example").dns("b.example");
+    let current = authority.issue(&wanted, Validity::new(1_000, 2_000)).unwrap();
+    let ask = |names: [&str; 2]| {
+        let wanted = names.iter().fold(LeafRequest::client("device"), |wanted, name| wanted.dns(name));
+        NewRequest::new(&wanted).unwrap().request().asks_for_names_of(&current.chain()[0])
+    };
+    assert!(ask(["b.example", "a.example"]));
+    assert!(!ask(["a.example", "a.example"]));
+}

@@ -3,11 +3,8 @@
 #[cfg(any(feature = "encrypted-keys", feature = "pkcs12"))]
 mod asked;
 
-#[cfg(any(feature = "encrypted-keys", feature = "pkcs12"))]
-pub(crate) use asked::Budget;
-
-/// The most iterations of password hashing that opening one file may take in all, counted in those of PBKDF2 with an
-/// output of one block: 10 million, some seconds.
+/// The most iterations of password hashing that one loading may take in all, whatever number of keys and files it
+/// opens and of passphrases it tries: 10 million, some seconds.
 pub const MAX_PBKDF2_ITERATIONS: u64 = 10_000_000;
 /// The most memory that scrypt may be asked for: 256 MiB.
 pub const MAX_SCRYPT_BYTES: u64 = 256 * 1024 * 1024;
@@ -23,4 +20,14 @@ pub struct TooCostly {
     pub limit: u64,
     /// Of what.
     pub unit: &'static str,
+}
+
+/// What one loading has spent on password hashing.
+#[derive(Debug, Default)]
+pub(crate) struct Budget {
+    #[cfg_attr(
+        not(any(feature = "encrypted-keys", feature = "pkcs12")),
+        allow(dead_code, reason = "nothing is opened without these features")
+    )]
+    iterations: u64,
 }

@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{PrivateKey, TooCostly};
+use super::{Budget, PrivateKey, TooCostly};
 use crate::passphrase::Passphrase;
 
 /// Why a key does not come out.
@@ -22,10 +22,10 @@ pub(crate) enum DecryptError {
 }
 
 #[cfg(feature = "encrypted-keys")]
-pub(crate) fn decrypt(bytes: &[u8], passphrase: &Passphrase) -> Result<PrivateKey, DecryptError> {
+pub(crate) fn decrypt(bytes: &[u8], passphrase: &Passphrase, budget: &mut Budget) -> Result<PrivateKey, DecryptError> {
     use pkcs8::pkcs5;
 
-    super::Budget::default().spend(bytes).map_err(DecryptError::TooCostly)?;
+    budget.spend(bytes).map_err(DecryptError::TooCostly)?;
     let info = pkcs8::EncryptedPrivateKeyInfoRef::try_from(bytes)
         .map_err(|error| scheme(bytes).unwrap_or_else(|| DecryptError::Damaged(error.to_string())))?;
     let secret = info.decrypt(passphrase.expose()).map_err(|error| match error {
@@ -65,7 +65,7 @@ fn scheme(bytes: &[u8]) -> Option<DecryptError> {
 }
 
 #[cfg(not(feature = "encrypted-keys"))]
-pub(crate) fn decrypt(_: &[u8], _: &Passphrase) -> Result<PrivateKey, DecryptError> {
+pub(crate) fn decrypt(_: &[u8], _: &Passphrase, _: &mut Budget) -> Result<PrivateKey, DecryptError> {
     let _ = Zeroizing::new(0_u8);
     Err(DecryptError::NotBuilt)
 }

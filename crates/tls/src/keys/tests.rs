@@ -21,7 +21,10 @@ fn every_form_and_kind_is_loaded_or_named() {
     for (bytes, kind) in [
         (&include_bytes!("../../tests/data/rsa1024.key")[..], KeyKind::Rsa { bits: 1024 }),
         (include_bytes!("../../tests/data/secp256k1.key"), KeyKind::Ec { curve: "secp256k1".to_owned(), bits: 256 }),
-        (include_bytes!("../../tests/data/brainpoolP256r1.key"), KeyKind::Ec { curve: "brainpoolP256r1".to_owned(), bits: 256 }),
+        (
+            include_bytes!("../../tests/data/brainpoolP256r1.key"),
+            KeyKind::Ec { curve: "brainpoolP256r1".to_owned(), bits: 256 },
+        ),
     ] {
         assert_eq!(first_key(bytes).load().map(drop), Err(KeyProblem::Unusable(kind)));
     }
@@ -61,6 +64,11 @@ fn a_file_that_asks_for_years_is_refused() {
     let modest = asking_for(PBKDF2, &[0x02, 3, 0x0f, 0x42, 0x40]);
     assert_eq!(check_cost(&modest), Ok(()));
     assert!(check_cost(&modest.repeat(11)).is_err(), "the sum counts");
+    let mut budget = Budget::default();
+    for _ in 0..10 {
+        assert_eq!(budget.spend(&modest), Ok(()));
+    }
+    assert!(budget.spend(&modest).is_err(), "the sum over all attempts counts");
     let forty_bits = asking_for(PBKDF2, &[0x02, 6, 1, 0, 0, 0, 0, 0]);
     assert_eq!(check_cost(&forty_bits).unwrap_err().asked, 1 << 40);
     assert_eq!(check_cost(&asking_for(PBKDF2, &[0x02, 1, 0xff])).unwrap_err().asked, u64::MAX);
@@ -79,6 +87,9 @@ fn a_key_that_asks_for_years_is_refused_before_anything_is_computed() {
     let at = bytes.windows(4).position(|window| window == [0x02, 0x02, 0x08, 0x00]).unwrap();
     // The count of iterations stands in two octets: make it negative, which is beyond every limit.
     bytes[at + 2] = 0xff;
-    assert!(matches!(decrypt(&bytes, &Passphrase::new("secret")), Err(DecryptError::TooCostly(_))));
+    assert!(matches!(
+        decrypt(&bytes, &Passphrase::new("secret"), &mut Budget::default()),
+        Err(DecryptError::TooCostly(_))
+    ));
     assert!(der::kind(&bytes).is_some());
 }

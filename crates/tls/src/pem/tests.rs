@@ -112,11 +112,12 @@ fn a_serial_that_is_too_long_is_no_damage() {
     assert_eq!(certificates(&with_serial(root.der(), &[0x42; 20])).unwrap().len(), 1);
     let long = with_serial(root.der(), &[0x42; 24]);
     let error = certificates(&long).unwrap_err();
-    assert!(matches!(&error, PemError::AgainstTheRules { number: 1, breach } if breach.contains("24 octets")), "{error}");
-    let cut = format!(
-        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-        base64_of(&long[..long.len() - 3])
+    assert!(
+        matches!(&error, PemError::AgainstTheRules { number: 1, breach } if breach.contains("24 octets")),
+        "{error}"
     );
+    let cut =
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", base64_of(&long[..long.len() - 3]));
     assert!(matches!(certificates(cut.as_bytes()), Err(PemError::BadCertificate { number: 1, .. })));
 }
 

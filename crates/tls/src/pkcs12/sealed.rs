@@ -80,9 +80,9 @@ impl Sealed<'_> {
     {
         let mut fields = tlv::expect(&mut parameters, SEQUENCE)?;
         let salt = tlv::expect(&mut fields, OCTET_STRING)?;
-        let iterations = tlv::expect(&mut fields, INTEGER)?.iter().try_fold(0_i32, |sum, byte| {
-            sum.checked_mul(256)?.checked_add(i32::from(*byte))
-        })?;
+        let iterations = tlv::expect(&mut fields, INTEGER)?
+            .iter()
+            .try_fold(0_i32, |sum, byte| sum.checked_mul(256)?.checked_add(i32::from(*byte)))?;
         let derive = |kind, size| derive_key_utf8::<sha1::Sha1>(password, salt, kind, iterations, size).ok();
         let key = Zeroizing::new(derive(Pkcs12KeyType::EncryptionKey, key_size)?);
         let vector = derive(Pkcs12KeyType::Iv, 8)?;

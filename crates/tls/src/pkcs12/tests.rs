@@ -7,6 +7,10 @@ use pkcs12::kdf::{Pkcs12KeyType, derive_key_utf8};
 use super::*;
 use crate::tlv::{CONTEXT_0, INTEGER, OCTET_STRING, OID, SEQUENCE, element};
 
+fn open(bytes: &[u8], password: &str) -> Result<Opened, OpenError> {
+    super::open(bytes, password, &mut Budget::default())
+}
+
 fn outcome(bytes: &[u8], password: &str) -> Result<(usize, usize), OpenError> {
     open(bytes, password).map(|opened| (opened.keys.len(), opened.certificates.len()))
 }
@@ -56,9 +60,11 @@ fn oid(rest: &[u8]) -> Vec<u8> {
     element(OID, &[&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01], rest].concat())
 }
 
-/// Parameters of PBES1 that ask for so many iterations.
+/// Parameters of PBES1 that ask for so many iterations, below 2^23.
 fn asking_for(iterations: u32) -> Vec<u8> {
-    sequence(&[&element(OCTET_STRING, b"saltsalt"), &element(INTEGER, &[&[0], &iterations.to_be_bytes()[..]].concat())])
+    let octets = iterations.to_be_bytes();
+    let first = octets.iter().take_while(|octet| **octet == 0).count();
+    sequence(&[&element(OCTET_STRING, b"saltsalt"), &element(INTEGER, &octets[first..])])
 }
 
 /// A file under an empty password, of which the encrypted part holds keys that ask for so many iterations each.

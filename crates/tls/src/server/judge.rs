@@ -54,9 +54,9 @@ impl Rules {
                 let leaf = presented.leaf().der();
                 verify::judge(leaf, &above, trust.anchors(), Purpose::ClientAuth, trust.revocation(), now).map(|_| ())
             }
-            Whom::Thumbprints(allowed) => verify_thumbprint(presented, allowed, now).map(|_| ()).map_err(|rule| {
-                Refusal { rule, certificate: Some(presented.leaf().clone()), chain: verify::parse(presented.chain()) }
-            }),
+            Whom::Thumbprints(allowed) => {
+                verify_thumbprint(presented, allowed, now).map(|_| ()).map_err(|rule| Refusal::of_leaf(rule, presented))
+            }
         }
     }
 }
@@ -70,6 +70,7 @@ pub(crate) struct Judge {
 }
 
 /// What one handshake showed.
+#[cfg_attr(not(feature = "stream"), allow(dead_code, reason = "only the stream reports them"))]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Notes {
     /// The client's chain, as far as it could be parsed; at most sixteen certificates.

@@ -11,6 +11,10 @@ fn a_text_names_a_source() {
         ("env:DEVICE_CERT", "env:DEVICE_CERT"),
         ("credential:device.pem", "credential:device.pem"),
         ("pkcs11:token=a;object=b", "pkcs11:token=a;object=b"),
+        ("pkcs11:token=a?pin-source=/run/pin&x=y", "pkcs11:token=a?pin-source=/run/pin&x=y"),
+        // A PIN in the URI is refused later; until then it is not shown either.
+        ("pkcs11:token=a?pin-value=12&34", "pkcs11:token=a?pin-value=(not shown)"),
+        ("pkcs11:PIN_value=1234;token=a", "pkcs11:pin-value=(not shown)"),
     ] {
         assert_eq!(text.parse::<Source>().unwrap().to_string(), shown);
     }
@@ -42,4 +46,11 @@ fn sources_are_compared_by_place() {
     assert!(source("a").same(&source("file:a")));
     assert!(!source("a").same(&source("env:a")));
     assert!(Source::pem("x").same(&Source::pem("x")) && !Source::pem("x").same(&Source::pem("y")));
+}
+
+#[test]
+fn an_error_about_a_token_shows_no_pin() {
+    let error =
+        crate::IdentityLoader::new(Source::Pkcs11("pkcs11:token=a?pin-value=981275".to_owned())).load().unwrap_err();
+    assert!(!format!("{error} {error:?} {}", error.finding()).contains("981275"), "{error}");
 }

@@ -226,7 +226,7 @@ fn vouches(authority: &Certificate, leaf: &[u8], between: usize, purpose: Purpos
         return Ok(());
     }
     // Certificates of version 1 have no way to say that they are a CA's (RFC 5280 §6.1.4 k).
-    if !authority.can_issue() && !(authority.is_version_1() && authority.is_self_issued()) {
+    if !(authority.can_issue() || authority.is_version_1() && authority.is_self_issued()) {
         return Err(Error::EndEntityUsedAsCa);
     }
     if authority.path_length().is_some_and(|length| between > usize::from(length)) {

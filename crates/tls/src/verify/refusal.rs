@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::VerifyError;
+use super::{VerifyError, parse};
 use crate::catalogue::Finding;
 use crate::certificate::Certificate;
+use crate::peer::PresentedPeer;
 
 /// Why a chain was not believed: the rule, the certificate that broke it, and the chain that was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,12 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// Of a client whose own certificate broke the rule.
+    #[must_use]
+    pub fn of_leaf(rule: VerifyError, presented: &PresentedPeer) -> Self {
+        Self { rule, certificate: Some(presented.leaf().clone()), chain: parse(presented.chain()) }
+    }
+
     /// Where the certificate that broke the rule stands in the chain: 0 for the leaf; `None` if it is an authority.
     #[must_use]
     pub fn position(&self) -> Option<usize> {

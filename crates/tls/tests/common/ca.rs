@@ -134,12 +134,7 @@ impl Ca {
     }
 
     /// A list that was made at `this` and is due again at `next`.
-    pub(crate) fn crl_of(
-        &self,
-        revoked: &[&Certificate],
-        this: u64,
-        next: u64,
-    ) -> rcgen::CertificateRevocationList {
+    pub(crate) fn crl_of(&self, revoked: &[&Certificate], this: u64, next: u64) -> rcgen::CertificateRevocationList {
         let epoch = rcgen::date_time_ymd(1970, 1, 1);
         let bytes = |serial: &str| -> Vec<u8> {
             let digits = serial.as_bytes().chunks(2);

@@ -2,6 +2,7 @@
 #![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 pub(crate) mod ca;
+pub(crate) mod raw;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -17,13 +17,12 @@ use tokio::time::{Instant, sleep};
 use super::{MAX_BYTES, names};
 use crate::commands::block_on;
 use crate::connection::identity::IdentityOptions;
+use crate::connection::password;
 use crate::connection::trust::TrustOptions;
 use crate::envfile::EnvFile;
 use crate::error::{Failure, Outcome};
 use crate::files::{self, Existing, NewFiles};
 use crate::{output, utc};
-
-const MAX_PASSWORD_BYTES: u64 = 64 * 1024;
 
 /// Get a certificate from an EST server, or renew one
 ///
@@ -226,13 +225,5 @@ impl Arguments {
         let key = key.map(|key| format!("\n{key}")).unwrap_or_default();
         let text = format!("{}, valid to {expires}\n{certificate}{key}", new.subject());
         output::line(&output::Style::stdout().mark(true, &text))
-    }
-}
-
-pub(super) fn password(path: &Path) -> Result<String, Failure> {
-    let text = files::read_text(path, MAX_PASSWORD_BYTES, "the password file")?;
-    match text.lines().next() {
-        Some(line) if !line.is_empty() => Ok(line.to_owned()),
-        _ => Err(Failure::failed(format!("the password file {} has an empty first line", files::shown(path)))),
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use gridmq_http::est::Users;
 
-use super::enroll::password;
+use crate::connection::password;
 use crate::error::Outcome;
 use crate::output;
 

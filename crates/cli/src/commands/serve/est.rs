@@ -94,9 +94,10 @@ fn certificates(path: &Path, what: &str) -> Result<Vec<Certificate>, Failure> {
     pem::certificates(&text).map_err(|error| Failure::failed(error).during(files::shown(path)))
 }
 
-/// Reads the register anew each time: `gridmq certs revoke` is another process. What cannot be read bars everybody.
+/// Reads the register anew each time: `gridmq certs revoke` is another process. What cannot be read bars everybody;
+/// where there is none, nothing was revoked.
 fn is_revoked(register: &Path, certificate: &Certificate) -> bool {
-    if !register.exists() {
+    if matches!(register.try_exists(), Ok(false)) {
         return false;
     }
     let read = files::read_text(register, MAX_REGISTER_BYTES, "the register of revocations");

@@ -59,7 +59,7 @@ super::words! {
     E12 "the server asks for the certificate in a second handshake inside the first, which TLS 1.3 and current libraries do not have"
         "let the listener ask for the certificate at once, or allow TLS 1.3 there"
         ["no renegotiation", "0A000153", "NO_RENEGOTIATION", "renegotiation is not allowed", "unsafe legacy renegotiation",
-         "UNSAFE_LEGACY_RENEGOTIATION_DISABLED", "no_renegotiation"]
+         "UNSAFE_LEGACY_RENEGOTIATION_DISABLED"]
         [],
     E13 "the server asks for the certificate after the handshake, and the client has not offered that"
         "let the listener ask for the certificate in the handshake"

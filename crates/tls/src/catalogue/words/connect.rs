@@ -54,7 +54,7 @@ super::words! {
         [],
     F12 "CONNECT was sent and nothing came back: no MQTT broker, one that expects WebSocket, or one that is stuck"
         "check the port; if it is for WebSocket, use wss://"
-        ["connack timeout", "CONNACK timeout", "Timed out waiting for a response from the server", "Timed out as no activity from the broker",
+        ["connack timeout", "Timed out waiting for a response from the server", "Timed out as no activity from the broker",
          "MqttTimeout(CONNACK)", "no CONNACK"]
         [],
     F13 "the credentials are right; this name has as many sessions as it may have"

@@ -3,7 +3,7 @@
 super::words! {
     G01 "the QoS is above the broker's maximum"
         "publish with QoS 1 or 0"
-        ["QoS not supported", "QosNotSupported", "QoSNotSupported", "DISCONNECT 0x9B", "PUBLISH QoS 2 is not supported"]
+        ["QoS not supported", "QosNotSupported", "DISCONNECT 0x9B", "PUBLISH QoS 2 is not supported"]
         [],
     G02 "the broker retains nothing"
         "clear RETAIN in the message"
@@ -44,7 +44,7 @@ super::words! {
     G10 "the broker heard nothing for one and a half keep-alive intervals"
         "let the client send PINGREQ in time; look for blocked threads and sleeping devices"
         ["Keep Alive timeout", "KeepAliveTimeout", "DISCONNECT 0x8D", "exceeded timeout, disconnecting", "keepalive timeout",
-         "MQTT_KEEP_ALIVE_TIMEOUT", "PingRespTimeout", "Keepalive timeout"]
+         "MQTT_KEEP_ALIVE_TIMEOUT", "PingRespTimeout"]
         [],
     G11 "its expiry passed, or its queue overflowed, and the broker dropped it with all that was waiting"
         "connect again before the session expires, subscribe again when session present is 0, and keep up with deliveries"

@@ -25,22 +25,31 @@ impl Directories {
             changed();
         })?;
         let mut directories = Self { paths: paths.to_vec(), watcher, watched: BTreeSet::new() };
+        // What fails now fails again before the first load.
         directories.renew();
         Ok(directories)
     }
 
     /// Watches what is to be watched now: links may lead elsewhere, and directories may have been made anew. A
-    /// directory that is not there is found by a later call.
-    pub(crate) fn renew(&mut self) {
+    /// directory that is not there is found by a later call; the first error about one that is there is answered.
+    pub(crate) fn renew(&mut self) -> Option<notify::Error> {
         let wanted = wanted(&self.paths);
         for gone in self.watched.difference(&wanted) {
             // It may be gone from the disk too.
             let _ = self.watcher.unwatch(gone);
         }
-        self.watched = wanted
-            .into_iter()
-            .filter(|directory| self.watcher.watch(directory, RecursiveMode::NonRecursive).is_ok())
-            .collect();
+        self.watched.clear();
+        let mut failed = None;
+        for directory in wanted {
+            match self.watcher.watch(&directory, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    self.watched.insert(directory);
+                }
+                Err(error) if directory.is_dir() => failed = failed.or(Some(error)),
+                Err(_) => {}
+            }
+        }
+        failed
     }
 }
 

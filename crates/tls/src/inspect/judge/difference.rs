@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{Judge, Outcome, Purpose, Question, Verdict};
-use crate::inspect::details::Details;
 use crate::inspect::Signed;
+use crate::inspect::details::Details;
 use crate::keys::KeyKind;
 
 /// A rule that programs do not share.

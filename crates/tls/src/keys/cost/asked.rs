@@ -1,6 +1,6 @@
 //! What the parameters of key derivation in a file ask for.
 
-use super::{MAX_PBKDF2_ITERATIONS, MAX_SCRYPT_BYTES, TooCostly};
+use super::{Budget, MAX_PBKDF2_ITERATIONS, MAX_SCRYPT_BYTES, TooCostly};
 use crate::tlv::{self, INTEGER, OCTET_STRING, SEQUENCE};
 
 /// The tag and length of an object identifier and its octets.
@@ -8,12 +8,6 @@ const PBKDF2: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x
 const SCRYPT: &[u8] = &[0x06, 0x09, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xda, 0x47, 0x04, 0x0b];
 /// 1.2.840.113549.1.12.1, of which one more octet names the cipher.
 const PKCS12_PBE: &[u8] = &[0x06, 0x0a, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x01];
-
-/// What opening a file has cost and will cost.
-#[derive(Debug, Default)]
-pub(crate) struct Budget {
-    iterations: u64,
-}
 
 impl Budget {
     /// Adds what the parameters of key derivation that are visible in these bytes ask for.

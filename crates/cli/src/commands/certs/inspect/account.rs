@@ -80,7 +80,7 @@ fn facts(account: &Inspection, now: u64, bar: bool) -> Vec<(&'static str, String
     facts
 }
 
-/// `▕██████░░░▏ 61 of 90 days, 29 left`; without the bar where no person looks.
+/// `▕██████░░░▏ 29 of 90 days left`; without the bar where no person looks.
 fn lifetime(life: Lifetime, bar: bool) -> String {
     let total = duration::words(life.total());
     let text = if life.is_over() {
@@ -88,7 +88,10 @@ fn lifetime(life: Lifetime, bar: bool) -> String {
     } else if life.is_to_come() {
         format!("not yet valid, for {total} then")
     } else {
-        format!("{} of {total} left", duration::words(life.left()))
+        let left = duration::words(life.left());
+        // In the same unit it is said once.
+        let left = left.strip_suffix(total.trim_start_matches(|c: char| c.is_ascii_digit())).unwrap_or(&left);
+        format!("{left} of {total} left")
     };
     if !bar {
         return text;
