@@ -14,7 +14,7 @@ use gridmq_testkit::broker::{resources, server_config};
 use gridmq_tls::CredentialProvider;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// The publisher's common name and user name.
 pub(crate) const PUBLISHER: &str = "client1-authn-ID";
@@ -144,7 +144,6 @@ pub(crate) async fn run(stage: &Stage, version: Version, mut succession: impl Su
             number
         }
     });
-    let started = Instant::now();
     let mut generation = 1;
     for round in 0..rounds {
         tokio::time::sleep(PAUSE).await;
@@ -165,11 +164,11 @@ pub(crate) async fn run(stage: &Stage, version: Version, mut succession: impl Su
         generation = number;
         prints.push(print);
     }
-    let took = started.elapsed();
     tokio::time::sleep(PAUSE).await;
     stop.send_replace(true);
     let sent = busy.await.unwrap();
-    assert!(u128::from(sent) * 25 >= took.as_millis(), "only {sent} messages in {took:?}");
+    // Paced at 100 a second; how many that is in truth depends on the machine, that they flow between moves does not.
+    assert!(sent as usize >= 20 * rounds, "only {sent} messages in {rounds} rounds");
     let order = timeout(SOON, async {
         loop {
             if arrived.borrow_and_update().iter().collect::<BTreeSet<_>>().len() == sent as usize {
