@@ -69,7 +69,7 @@ pub(crate) struct Options {
     trust: TrustOptions,
     #[command(flatten)]
     identity: IdentityOptions,
-    /// Renew the certificate by this EST server, https://HOST[:PORT][/LABEL], before it runs out: the files of --cert and
+    /// Renew the certificate by the EST server at https://HOST:PORT/LABEL before it runs out: the files of --cert and
     /// --key are replaced, and the connection moves to the new one
     #[arg(long, value_name = "URL")]
     renew_est: Option<String>,

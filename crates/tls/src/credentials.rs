@@ -6,7 +6,7 @@
 //!
 //! - [`Fixed`]: one identity for ever.
 //! - [`Published`]: what a renewer or the application publishes.
-//! - [`WatchedFiles`](watched::WatchedFiles) (feature `watch`): files that somebody else replaces.
+//! - [watched files](watched::WatchedFiles) (feature `watch`): files that somebody else replaces.
 //!   What it does and when is decided by [`watcher`], which has no I/O and no clock.
 //!
 //! # Metrics

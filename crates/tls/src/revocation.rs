@@ -2,7 +2,7 @@
 //!
 //! A [`Revocation`] never changes. Whoever wants current lists loads them again, at the latest at
 //! [`Revocation::next_update`], and makes a new configuration with them; when that fails the old one stays, which
-//! refuses what its lists cover once they are out of date. [`WatchedLists`](watched::WatchedLists) (feature `watch`)
+//! refuses what its lists cover once they are out of date. [watched lists](watched::WatchedLists) (feature `watch`)
 //! does the loading.
 //!
 //! OCSP (RFC 6960) is not supported: nothing here asks a responder or checks a stapled answer. A configuration that

@@ -34,7 +34,7 @@ use crate::{output, utc};
     gridmq certs user device1 --password-file secret >> users\n\n\
     See docs/est.md for a server and a whole round.")]
 pub(super) struct Arguments {
-    /// The server: https://HOST[:PORT][/LABEL]
+    /// The server: https://HOST, with :PORT and /LABEL as needed
     #[arg(long, value_name = "URL")]
     est: String,
     #[command(flatten)]
