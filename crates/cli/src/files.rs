@@ -83,6 +83,8 @@ impl fmt::Debug for NewFile {
 pub(crate) enum Existing {
     /// Leave everything as it is, and say so.
     Refuse,
+    /// As `Refuse`, for a command that never replaces anything.
+    Keep,
     /// Put the new file in its place.
     Replace,
 }
@@ -136,7 +138,7 @@ impl NewFiles {
                     undo(&placed);
                     discard(written.get(at..).unwrap_or_default());
                     return Err(match error.kind() {
-                        io::ErrorKind::AlreadyExists => already_there(&shown(path)),
+                        io::ErrorKind::AlreadyExists => already_there(&shown(path), existing),
                         _ => unwritable(path, &error),
                     });
                 }
@@ -167,16 +169,17 @@ impl NewFiles {
                 }
                 _ => {}
             }
-            if existing == Existing::Refuse && !file.always && fs::symlink_metadata(&file.path).is_ok() {
+            if existing != Existing::Replace && !file.always && fs::symlink_metadata(&file.path).is_ok() {
                 there.push(place);
             }
         }
-        if there.is_empty() { Ok(()) } else { Err(already_there(&there.join(", "))) }
+        if there.is_empty() { Ok(()) } else { Err(already_there(&there.join(", "), existing)) }
     }
 }
 
-fn already_there(paths: &str) -> Failure {
-    Failure::failed(format!("already there and left alone: {paths}; name another place, or add --force"))
+fn already_there(paths: &str, existing: Existing) -> Failure {
+    let force = if existing == Existing::Keep { "" } else { ", or add --force" };
+    Failure::failed(format!("already there and left alone: {paths}; name another place{force}"))
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Failure {
@@ -210,7 +213,7 @@ fn keep(path: &Path, second: PathBuf) -> io::Result<Option<PathBuf>> {
 
 /// Moves a finished file to its place; a link, unlike a rename, never replaces what came there meanwhile.
 fn place(temporary: &Path, path: &Path, existing: Existing) -> io::Result<()> {
-    if existing == Existing::Refuse {
+    if existing != Existing::Replace {
         match fs::hard_link(temporary, path) {
             Ok(()) => return fs::remove_file(temporary),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(error),

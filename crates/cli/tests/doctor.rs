@@ -37,6 +37,7 @@ fn an_entry_is_shown_by_id_and_by_name() {
     let by_id = run(dir.path(), "doctor explain a19").done();
     assert_eq!(run(dir.path(), "doctor explain key-mismatch").done(), by_id);
     assert!(by_id.contains("fix "), "{by_id}");
+    run(dir.path(), "doctor explain Z99").failed(1, &["Z99", "gridmq doctor list"]);
     let list = run(dir.path(), "doctor list").done();
     assert!(list.lines().count() >= 140);
     assert!(list.lines().all(|line| line.len() < 140));
@@ -94,4 +95,6 @@ fn repaired_copies_go_into_their_own_directory() {
     assert_eq!(std::fs::read_to_string(dir.path().join("ca.pem")).unwrap(), pem);
     let again = run(dir.path(), "doctor files --cafile ca.pem --fix repaired");
     assert_eq!(again.code, 1, "{again:?}");
+    assert!(again.err.contains("already there and left alone"), "{again:?}");
+    assert!(!again.err.contains("--force"), "doctor has no --force: {again:?}");
 }

@@ -78,7 +78,8 @@ impl<'a> Token<'a> {
     fn open(uri: &'a str, wanted: &TokenUri, pin: &AskPin<'_>) -> Result<Self, IdentityError> {
         let module = wanted.module();
         let context = load(&module).map_err(|error| {
-            failed(uri, format!("the module {} cannot be used ({error})", module.display()), Vec::new())
+            let cure = "install p11-kit, or name the token's own with ?module-path=FILE in the URI";
+            failed(uri, format!("the module {} cannot be used ({error}): {cure}", module.display()), Vec::new())
         })?;
         let broken = |error: Error| failed(uri, format!("the token's module answers: {error}"), Vec::new());
         let mut seen = Vec::new();

@@ -1,9 +1,10 @@
 //! One handshake and the moment after it, in which a TLS 1.3 server refuses a certificate.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use gridmq_tls::TlsVersions;
-use gridmq_tls::probe::{Probe, Seen, Settings};
+use gridmq_tls::probe::{End, Probe, Seen, Settings};
 use tokio::net::TcpStream;
 
 use super::{Context, Route, tcp, within};
@@ -97,6 +98,12 @@ async fn attempt(cx: &Context<'_>, route: Route, shape: Shape, limit: Duration) 
     }
     let io = match within(limit, tcp::open(route.address, shape.mss)).await {
         Some(Ok(io)) => io,
+        // A server that resets at once may do so before the system has reported the connection, or after.
+        Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionReset => {
+            shaken.took = begun.elapsed();
+            shaken.seen.end = Some(End::in_handshake(&error));
+            return shaken;
+        }
         Some(Err(error)) => {
             shaken.no_tcp = Some(error.to_string());
             return shaken;

@@ -23,8 +23,8 @@ const SOON: Duration = Duration::from_secs(20);
 /// Messages that wait for their acknowledgement at most. A namespace ends the session of a subscriber for which a
 /// hundred wait, so what piles up during a move must be less.
 const OUTSTANDING: usize = 64;
-/// Between two moves.
-const PAUSE: Duration = Duration::from_millis(800);
+/// Messages that are sent between two moves, at the least.
+const BETWEEN: u32 = 80;
 
 /// How the next generation comes.
 pub(crate) trait Succession {
@@ -83,6 +83,13 @@ impl Stage {
     }
 }
 
+/// Waits until as many messages as belong between two moves have been sent; paced at 100 a second.
+async fn flowed(sent_so_far: &mut watch::Receiver<u32>) {
+    let goal = *sent_so_far.borrow_and_update() + BETWEEN;
+    let reached = timeout(SOON, sent_so_far.wait_for(|sent| *sent >= goal)).await;
+    reached.expect("messages flow between moves").expect("the publisher goes on");
+}
+
 /// Publishes through `rounds` changes of the certificate; nothing may be lost or come twice.
 pub(crate) async fn run(stage: &Stage, version: Version, mut succession: impl Succession, rounds: usize) {
     let subscriber = stage
@@ -116,6 +123,7 @@ pub(crate) async fn run(stage: &Stage, version: Version, mut succession: impl Su
         .unwrap();
     let mut events = publisher.events();
     let (stop, mut stopped) = watch::channel(false);
+    let (progress, mut sent_so_far) = watch::channel(0_u32);
     let busy = tokio::spawn({
         let publisher = publisher.clone();
         async move {
@@ -137,6 +145,7 @@ pub(crate) async fn run(stage: &Stage, version: Version, mut succession: impl Su
                     outcome
                 });
                 number += 1;
+                progress.send_replace(number);
             }
             while let Some(outcome) = sent.join_next().await {
                 outcome.unwrap().expect("acknowledged");
@@ -146,7 +155,7 @@ pub(crate) async fn run(stage: &Stage, version: Version, mut succession: impl Su
     });
     let mut generation = 1;
     for round in 0..rounds {
-        tokio::time::sleep(PAUSE).await;
+        flowed(&mut sent_so_far).await;
         let print = succession.next(round).await;
         let moved = timeout(SOON, async {
             loop {
@@ -164,11 +173,10 @@ pub(crate) async fn run(stage: &Stage, version: Version, mut succession: impl Su
         generation = number;
         prints.push(print);
     }
-    tokio::time::sleep(PAUSE).await;
+    flowed(&mut sent_so_far).await;
     stop.send_replace(true);
     let sent = busy.await.unwrap();
-    // Paced at 100 a second; how many that is in truth depends on the machine, that they flow between moves does not.
-    assert!(sent as usize >= 20 * rounds, "only {sent} messages in {rounds} rounds");
+    assert!(sent as usize >= BETWEEN as usize * (rounds + 1), "only {sent} messages in {rounds} rounds");
     let order = timeout(SOON, async {
         loop {
             if arrived.borrow_and_update().iter().collect::<BTreeSet<_>>().len() == sent as usize {

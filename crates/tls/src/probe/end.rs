@@ -54,6 +54,14 @@ pub struct End {
     pub how: How,
 }
 
+impl End {
+    /// What an error that came before or in the handshake, such as from connecting, amounts to.
+    #[must_use]
+    pub fn in_handshake(error: &io::Error) -> Self {
+        Self { phase: Phase::Handshake, how: from_io(error) }
+    }
+}
+
 pub(super) fn from_io(error: &io::Error) -> How {
     match error.kind() {
         io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => How::Reset,

@@ -30,7 +30,10 @@ use crate::{output, utc};
 /// With --reenroll the certificate of --cert is renewed: subject and names stay, the key is new unless --same-key is
 /// given. The answer is checked against the request before anything is written.
 #[derive(Debug, Args)]
-#[command(after_help = "The user's line for the server's file of users:\n  \
+#[command(after_help = "Example, against `gridmq serve` with [est]:\n  \
+    gridmq certs enroll --est https://localhost:9443 --cafile ca/root-ca.pem \\\n    \
+    --user device1 --password-file secret --out-cert device1.pem --out-key device1.key\n\n\
+    The user's line for the server's file of users:\n  \
     gridmq certs user device1 --password-file secret >> users\n\n\
     See docs/est.md for a server and a whole round.")]
 pub(super) struct Arguments {

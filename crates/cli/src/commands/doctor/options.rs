@@ -90,7 +90,7 @@ impl FileOptions {
                 files.add(path, one.content.to_vec());
             }
         }
-        files.write(Existing::Refuse)?;
+        files.write(Existing::Keep)?;
         if said.is_empty() {
             said.push("nothing to repair".to_owned());
         }

@@ -45,12 +45,13 @@ pub(super) fn explain(arguments: &Explain) -> Outcome {
     let as_json = arguments.json || arguments.text.iter().any(|word| word == "--json");
     let words: Vec<&str> = arguments.text.iter().map(String::as_str).filter(|word| *word != "--json").collect();
     let text = if words.is_empty() || words == ["-"] { standard_input()? } else { words.join(" ") };
-    if let Ok(id) = text.trim().parse::<Id>() {
-        return if as_json {
-            output::json(&entry(id))
-        } else {
-            output::raw(render::entry(id, &style(false)).as_bytes())
-        };
+    match text.trim().parse::<Id>() {
+        Ok(id) if as_json => return output::json(&entry(id)),
+        Ok(id) => return output::raw(render::entry(id, &style(false)).as_bytes()),
+        Err(unknown) if looks_like_an_id(text.trim()) => {
+            return Err(Failure::failed(format!("{unknown}; gridmq doctor list shows them all")));
+        }
+        Err(_) => {}
     }
     let found = recognise(&text);
     if as_json {
@@ -68,6 +69,12 @@ pub(super) fn explain(arguments: &Explain) -> Outcome {
         });
     }
     Ok(())
+}
+
+/// A letter and two digits are nothing that another program prints alone.
+fn looks_like_an_id(text: &str) -> bool {
+    matches!(text.as_bytes(), [letter, tens, ones]
+        if letter.is_ascii_alphabetic() && tens.is_ascii_digit() && ones.is_ascii_digit())
 }
 
 pub(super) fn list(arguments: &List) -> Outcome {
