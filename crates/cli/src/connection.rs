@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args};
 use gridmq_client::error::ConnectErrorKind;
-use gridmq_client::{Client, ClientBuilder, ConnectError};
+use gridmq_client::{Client, ConnectError};
 use gridmq_proto::Version;
 use gridmq_tls::explain::Side as TlsSide;
 use gridmq_tls::{TlsErrorKind, TlsVersion};
@@ -97,12 +97,12 @@ pub(crate) enum Run {
 
 /// A connection that can be made, and the properties that are for later packets.
 pub(crate) struct Prepared {
-    pub(crate) builder: ClientBuilder,
+    pub(crate) builder: gridmq_client::Options,
     pub(crate) properties: Vec<Property>,
 }
 
 /// Connects, and says afterwards what was agreed on.
-pub(crate) async fn connect(builder: ClientBuilder) -> Result<Client, Failure> {
+pub(crate) async fn connect(builder: gridmq_client::Options) -> Result<Client, Failure> {
     let client = builder.connect().await.map_err(not_connected)?;
     let info = client.info();
     let (tls, cipher, sent) = match &info.tls {
@@ -235,7 +235,7 @@ impl Options {
     }
 }
 
-fn apply(builder: ClientBuilder, property: Property) -> ClientBuilder {
+fn apply(builder: gridmq_client::Options, property: Property) -> gridmq_client::Options {
     match property {
         Property::SessionExpiryInterval(time) => builder.session_expiry(time),
         Property::ReceiveMaximum(count) => builder.receive_maximum(count),

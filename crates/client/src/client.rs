@@ -10,12 +10,12 @@ use gridmq_tls::{CredentialProvider, CredentialStatus};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use crate::builder::ClientBuilder;
 use crate::disconnect::DisconnectRequest;
 use crate::driver::{PublishCommand, Request};
 use crate::error::{DisconnectCause, PingError, PublishError, SubscribeError};
 use crate::events::{ConnectionEvent, Events};
 use crate::inbox::{Inbox, SubscriptionKey};
+use crate::options::Options;
 use crate::publish::PublishRequest;
 use crate::state::{ConnectionInfo, ConnectionState};
 use crate::subscribe::SubscribeRequest;
@@ -48,8 +48,8 @@ impl Client {
     /// Starts with an address: `mqtts://host`, `mqtts://user:password@host:port` (percent-encoded), `mqtt://host` for
     /// a plain connection, or a host with or without a port, which means TLS. The port is 8883 with TLS and 1883
     /// without, unless given.
-    pub fn builder(address: &str) -> ClientBuilder {
-        ClientBuilder::new(address)
+    pub fn builder(address: &str) -> Options {
+        Options::new(address)
     }
 
     pub(crate) fn new(inner: Inner) -> Self {
@@ -133,7 +133,7 @@ impl Client {
     }
 
     /// How the certificates of this client stand: the newest generation, when it ends, and why the latest attempt at a
-    /// newer one failed. `None` without [`ClientBuilder::credentials`]. The generation that the connection uses is in
+    /// newer one failed. `None` without [`Options::credentials`]. The generation that the connection uses is in
     /// [`Self::info`].
     #[must_use]
     pub fn credential_status(&self) -> Option<CredentialStatus> {

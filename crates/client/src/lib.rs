@@ -37,7 +37,7 @@
 //! Until then it counts against the receive maximum, so a slow application holds the server back.
 //!
 //! # Certificates that change
-//! With [`ClientBuilder::credentials`] each generation of a [`CredentialProvider`](gridmq_tls::CredentialProvider) is a
+//! With [`Options::credentials`] each generation of a [`CredentialProvider`](gridmq_tls::CredentialProvider) is a
 //! TLS configuration of its own. When a newer one appears, the client stops taking publishes (they wait), lets what it
 //! has sent be acknowledged for up to 5 s, leaves with DISCONNECT 0x00 and comes back with the same client identifier
 //! and no clean start. What is still unacknowledged is sent again. If the server has lost the session, the client
@@ -52,15 +52,14 @@
 //! # Limits
 //! | what | default |
 //! |---|---|
-//! | name, TCP, TLS and CONNACK together | 30 s, [`ClientBuilder::connect_timeout`] |
-//! | a publish, subscribe or unsubscribe | 30 s, [`ClientBuilder::request_timeout`] |
-//! | received messages of QoS 1 and 2 that wait for an acknowledgement | 256, [`ClientBuilder::receive_maximum`] |
-//! | a received packet | 16 MiB, [`ClientBuilder::maximum_packet_size`] |
+//! | name, TCP, TLS and CONNACK together | 30 s, [`Options::connect_timeout`] |
+//! | a publish, subscribe or unsubscribe | 30 s, [`Options::request_timeout`] |
+//! | received messages of QoS 1 and 2 that wait for an acknowledgement | 256, [`Options::receive_maximum`] |
+//! | a received packet | 16 MiB, [`Options::maximum_packet_size`] |
 //! | QoS 0 messages in a stream's buffer; the rest is dropped and counted | 256, [`SubscribeRequest::buffer`] |
 //! | published messages of QoS 1 and 2 that the server has not acknowledged; publishing waits beyond | 1,000 or 16 MiB |
 
 mod address;
-mod builder;
 mod client;
 mod clock;
 mod connect;
@@ -73,6 +72,7 @@ mod events;
 mod inbox;
 mod link;
 mod message;
+mod options;
 mod publish;
 mod queue;
 mod receipt;
@@ -84,12 +84,12 @@ mod transport;
 mod unsubscribe;
 mod will;
 
-pub use builder::ClientBuilder;
 pub use client::Client;
 pub use disconnect::DisconnectRequest;
 pub use error::{ConnectError, DisconnectCause, PublishError, SubscribeError};
 pub use events::{ConnectionEvent, Events};
 pub use message::Message;
+pub use options::Options;
 pub use publish::{PublishRequest, Published};
 pub use state::{ConnectionInfo, ConnectionState};
 pub use subscribe::SubscribeRequest;

@@ -43,7 +43,7 @@ pub struct ConnectionInfo {
     /// What TLS agreed on; absent without TLS.
     pub tls: Option<HandshakeInfo>,
     /// The generation of the certificate that is in use; absent without
-    /// [`ClientBuilder::credentials`](crate::ClientBuilder::credentials).
+    /// [`Options::credentials`](crate::Options::credentials).
     pub generation: Option<u64>,
     /// Whether the server goes on with a stored session.
     pub session_present: bool,

@@ -14,7 +14,7 @@ use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use gridmq_client::{Client, ClientBuilder, ConnectionEvent, ConnectionState, QoS, ReasonCode, Version};
+use gridmq_client::{Client, ConnectionEvent, ConnectionState, Options, QoS, ReasonCode, Version};
 use gridmq_proto::PacketId;
 use gridmq_proto::packet::{Ack, AckProperties, ConnAck, Connect, Disconnect, Packet, Publish};
 use gridmq_tls::credentials::Published;
@@ -53,7 +53,7 @@ impl Stage {
         Self { root, validity, listener, config, credentials }
     }
 
-    fn builder(&self) -> ClientBuilder {
+    fn builder(&self) -> Options {
         let port = self.listener.local_addr().unwrap().port();
         Client::builder(&format!("mqtts://localhost:{port}"))
             .trust(Trust::only_pem(self.root.certificate_pem().as_bytes()).unwrap())
@@ -80,7 +80,7 @@ impl Stage {
         (server, subject, connect)
     }
 
-    async fn connected(&self, builder: ClientBuilder, version: Version) -> (Client, Connected, Connect) {
+    async fn connected(&self, builder: Options, version: Version) -> (Client, Connected, Connect) {
         let (client, (server, subject, connect)) =
             tokio::join!(builder.version(version).connect(), self.accept(version, false));
         assert_eq!(subject, "CN=one");
@@ -334,7 +334,7 @@ async fn a_subscription_that_was_not_made_again_in_time_is_made_on_the_next_conn
 }
 
 /// The client is on its way and does not get there.
-async fn away(stage: &Stage, builder: ClientBuilder) -> Client {
+async fn away(stage: &Stage, builder: Options) -> Client {
     let (client, server, _) = stage.connected(builder, Version::V5).await;
     let mut events = client.events();
     stage.publish("two");

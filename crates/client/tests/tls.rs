@@ -13,7 +13,7 @@ mod support;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use gridmq_client::error::{ConnectErrorKind, Side, Stage};
-use gridmq_client::{Client, ClientBuilder, ConnectError, QoS, ReasonCode, Version};
+use gridmq_client::{Client, ConnectError, Options, QoS, ReasonCode, Version};
 use gridmq_proto::packet::Packet;
 use gridmq_tls::issue::{CertificateAuthority, IssuedCertificate, Validity};
 use gridmq_tls::{ClientAuth, ClientTrust, Identity, ServerConfig, TlsErrorKind, TlsVersion, Trust};
@@ -54,7 +54,7 @@ fn identity(issued: &IssuedCertificate) -> Identity {
     Identity::from_pem(issued.chain_pem().as_bytes(), issued.key_pem().as_bytes()).unwrap()
 }
 
-async fn listener() -> (TcpListener, ClientBuilder) {
+async fn listener() -> (TcpListener, Options) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     (listener, Client::builder(&format!("mqtts://localhost:{port}")))

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::BytesMut;
-use gridmq_client::{Client, ClientBuilder, Version};
+use gridmq_client::{Client, Options, Version};
 use gridmq_proto::codec::{Decoder, encode};
 use gridmq_proto::packet::{
     Ack, AckProperties, ConnAck, ConnAckProperties, Connect, Packet, Publish, SubAck, Subscribe, UnsubAck,
@@ -138,16 +138,16 @@ pub(crate) fn message(topic: &str, payload: &str, qos: QoS, id: u16) -> Publish 
 }
 
 /// A client that is about to connect over memory, and the server at the other end.
-pub(crate) fn pair(version: Version) -> (impl FnOnce(ClientBuilder) -> Connecting, Peer<DuplexStream>) {
+pub(crate) fn pair(version: Version) -> (impl FnOnce(Options) -> Connecting, Peer<DuplexStream>) {
     let (near, far) = tokio::io::duplex(64 * 1024);
-    let connect = move |builder: ClientBuilder| Box::pin(builder.version(version).connect_over(near)) as Connecting;
+    let connect = move |builder: Options| Box::pin(builder.version(version).connect_over(near)) as Connecting;
     (connect, Peer::new(far, version))
 }
 
 pub(crate) type Connecting =
     std::pin::Pin<Box<dyn Future<Output = Result<Client, gridmq_client::ConnectError>> + Send>>;
 
-pub(crate) fn builder() -> ClientBuilder {
+pub(crate) fn builder() -> Options {
     Client::builder("mqtt://memory").client_id("tester")
 }
 
@@ -158,7 +158,7 @@ pub(crate) async fn connected(version: Version) -> (Client, Peer<DuplexStream>) 
 
 pub(crate) async fn connected_with(
     version: Version,
-    builder: ClientBuilder,
+    builder: Options,
     properties: ConnAckProperties,
 ) -> (Client, Peer<DuplexStream>) {
     let (connect, mut server) = pair(version);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gridmq_broker::{Broker, Listener, Observer, Occurrence};
-use gridmq_client::{Client, ClientBuilder, ConnectionEvent, QoS, Version};
+use gridmq_client::{Client, ConnectionEvent, Options, QoS, Version};
 use gridmq_namespace::Policy;
 use gridmq_testkit::authority::{Authority, identity};
 use gridmq_testkit::broker::{resources, server_config};
@@ -67,7 +67,7 @@ impl Stage {
         Self { authority, broker, guests }
     }
 
-    pub(crate) fn builder(&self) -> ClientBuilder {
+    pub(crate) fn builder(&self) -> Options {
         let port = self.broker.addresses()[0].port();
         Client::builder(&format!("mqtts://localhost:{port}")).trust(self.authority.trust())
     }

@@ -5,7 +5,7 @@ mod words;
 
 use std::time::Duration;
 
-use gridmq_client::{Client, ClientBuilder, ConnectError};
+use gridmq_client::{Client, ConnectError, Options};
 use gridmq_namespace::gate::RefusalKind;
 use gridmq_proto::{QoS, ReasonCode};
 use gridmq_tls::{Identity, TlsVersion, Trust, VerifyError};
@@ -32,7 +32,7 @@ pub(super) struct Target<'a> {
 
 impl Target<'_> {
     /// A connection as the device makes it, but for who it is.
-    fn device(&self, session: &str, username: &str) -> Result<ClientBuilder, Failure> {
+    fn device(&self, session: &str, username: &str) -> Result<Options, Failure> {
         Ok(Client::builder(&format!("mqtts://localhost:{}", self.port))
             .trust(Trust::only_pem(self.material.root_pem.as_bytes())?)
             .client_id(session)
@@ -123,7 +123,7 @@ async fn refused(
     target: &Target<'_>,
     report: &mut Report,
     what: &str,
-    builder: ClientBuilder,
+    builder: Options,
     reason: fn(&RefusalKind) -> bool,
 ) -> Outcome {
     let title = format!("refused: {what}");

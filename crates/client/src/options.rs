@@ -30,7 +30,7 @@ const MAX_MOVE_EXPIRY: Duration = Duration::from_secs(60 * 60);
 /// What a client is to be: set options, then [`connect`](Self::connect). Nothing is looked at before.
 #[derive(Clone)]
 #[must_use]
-pub struct ClientBuilder {
+pub struct Options {
     address: Result<Address, AddressError>,
     identity: Option<Identity>,
     credentials: Option<Arc<dyn CredentialProvider>>,
@@ -50,7 +50,7 @@ pub struct ClientBuilder {
     request_timeout: Duration,
 }
 
-impl ClientBuilder {
+impl Options {
     pub(crate) fn new(address: &str) -> Self {
         Self {
             address: Address::parse(address),
@@ -292,9 +292,9 @@ const fn default_trust() -> Option<Trust> {
     None
 }
 
-impl fmt::Debug for ClientBuilder {
+impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientBuilder")
+        f.debug_struct("Options")
             .field("address", &self.address.as_ref().map(Address::shown))
             .field("client_id", &self.client_id)
             .field("username", &self.username)
