@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::shell::{Context, Result, cargo, duration, has_cargo_command, quiet, root, run, target, timed};
-use crate::{conformance, doctor_doc, files, suite};
+use crate::{callgrind, conformance, doctor_doc, files, suite};
 
 /// Names and times of the stages that have passed, or why they were not needed.
 #[derive(Default)]
@@ -74,10 +74,11 @@ fn checks(stages: &mut Stages) -> Result<()> {
     } else {
         stages.absent("deny", "cargo-deny is not installed");
     }
+    stages.stage("callgrind", || callgrind::command(false))?;
     stages.stage("quickstart", quickstart)
 }
 
-/// Each feature of the TLS crate alone, and each crate with its own choice: unification would hide what is missing.
+/// Each feature of the TLS crate and of the client alone, and each crate with its own choice: unification would hide what is missing.
 fn features() -> Result<()> {
     const OF_TLS: [&str; 11] = [
         "",
@@ -96,6 +97,9 @@ fn features() -> Result<()> {
         |rest: &[&str]| run(cargo().args(["clippy", "--locked", "--quiet"]).args(rest).args(["--", "-D", "warnings"]));
     for feature in OF_TLS {
         check(&["-p", "gridmq-tls", "--no-default-features", "--features", feature])?;
+    }
+    for feature in ["", "blocking", "est", "store", "tokens", "websocket"] {
+        check(&["-p", "gridmq-client", "--no-default-features", "--features", feature])?;
     }
     for package in ["gridmq-client", "gridmq-broker", "gridmq-http", "gridmq-doctor"] {
         check(&["-p", package])?;

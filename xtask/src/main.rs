@@ -1,6 +1,8 @@
 //! The project's own commands; `cargo xtask` lists them.
 
+mod callgrind;
 mod ci;
+mod compare;
 mod conformance;
 mod doctor_doc;
 mod files;
@@ -9,6 +11,7 @@ mod shell;
 mod sources;
 mod suite;
 mod transcripts;
+mod weigh;
 
 use std::process::ExitCode;
 
@@ -23,6 +26,10 @@ usage: cargo xtask COMMAND
   conformance [--check]  write docs/conformance.md from the names of the tests, or check that it is up to date
   doctor-doc [--check]   write docs/doctor.md from the doctor's catalogue and its tests, or check that it is up to date
   transcripts [--check]  write docs/doctor-transcripts.md from runs against real servers, or check that they say the same
+  callgrind [--bless]    count the instructions of codec and client machine; fail beyond bench/instructions.txt
+  weigh [--binary]       count the crates of a program that publishes, and weigh its binary, against rumqttc's
+  compare --clients [--quick] [--broker gridmq|mosquitto]
+                         measure the client beside its peers, and write docs/benchmarks.md unless --quick
 
 With CI=true a skipped suite is a failure. Exit code: 0 passed, 1 failed, 2 wrong usage.";
 
@@ -40,6 +47,13 @@ fn main() -> ExitCode {
         ["doctor-doc", "--check"] => doctor_doc::command(true),
         ["transcripts"] => transcripts::command(false),
         ["transcripts", "--check"] => transcripts::command(true),
+        ["callgrind"] => callgrind::command(false),
+        ["callgrind", "--bless"] => callgrind::command(true),
+        ["weigh"] => weigh::command(false),
+        ["weigh", "--binary"] => weigh::command(true),
+        ["compare", "--clients", rest @ ..] if compare::Choice::read(rest).is_some() => {
+            compare::Choice::read(rest).map_or(Ok(()), compare::command)
+        }
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             return ExitCode::SUCCESS;

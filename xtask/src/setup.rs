@@ -24,6 +24,10 @@ pub(crate) enum Peer {
     SoftHsm,
     /// Network namespaces: root, and `ip`.
     Namespaces,
+    /// `valgrind`.
+    Valgrind,
+    /// A C compiler, and the C clients that are measured beside ours: paho's and mosquitto's.
+    ClientLibraries,
 }
 
 /// What a suite needs to know of them: names and values of environment variables.
@@ -58,6 +62,8 @@ impl Installer {
             Peer::Curl => self.program("curl", &["curl"]).map(|()| Environment::new()),
             Peer::SoftHsm => self.softhsm(),
             Peer::Namespaces => self.namespaces(),
+            Peer::Valgrind => self.program("valgrind", &["valgrind"]).map(|()| Environment::new()),
+            Peer::ClientLibraries => self.client_libraries(),
         }
     }
 
@@ -96,6 +102,16 @@ impl Installer {
         quiet(Command::new("ip").args(["netns", "add", &name]))?;
         quiet(Command::new("ip").args(["netns", "delete", &name]))?;
         Ok(vec![("GRIDMQ_NETNS", "1".into())])
+    }
+
+    fn client_libraries(&mut self) -> Result<Environment> {
+        self.program("cc", &["gcc", "libc6-dev"])?;
+        for (header, package) in [("MQTTAsync.h", "libpaho-mqtt-dev"), ("mosquitto.h", "libmosquitto-dev")] {
+            if !Path::new("/usr/include").join(header).exists() {
+                self.install(&[package])?;
+            }
+        }
+        Ok(Environment::new())
     }
 
     fn mosquitto(&mut self) -> Result<Environment> {

@@ -10,11 +10,13 @@ use crate::sources::{self, Ignored};
 
 /// The suites that need other people's programs, and which. Those of their tests that do are ignored in a plain
 /// `cargo test`.
-const SUITES: [(&str, &[Peer]); 14] = [
+const SUITES: [(&str, &[Peer]); 16] = [
     ("interop_mosquitto", &[Peer::Mosquitto]),
     ("interop_paho", &[Peer::Paho]),
+    ("interop_samples", &[Peer::Paho]),
     ("interop_mqttjs", &[Peer::MqttJs]),
     ("interop_est", &[Peer::Curl, Peer::OpenSsl]),
+    ("interop_websocket", &[Peer::Broker]),
     ("certs_openssl", &[Peer::OpenSsl]),
     ("pkcs11", &[Peer::SoftHsm]),
     ("doctor_netns", &[Peer::Namespaces]),

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
+use gridmq_client::env::Settings as EnvFile;
 use gridmq_client::error::ConnectErrorKind;
-use gridmq_client::{Client, ConnectError};
+use gridmq_client::{Client, ConnectError, Reconnect};
 use gridmq_proto::Version;
 use gridmq_tls::explain::Side as TlsSide;
 use gridmq_tls::{TlsErrorKind, TlsVersion};
 
-use crate::envfile::EnvFile;
 use crate::error::Failure;
 use crate::files;
 use crate::property::{Packet, Properties, Property};
@@ -104,7 +104,7 @@ pub(crate) struct Prepared {
 /// Connects, and says afterwards what was agreed on.
 pub(crate) async fn connect(builder: gridmq_client::Options) -> Result<Client, Failure> {
     let client = builder.connect().await.map_err(not_connected)?;
-    let info = client.info();
+    let Some(info) = client.info() else { return Ok(client) };
     let (tls, cipher, sent) = match &info.tls {
         Some(tls) if tls.sent_chain.is_empty() => (tls.version.to_string(), tls.cipher.as_str(), "nothing".to_owned()),
         Some(tls) => (tls.version.to_string(), tls.cipher.as_str(), tls.sent_chain.join(" issued by ")),
@@ -141,7 +141,7 @@ impl Options {
     /// Watching and renewing certificates are tasks, so this is to be called inside a runtime.
     pub(crate) fn prepare(self, main: Packet, run: Run) -> Result<Prepared, Failure> {
         let (for_connect, properties) = self.split_properties(main)?;
-        let env = self.env_file.as_deref().map(EnvFile::read).transpose()?;
+        let env = self.env_file.as_deref().map(EnvFile::from_file).transpose()?;
         let env_given = env.is_some();
         let env = env.unwrap_or_default();
         if env_given && env.host.is_none() && self.host.is_none() && self.url.is_none() {
@@ -167,7 +167,7 @@ impl Options {
         });
 
         let clean = if self.disable_clean_session { false } else { env.clean_session.unwrap_or(true) };
-        let client_id = self.client_id.or(env.client_id);
+        let client_id = self.client_id.or_else(|| env.client_id.clone());
         let unnamed = client_id.as_deref().is_none_or(str::is_empty);
         if unnamed && self.protocol_version == Version::V3_1 {
             return Err(Failure::usage("MQTT 3.1 needs a client identifier: give -i"));
@@ -177,28 +177,29 @@ impl Options {
                 "a session that is kept needs a name to find it by: give -i with -c (or leave -c out)",
             ));
         }
-        let mut builder = Client::builder(&url).version(self.protocol_version).clean_start(clean);
+        let mut builder =
+            Client::builder(&url).reconnect(Reconnect::never()).version(self.protocol_version).clean_start(clean);
         let expires = |property: &Property| matches!(property, Property::SessionExpiryInterval(_));
         if !clean && self.protocol_version == Version::V5 && !for_connect.iter().any(expires) {
-            builder = builder.session_expiry(FOR_EVER);
+            builder = builder.session_expiry(env.session_expiry.unwrap_or(FOR_EVER));
         }
         builder = builder.keep_alive(Duration::from_secs(self.keep_alive.or(env.keep_alive).unwrap_or(60).into()));
         if let Some(id) = client_id {
             builder = builder.client_id(id);
         }
-        if let Some(name) = self.username.or(env.username) {
+        if let Some(name) = self.username.or_else(|| env.username.clone()) {
             builder = builder.username(name);
         }
         let password = match (self.password, &self.password_file) {
             (Some(password), _) => Some(password),
             (None, Some(path)) => Some(password(path)?),
-            (None, None) => env.password,
+            (None, None) => env.read_password()?,
         };
         if let Some(password) = password {
             builder = builder.password(password);
         }
         if tls {
-            let trust = self.trust.load(env.ca_file.as_deref(), crate::utc::now())?;
+            let trust = self.trust.load(&env, crate::utc::now())?;
             builder = builder.trust(trust.clone());
             if let Some(version) = self.tls_version {
                 builder = builder.tls_versions(version);

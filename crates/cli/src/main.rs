@@ -5,7 +5,6 @@ mod commands;
 mod config;
 mod connection;
 mod datadir;
-mod envfile;
 mod error;
 mod files;
 mod log;

@@ -7,13 +7,37 @@ use crate::error::AddressError;
 /// Ports that the standards registry has for MQTT.
 const TLS_PORT: u16 = 8883;
 const PLAIN_PORT: u16 = 1883;
+/// Ports of HTTP, and so of WebSocket (RFC 6455 §3).
+pub(crate) const WSS_PORT: u16 = 443;
+pub(crate) const WS_PORT: u16 = 80;
+/// Where servers have MQTT over WebSocket when nothing else is said.
+const DEFAULT_PATH: &str = "/mqtt";
+
+const KNOWN: &str = "mqtts:// or wss:// (TLS), mqtt:// or ws:// (plain), or unix://";
+pub(crate) const NEEDS_WEBSOCKET: &str =
+    "the feature websocket of gridmq-client: build with it, or connect to mqtts:// or mqtt://";
+const NEEDS_UNIX: &str = "a Unix system: connect to mqtts:// or mqtt:// here";
+
+/// What carries MQTT, or TLS under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Carrier {
+    Tcp,
+    /// With the path and query to ask for.
+    WebSocket {
+        path: String,
+    },
+    /// A Unix socket; its path is the host.
+    Unix,
+}
 
 /// A server's address, with what the URL said of the user.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(crate) tls: bool,
-    /// Without brackets, if it is an IPv6 address.
+    pub(crate) carrier: Carrier,
+    /// Without brackets, if it is an IPv6 address; with its zone behind a `%`, if it has one. A Unix socket's path.
     pub(crate) host: String,
+    /// 0 for a Unix socket.
     pub(crate) port: u16,
     pub(crate) username: Option<String>,
     pub(crate) password: Option<Vec<u8>>,
@@ -22,75 +46,151 @@ pub(crate) struct Address {
 /// The password stays out of logs.
 impl std::fmt::Debug for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Address({} tls: {})", self.shown(), self.tls)
+        write!(f, "Address({} {:?} tls: {})", self.shown(), self.carrier, self.tls)
     }
 }
 
 impl Address {
-    /// Reads `mqtts://host:port`, `mqtt://host:port`, `host:port` or `host`; without a scheme TLS is meant. IPv6
-    /// addresses stand in brackets where a port follows.
+    /// Reads `mqtts://host:port`, `mqtt://host:port`, `wss://host:port/path`, `ws://host:port/path`,
+    /// `unix:///path`, `host:port` or `host`; without a scheme TLS is meant. `tls` and `ssl` are other names for
+    /// `mqtts`, `tcp` is one for `mqtt`. IPv6 addresses stand in brackets where a port follows.
     pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
         let (scheme, rest) = text.split_once("://").unwrap_or(("mqtts", text));
-        let tls = match scheme.to_ascii_lowercase().as_str() {
-            "mqtts" => true,
-            "mqtt" => false,
-            "ws" | "wss" | "unix" => return Err(AddressError::NotInThisVersion { scheme: scheme.to_owned() }),
-            _ => return Err(AddressError::UnknownScheme { scheme: scheme.to_owned() }),
+        let (tls, websocket) = match scheme.to_ascii_lowercase().as_str() {
+            "mqtts" | "tls" | "ssl" => (true, false),
+            "mqtt" | "tcp" => (false, false),
+            "wss" => (true, true),
+            "ws" => (false, true),
+            "unix" => return Self::unix(scheme, rest),
+            _ => return Err(AddressError::UnknownScheme { scheme: scheme.to_owned(), known: KNOWN }),
         };
+        if websocket && !cfg!(feature = "websocket") {
+            return Err(AddressError::NotInThisBuild { scheme: scheme.to_owned(), needs: NEEDS_WEBSOCKET });
+        }
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        if !matches!(path, "" | "/") {
-            return Err(AddressError::Path { path: path.to_owned() });
-        }
+        let carrier = match (websocket, path) {
+            (true, _) => Carrier::WebSocket { path: websocket_path(path)? },
+            (false, "" | "/") => Carrier::Tcp,
+            (false, _) => return Err(AddressError::Path { path: path.to_owned() }),
+        };
         let (user, host) = match authority.rsplit_once('@') {
             Some((user, host)) => (Some(user), host),
             None => (None, authority),
         };
         let (host, port) = host_and_port(host)?;
-        let (username, password) =
-            match user.map(|user| user.split_once(':').map_or((user, None), |(u, p)| (u, Some(p)))) {
-                None => (None, None),
-                Some((username, password)) => {
-                    (Some(percent_decoded(username)?), password.map(percent_decoded).transpose()?)
-                }
-            };
-        let username = username.map(String::from_utf8).transpose().map_err(|_| AddressError::UsernameNotUtf8)?;
-        let port = port.unwrap_or(if tls { TLS_PORT } else { PLAIN_PORT });
-        Ok(Self { tls, host: host.to_owned(), port, username, password })
+        let (username, password) = credentials(user)?;
+        let port = port.unwrap_or(match (websocket, tls) {
+            (true, true) => WSS_PORT,
+            (true, false) => WS_PORT,
+            (false, true) => TLS_PORT,
+            (false, false) => PLAIN_PORT,
+        });
+        Ok(Self { tls, carrier, host, port, username, password })
     }
 
-    /// `host:port`, for people.
-    pub(crate) fn shown(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
+    /// `unix:///path`, or `unix://user:password@/path`.
+    fn unix(scheme: &str, rest: &str) -> Result<Self, AddressError> {
+        if !cfg!(unix) {
+            return Err(AddressError::NotInThisBuild { scheme: scheme.to_owned(), needs: NEEDS_UNIX });
         }
+        let bad = || AddressError::SocketPath { path: rest.to_owned() };
+        let (authority, path) = rest.split_at_checked(rest.find('/').ok_or_else(bad)?).ok_or_else(bad)?;
+        let user = match authority.strip_suffix('@') {
+            Some(user) => Some(user),
+            None if authority.is_empty() => None,
+            None => return Err(bad()),
+        };
+        let (username, password) = credentials(user)?;
+        let host = String::from_utf8(percent_decoded(path)?).map_err(|_| bad())?;
+        if !is_socket_path(&host) {
+            return Err(AddressError::SocketPath { path: host });
+        }
+        Ok(Self { tls: false, carrier: Carrier::Unix, host, port: 0, username, password })
+    }
+
+    /// `host:port`, for people; a Unix socket's path.
+    pub(crate) fn shown(&self) -> String {
+        match self.carrier {
+            Carrier::Unix => self.host.clone(),
+            _ => shown(&self.host, self.port),
+        }
+    }
+
+    /// The name that TLS expects of the server: a zone is this machine's affair.
+    pub(crate) fn server_name(&self) -> &str {
+        without_zone(&self.host)
     }
 }
 
-fn host_and_port(text: &str) -> Result<(&str, Option<u16>), AddressError> {
+/// `host:port` as in a URL.
+pub(crate) fn shown(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// An IPv6 address without its zone.
+pub(crate) fn without_zone(host: &str) -> &str {
+    match host.split_once('%') {
+        Some((address, _)) if address.contains(':') => address,
+        _ => host,
+    }
+}
+
+#[cfg(unix)]
+fn is_socket_path(path: &str) -> bool {
+    path.len() > 1 && std::os::unix::net::SocketAddr::from_pathname(path).is_ok()
+}
+
+#[cfg(not(unix))]
+const fn is_socket_path(_: &str) -> bool {
+    false
+}
+
+/// What is asked for in the upgrade: path and query, in a URL's characters (RFC 3986 §3.3, §3.4).
+pub(crate) fn websocket_path(path: &str) -> Result<String, AddressError> {
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`');
+    match path {
+        "" => Ok(DEFAULT_PATH.to_owned()),
+        _ if !path.bytes().all(plain) => Err(AddressError::PathCharacter { path: path.to_owned() }),
+        _ if path.starts_with('?') => Ok(format!("/{path}")),
+        _ if path.starts_with('/') => Ok(path.to_owned()),
+        _ => Err(AddressError::PathCharacter { path: path.to_owned() }),
+    }
+}
+
+type Credentials = (Option<String>, Option<Vec<u8>>);
+
+/// `user` or `user:password`, percent-decoded; only the first colon divides (RFC 3986 §3.2.1).
+pub(crate) fn credentials(user: Option<&str>) -> Result<Credentials, AddressError> {
+    let Some(user) = user else { return Ok((None, None)) };
+    let (username, password) = user.split_once(':').map_or((user, None), |(user, password)| (user, Some(password)));
+    let username = String::from_utf8(percent_decoded(username)?).map_err(|_| AddressError::UsernameNotUtf8)?;
+    Ok((Some(username), password.map(percent_decoded).transpose()?))
+}
+
+pub(crate) fn host_and_port(text: &str) -> Result<(String, Option<u16>), AddressError> {
     let (host, port) = if let Some(bracketed) = text.strip_prefix('[') {
         let (host, after) = bracketed.split_once(']').ok_or(AddressError::Brackets)?;
-        host.parse::<Ipv6Addr>().map_err(|_| AddressError::Brackets)?;
+        let host = ipv6(host).ok_or(AddressError::Brackets)?;
         let port = match after {
             "" => None,
             _ => Some(after.strip_prefix(':').ok_or(AddressError::Brackets)?),
         };
         (host, port)
-    } else if text.parse::<Ipv6Addr>().is_ok() {
-        (text, None)
+    } else if let Some(host) = ipv6(text) {
+        (host, None)
     } else {
         match text.split_once(':') {
             Some((_, port)) if port.contains(':') => return Err(AddressError::Brackets),
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
+            Some((host, port)) => (host.to_owned(), Some(port)),
+            None => (text.to_owned(), None),
         }
     };
     if host.is_empty() {
         return Err(AddressError::NoHost);
     }
-    if let Some(bad) = host.chars().find(|c| c.is_whitespace() || c.is_control()) {
+    let bad = |c: &char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '\\' | '[' | ']' | '"' | '<' | '>');
+    if let Some(bad) = host.chars().find(bad) {
         return Err(AddressError::HostCharacter { character: bad });
     }
     let port = match port {
@@ -101,6 +201,24 @@ fn host_and_port(text: &str) -> Result<(&str, Option<u16>), AddressError> {
         },
     };
     Ok((host, port))
+}
+
+/// An IPv6 address, with its zone as the system takes it: behind a `%`, which a URL writes `%25` (RFC 6874 §2).
+fn ipv6(text: &str) -> Option<String> {
+    let (address, zone) = match text.split_once('%') {
+        Some((address, zone)) => {
+            (address, Some(zone.strip_prefix("25").filter(|zone| !zone.is_empty()).unwrap_or(zone)))
+        }
+        None => (text, None),
+    };
+    address.parse::<Ipv6Addr>().ok()?;
+    match zone {
+        None => Some(address.to_owned()),
+        Some(zone) => {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+            (!zone.is_empty() && zone.bytes().all(plain)).then(|| format!("{address}%{zone}"))
+        }
+    }
 }
 
 fn percent_decoded(text: &str) -> Result<Vec<u8>, AddressError> {
@@ -120,58 +238,4 @@ fn percent_decoded(text: &str) -> Result<Vec<u8>, AddressError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parts(text: &str) -> (bool, String, u16) {
-        let address = Address::parse(text).unwrap();
-        (address.tls, address.host, address.port)
-    }
-
-    #[test]
-    fn every_form_is_read() {
-        for (text, tls, host, port) in [
-            ("mqtts://example.org:8883", true, "example.org", 8883),
-            ("mqtts://example.org", true, "example.org", 8883),
-            ("MQTT://example.org/", false, "example.org", 1883),
-            ("mqtt://[::1]:1884", false, "::1", 1884),
-            ("example.org", true, "example.org", 8883),
-            ("example.org:443", true, "example.org", 443),
-            ("::1", true, "::1", 8883),
-            ("[::1]", true, "::1", 8883),
-            ("10.0.0.1:1", true, "10.0.0.1", 1),
-        ] {
-            assert_eq!(parts(text), (tls, host.to_owned(), port), "{text}");
-        }
-    }
-
-    #[test]
-    fn user_information_is_percent_decoded_and_a_password_may_hold_colons() {
-        let address = Address::parse("mqtts://us%40er%2F1:pa:ss%3aword%ff@host").unwrap();
-        assert_eq!(address.username.as_deref(), Some("us@er/1"));
-        assert_eq!(address.password.as_deref(), Some(&b"pa:ss:word\xff"[..]));
-        let address = Address::parse("mqtt://user@host").unwrap();
-        assert_eq!((address.username.as_deref(), address.password), (Some("user"), None));
-    }
-
-    #[test]
-    fn what_cannot_be_used_is_told_apart() {
-        for (text, expected) in [
-            ("", AddressError::NoHost),
-            ("mqtts://:8883", AddressError::NoHost),
-            ("mqtts://host:0", AddressError::Port { port: "0".to_owned() }),
-            ("mqtts://host:65536", AddressError::Port { port: "65536".to_owned() }),
-            ("mqtts://host:", AddressError::Port { port: String::new() }),
-            ("wss://host/mqtt", AddressError::NotInThisVersion { scheme: "wss".to_owned() }),
-            ("ftp://host", AddressError::UnknownScheme { scheme: "ftp".to_owned() }),
-            ("mqtts://host/topic", AddressError::Path { path: "/topic".to_owned() }),
-            ("mqtts://[host]:1", AddressError::Brackets),
-            ("mqtts://1::2:3:x", AddressError::Brackets),
-            ("mqtts://ho st", AddressError::HostCharacter { character: ' ' }),
-            ("mqtts://u%4:p@host", AddressError::PercentEncoding),
-            ("mqtts://%ff@host", AddressError::UsernameNotUtf8),
-        ] {
-            assert_eq!(Address::parse(text).err(), Some(expected), "{text}");
-        }
-    }
-}
+mod tests;

@@ -15,7 +15,10 @@ use crate::driver::{PublishCommand, Request};
 use crate::error::{DisconnectCause, PingError, PublishError, SubscribeError};
 use crate::events::{ConnectionEvent, Events};
 use crate::inbox::{Inbox, SubscriptionKey};
+use crate::metrics::Metrics;
 use crate::options::Options;
+use crate::outbox::{Gauge, QueueStatus};
+use crate::profile::Profile;
 use crate::publish::PublishRequest;
 use crate::state::{ConnectionInfo, ConnectionState};
 use crate::subscribe::SubscribeRequest;
@@ -34,14 +37,18 @@ pub(crate) struct Inner {
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) publishes: mpsc::Sender<PublishCommand>,
     pub(crate) inbox: Arc<Inbox>,
+    pub(crate) gauge: Arc<Gauge>,
     pub(crate) state: watch::Receiver<ConnectionState>,
-    pub(crate) info: watch::Receiver<Arc<ConnectionInfo>>,
+    pub(crate) info: watch::Receiver<Option<Arc<ConnectionInfo>>>,
     /// Never read; what it is made anew from.
     pub(crate) events: broadcast::Receiver<ConnectionEvent>,
     pub(crate) credentials: Option<Arc<dyn CredentialProvider>>,
     pub(crate) version: Version,
+    /// What the service refuses.
+    pub(crate) profile: Profile,
     pub(crate) request_timeout: Duration,
     pub(crate) keys: AtomicU64,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Client {
@@ -75,7 +82,7 @@ impl Client {
         F: TryInto<SubscriptionFilter>,
         F::Error: Into<SubscribeError>,
     {
-        SubscribeRequest::new(self.clone(), filter.try_into().map_err(Into::into), qos)
+        SubscribeRequest::new(self.clone(), filter.try_into().map(|filter| vec![(filter, qos)]).map_err(Into::into))
     }
 
     /// A subscription to give up by its filter, such as one that a resumed session has.
@@ -84,7 +91,7 @@ impl Client {
         F: TryInto<SubscriptionFilter>,
         F::Error: Into<SubscribeError>,
     {
-        UnsubscribeRequest::new(self.clone(), filter.try_into().map_err(Into::into))
+        UnsubscribeRequest::new(self.clone(), filter.try_into().map(|filter| vec![filter]).map_err(Into::into))
     }
 
     /// Messages that match no live subscription: those of a resumed session that nobody has subscribed to yet, and
@@ -132,6 +139,12 @@ impl Client {
         Events(self.0.events.resubscribe())
     }
 
+    /// What this client counts and measures.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.0.metrics)
+    }
+
     /// How the certificates of this client stand: the newest generation, when it ends, and why the latest attempt at a
     /// newer one failed. `None` without [`Options::credentials`]. The generation that the connection uses is in
     /// [`Self::info`].
@@ -140,21 +153,27 @@ impl Client {
         self.0.credentials.as_ref().map(|credentials| credentials.status())
     }
 
-    /// Why there is no connection any more; `None` while there is one, or the client is on its way to another
-    /// certificate.
+    /// Why there is no connection any more and will be none; `None` while there is one, or the client is on its way to
+    /// one.
     #[must_use]
     pub fn disconnected(&self) -> Option<DisconnectCause> {
         match &*self.0.state.borrow() {
             ConnectionState::Disconnected(cause) => Some(cause.clone()),
             _ if self.0.requests.is_closed() => Some(DisconnectCause::stopped()),
-            ConnectionState::Connected(_) | ConnectionState::Rotating { .. } => None,
+            _ => None,
         }
     }
 
-    /// What the connection agreed on, or the latest one.
+    /// What the connection agreed on, or the latest one; `None` if there has been none.
     #[must_use]
-    pub fn info(&self) -> Arc<ConnectionInfo> {
-        Arc::clone(&self.0.info.borrow())
+    pub fn info(&self) -> Option<Arc<ConnectionInfo>> {
+        self.0.info.borrow().clone()
+    }
+
+    /// How many messages wait to be sent or acknowledged, and how far they have come.
+    #[must_use]
+    pub fn queue(&self) -> QueueStatus {
+        self.0.gauge.status()
     }
 
     pub(crate) fn cause(&self) -> DisconnectCause {
@@ -181,8 +200,12 @@ impl Client {
         self.0.version
     }
 
+    pub(crate) fn profile(&self) -> Profile {
+        self.0.profile
+    }
+
     pub(crate) fn maximum_packet_size(&self) -> Option<u32> {
-        self.0.info.borrow().limits.maximum_packet_size
+        self.0.info.borrow().as_ref()?.limits.maximum_packet_size
     }
 
     pub(crate) fn next_key(&self) -> SubscriptionKey {

@@ -37,3 +37,8 @@ pub(crate) fn random() -> u64 {
     use std::hash::BuildHasher;
     std::hash::RandomState::new().hash_one(0u8)
 }
+
+/// A random number in 0..1, for the same purpose.
+pub(crate) fn fraction() -> f64 {
+    f64::from(u32::try_from(random() >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+}

@@ -1,46 +1,59 @@
-//! From options to a connection: name, TCP, TLS, CONNACK, under one deadline.
+//! From options to an open stream and a CONNECT: one attempt, under one deadline.
 
-mod dial;
-
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::task::Poll;
 use std::time::Duration;
 
-use gridmq_proto::packet::{ConnAck, Connect};
-use gridmq_proto::session::client::{Config, Connection, Event, ServerLimits, Session};
-use gridmq_proto::session::{End, QueueLimits};
+use gridmq_proto::Packet;
+use gridmq_proto::codec::encoded_len;
+use gridmq_proto::packet::Connect;
+use gridmq_proto::session::End;
 use gridmq_tls::client::{ClientConfigBuilder, ConfigError};
 use gridmq_tls::stream::HandshakeInfo;
-use gridmq_tls::{ClientConfig, CredentialProvider, Generation, explain};
-use tokio::sync::{broadcast, mpsc, watch};
+use gridmq_tls::{ClientConfig, CredentialProvider, Generation};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
 
 use crate::address::Address;
+use crate::auth::{AuthOptions, Exchange};
 use crate::client::{Client, Inner};
 use crate::clock::Clock;
-use crate::driver::{Channels, Driver, MAX_PUBLISHES, MAX_REQUESTS, Rotator};
+use crate::driver::{Channels, Driver, MAX_PUBLISHES, MAX_REQUESTS};
 use crate::error::{ConnectError, ConnectErrorKind, Ending, Stage};
 use crate::events::BUFFER;
 use crate::inbox::Inbox;
-use crate::link::{Happening, Link};
-use crate::state::{ConnectionInfo, ConnectionState};
-use crate::transport::Transport;
+use crate::link::Link;
+use crate::outbox::{Gauge, QueueOptions};
+use crate::profile::Profile;
+use crate::reconnect::Reconnect;
+use crate::state::ConnectionState;
+use crate::transport::{self, Opened, Proxy, Transport, TransportOptions};
+use crate::watch::{Watch, WatchOptions};
 
 /// Options that were found good.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) address: Address,
+    /// At least one.
+    pub(crate) addresses: Vec<Address>,
     pub(crate) tls: Option<Tls>,
     pub(crate) connect: Connect,
+    /// What the service refuses.
+    pub(crate) profile: Profile,
+    /// How many topics may be replaced by aliases.
+    pub(crate) outbound_topic_aliases: u16,
     /// The session's expiry is ours, not the application's: it ends when the application disconnects.
     pub(crate) ends_session: bool,
     pub(crate) receive_maximum: u16,
     pub(crate) maximum_packet_size: u32,
     pub(crate) connect_timeout: Duration,
     pub(crate) request_timeout: Duration,
+    pub(crate) transport: TransportOptions,
+    pub(crate) auth: AuthOptions,
+    pub(crate) queue: QueueOptions,
+    pub(crate) watch: WatchOptions,
+    pub(crate) reconnect: Reconnect,
 }
 
 /// How TLS is set up for each connection.
@@ -49,6 +62,8 @@ pub(crate) struct Tls {
     /// All but what changes from one generation to the next.
     pub(crate) config: ClientConfigBuilder,
     pub(crate) credentials: Option<Arc<dyn CredentialProvider>>,
+    /// Whom to expect, where it is not the address's host.
+    pub(crate) server_name: Option<String>,
 }
 
 impl Tls {
@@ -63,13 +78,13 @@ impl Tls {
 }
 
 impl Plan {
-    fn error(&self, stage: Stage, kind: ConnectErrorKind) -> ConnectError {
-        let error = ConnectError::new(&self.address.shown(), self.connect.version, stage, kind);
-        error.with_tls(self.tls.is_some())
+    pub(crate) fn error(&self, address: &Address, stage: Stage, kind: ConnectErrorKind) -> ConnectError {
+        let error = ConnectError::new(&address.shown(), self.connect.version, stage, kind);
+        error.with_tls(address.tls).by_way_of(self.transport.proxy.as_ref().and_then(Proxy::shown))
     }
 
-    fn late(&self, stage: Stage) -> ConnectError {
-        self.error(stage, ConnectErrorKind::Timeout { after: self.connect_timeout, attempts: Vec::new() })
+    pub(crate) fn late(&self, address: &Address, stage: Stage) -> ConnectError {
+        self.error(address, stage, ConnectErrorKind::Timeout { after: self.connect_timeout, attempts: Vec::new() })
     }
 
     pub(crate) fn credentials(&self) -> Option<&Arc<dyn CredentialProvider>> {
@@ -77,123 +92,75 @@ impl Plan {
     }
 }
 
-/// One attempt to connect.
+/// What an attempt begins with.
 #[derive(Debug)]
-pub(crate) struct Attempt {
+pub(crate) struct Seed {
+    pub(crate) address: Address,
+    pub(crate) generation: Option<Arc<Generation>>,
     pub(crate) connect: Connect,
-    pub(crate) session: Session,
-    pub(crate) generation: Option<Arc<Generation>>,
-    pub(crate) clock: Clock,
+    /// The provider is to say who the user is.
+    pub(crate) asks_user: bool,
+    /// A stream that the caller brought.
+    pub(crate) io: Option<Transport>,
 }
 
-/// A connection that the server has accepted. Its messages wait for [`Link::release`] if the session is new.
+/// An open stream, and what to say on it first.
 #[derive(Debug)]
-pub(crate) struct Established {
-    pub(crate) link: Link,
-    pub(crate) info: Arc<ConnectionInfo>,
-    pub(crate) generation: Option<Arc<Generation>>,
-    /// Events that came before the server's answer.
-    pub(crate) early: Vec<Happening>,
+pub(crate) struct Ready {
+    pub(crate) io: Transport,
+    pub(crate) connect: Connect,
+    pub(crate) greeting: Greeting,
+    /// Absent: there is nothing but CONNECT to say who we are.
+    pub(crate) exchange: Option<Exchange>,
+    /// When the server has to have answered.
+    pub(crate) deadline: Instant,
 }
 
-/// An attempt that failed. The session goes on.
+/// Who the server is that CONNECT goes to.
 #[derive(Debug)]
-pub(crate) struct Failed {
-    pub(crate) error: ConnectError,
-    pub(crate) session: Session,
+pub(crate) struct Greeting {
+    pub(crate) address: Address,
+    pub(crate) socket: Option<SocketAddr>,
+    pub(crate) tls: Option<HandshakeInfo>,
     pub(crate) generation: Option<Arc<Generation>>,
-    pub(crate) early: Vec<Happening>,
+    pub(crate) client_id: gridmq_proto::ByteString,
 }
 
-/// Connects as planned, over `io` if the caller brings one.
-pub(crate) async fn connect(plan: Plan, io: Option<Transport>) -> Result<Client, ConnectError> {
-    // The driver bounds what it takes from the application.
-    let unbounded = QueueLimits { messages: usize::MAX, bytes: usize::MAX };
-    let attempt = Attempt {
-        connect: plan.connect.clone(),
-        session: Session::new(unbounded),
-        generation: plan.credentials().map(|credentials| credentials.current()),
-        clock: Clock::start(),
-    };
-    let comes_back = io.is_none();
-    match Box::pin(establish(&plan, attempt, io)).await {
-        Ok(established) => Ok(start(plan, established, comes_back)),
-        Err(failed) => Err(failed.error),
-    }
-}
-
-/// Name, TCP, TLS and CONNACK under one deadline.
-pub(crate) async fn establish(
-    plan: &Plan,
-    attempt: Attempt,
-    io: Option<Transport>,
-) -> Result<Established, Box<Failed>> {
-    let Attempt { connect, session, generation, clock } = attempt;
+/// Credentials, name, TCP, proxy, TLS and WebSocket under one deadline.
+pub(crate) async fn attempt(plan: Arc<Plan>, seed: Seed) -> Result<Ready, ConnectError> {
+    let Seed { address, generation, mut connect, asks_user, io } = seed;
     let deadline = deadline(plan.connect_timeout);
-    let (io, address, tls) = match Box::pin(transport(plan, generation.as_deref(), io, deadline)).await {
-        Ok(open) => open,
-        Err(error) => return Err(Box::new(Failed { error, session, generation, early: Vec::new() })),
-    };
+    let exchange = credentials(&plan, &address, &mut connect, asks_user, deadline).await?;
+    let opened = Box::pin(transport::open(&plan, &address, generation.as_deref(), io, deadline)).await?;
+    let Opened { io, address: socket, tls } = opened;
     let client_id = connect.client_id.clone();
-    let config = Config {
-        connect,
-        connect_timeout: deadline.saturating_duration_since(Instant::now()),
-        receive_maximum: plan.receive_maximum,
-        outbound_topic_aliases: 0,
-    };
-    let machine = Connection::new(clock.now(), config, session);
-    let mut link = Link::new(io, machine, clock, plan.maximum_packet_size);
-    link.hold();
-    let mut early = Vec::new();
-    match accepted(&mut link, &mut early).await {
-        Ok((ack, limits)) => {
-            let info = ConnectionInfo {
-                version: plan.connect.version,
-                address,
-                tls,
-                generation: generation.as_ref().map(|generation| generation.number),
-                session_present: ack.session_present,
-                client_id: ack.properties.assigned_client_identifier.clone().unwrap_or(client_id),
-                limits,
-                properties: ack.properties,
-            };
-            tracing::debug!(server = plan.address.shown(), client_id = %info.client_id, "connected");
-            Ok(Established { link, info: Arc::new(info), generation, early })
-        }
-        Err(ending) => {
-            let error = refused(plan, &link, ending);
-            let session = link.take_session().unwrap_or_default();
-            Err(Box::new(Failed { error, session, generation, early }))
-        }
-    }
+    let greeting = Greeting { address, socket, tls, generation, client_id };
+    Ok(Ready { io, connect, greeting, exchange, deadline })
 }
 
-type Open = (Transport, Option<SocketAddr>, Option<HandshakeInfo>);
-
-async fn transport(
+/// Asks those who know who we are, and writes it into the CONNECT.
+async fn credentials(
     plan: &Plan,
-    generation: Option<&Generation>,
-    io: Option<Transport>,
+    address: &Address,
+    connect: &mut Connect,
+    asks_user: bool,
     deadline: Instant,
-) -> Result<Open, ConnectError> {
-    let config = match &plan.tls {
-        Some(tls) => Some(
-            tls.config(generation).map_err(|error| plan.error(Stage::Options, ConnectErrorKind::TlsConfig(error)))?,
-        ),
-        None => None,
+) -> Result<Option<Exchange>, ConnectError> {
+    if !plan.auth.asks() {
+        return Ok(None);
+    }
+    let stage = Stage::Credentials;
+    let asked = Box::pin(plan.auth.prepare(connect, asks_user, plan.profile, Clock::start()));
+    let exchange = match timeout_at(deadline, asked).await {
+        Ok(Ok(exchange)) => exchange,
+        Ok(Err(error)) => return Err(plan.error(address, stage, ConnectErrorKind::Auth(error))),
+        Err(_) => return Err(plan.late(address, stage)),
     };
-    let (io, address) = match io {
-        Some(io) => (io, None),
-        None => {
-            let (tcp, address) = dial::dial(plan, deadline).await?;
-            (Box::new(tcp) as Transport, Some(address))
-        }
-    };
-    let (io, tls) = match &config {
-        Some(config) => Box::pin(secure(plan, config, io, deadline)).await?,
-        None => (io, None),
-    };
-    Ok((io, address, tls))
+    let packet = Packet::Connect(Box::new(connect.clone()));
+    match encoded_len(&packet, connect.version) {
+        Ok(_) => Ok(exchange),
+        Err(error) => Err(plan.error(address, stage, ConnectErrorKind::Packet(error))),
+    }
 }
 
 /// When the time is up; what the clock cannot express is a year.
@@ -203,64 +170,33 @@ fn deadline(timeout: Duration) -> Instant {
     now.checked_add(timeout).unwrap_or(now + YEAR)
 }
 
-async fn secure(
-    plan: &Plan,
-    config: &ClientConfig,
-    io: Transport,
-    deadline: Instant,
-) -> Result<(Transport, Option<HandshakeInfo>), ConnectError> {
-    match timeout_at(deadline, gridmq_tls::stream::connect(io, &plan.address.host, config)).await {
-        Ok(Ok((stream, info))) => Ok((Box::new(stream), Some(info))),
-        Ok(Err(error)) => Err(plan.error(Stage::Tls, ConnectErrorKind::Tls(error))),
-        Err(_) => Err(plan.late(Stage::Tls)),
-    }
-}
-
-/// Waits for the server's decision. A server that takes us and leaves in the same breath has refused.
-async fn accepted(link: &mut Link, early: &mut Vec<Happening>) -> Result<(Box<ConnAck>, ServerLimits), Ending> {
-    poll_fn(|cx| {
-        let more = link.turn(cx, None);
-        while let Some(Happening { event, words }) = link.next_event() {
-            match event {
-                Event::Connected(ack) => {
-                    if let Some(limits) = link.machine().server_limits() {
-                        return Poll::Ready(Ok((ack, limits.clone())));
-                    }
-                }
-                Event::Ended { end, words } => return Poll::Ready(Err(link.ending(end, words))),
-                event => early.push(Happening { event, words }),
-            }
-        }
-        if more {
-            cx.waker().wake_by_ref();
-        }
-        Poll::Pending
-    })
-    .await
-}
-
-fn refused(plan: &Plan, link: &Link, ending: Ending) -> ConnectError {
+/// Why the server did not accept us.
+pub(crate) fn refusal(plan: &Plan, address: &Address, link: &Link, ending: Ending) -> ConnectError {
     let stage = Stage::Connect;
-    let Ending { end, words, failure } = ending;
+    let Ending { end, farewell, failure } = ending;
+    let error = |stage, kind| plan.error(address, stage, kind);
     match end {
         End::Refused(reason) | End::PeerDisconnected(reason) => {
-            plan.error(stage, ConnectErrorKind::Refused { reason, words })
+            error(stage, ConnectErrorKind::Refused { reason, farewell })
         }
         End::Violation(violation) => {
             let kind = link.foreign().map_or(ConnectErrorKind::Violation(violation), ConnectErrorKind::NotMqtt);
-            plan.error(stage, kind)
+            error(stage, kind)
         }
-        End::Deadline(_) => plan.late(stage),
+        End::Deadline(_) => plan.late(address, stage),
         _ => match failure {
             None => match link.foreign() {
-                Some(foreign) => plan.error(stage, ConnectErrorKind::NotMqtt(foreign)),
-                None => plan.error(stage, ConnectErrorKind::Closed),
+                Some(foreign) => error(stage, ConnectErrorKind::NotMqtt(foreign)),
+                None => error(stage, ConnectErrorKind::Closed),
             },
             // With TLS 1.3 the server judges our certificate after our side of the handshake.
-            Some(error) => match explain::from_io(&error) {
-                Some(tls) => plan.error(Stage::Tls, ConnectErrorKind::Tls(tls)),
-                None if is_close(error.kind()) => plan.error(stage, ConnectErrorKind::Closed),
-                None => plan.error(stage, ConnectErrorKind::Network(error)),
+            Some(failure) => match ConnectErrorKind::of_io(failure) {
+                tls @ ConnectErrorKind::Tls(_) => error(Stage::Tls, tls),
+                websocket @ ConnectErrorKind::WebSocket(_) => error(Stage::WebSocket, websocket),
+                ConnectErrorKind::Network(failure) if is_close(failure.kind()) => {
+                    error(stage, ConnectErrorKind::Closed)
+                }
+                kind => error(stage, kind),
             },
         },
     }
@@ -272,40 +208,69 @@ const fn is_close(kind: std::io::ErrorKind) -> bool {
     matches!(kind, ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)
 }
 
-fn start(plan: Plan, established: Established, comes_back: bool) -> Client {
-    let Established { mut link, info, generation, .. } = established;
-    link.release();
-    let hold_until = info.session_present.then(|| link.now().after(plan.request_timeout));
+/// Connects as planned, over `io` if the caller brings one, and waits for the first outcome.
+pub(crate) async fn connect(plan: Plan, io: Option<Transport>) -> Result<Client, ConnectError> {
+    let address = plan.addresses.first().cloned();
+    let version = plan.connect.version;
+    let (sender, first) = oneshot::channel();
+    let client = start(plan, io, Some(sender))?;
+    match first.await {
+        Ok(Ok(())) => Ok(client),
+        Ok(Err(error)) => Err(error),
+        // The driver always answers, unless it is stopped with its runtime.
+        Err(_) => {
+            let target = address.as_ref().map(Address::shown).unwrap_or_default();
+            Err(ConnectError::new(&target, version, Stage::Options, ConnectErrorKind::Stopped))
+        }
+    }
+}
+
+/// Opens the store, if there is one, and starts the client. With `first` it ends if the first attempts fail, and tells
+/// why.
+pub(crate) fn start(
+    plan: Plan,
+    io: Option<Transport>,
+    first: Option<oneshot::Sender<Result<(), ConnectError>>>,
+) -> Result<Client, ConnectError> {
+    let session = plan.queue.store.open(&plan.connect.client_id).map_err(|error| {
+        let target = plan.addresses.first().map(Address::shown).unwrap_or_default();
+        let kind = ConnectErrorKind::Option { option: "store", problem: error.to_string() };
+        ConnectError::new(&target, plan.connect.version, Stage::Options, kind)
+    })?;
+    let gauge = Arc::new(Gauge::default());
+    gauge.set(&session.1);
     let (requests, request_receiver) = mpsc::channel(MAX_REQUESTS);
     let (publishes, publish_receiver) = mpsc::channel(MAX_PUBLISHES);
-    let inbox = Arc::new(Inbox::default());
-    let (state_sender, state) = watch::channel(ConnectionState::Connected(Arc::clone(&info)));
-    let (info_sender, info) = watch::channel(info);
+    let inbox = Arc::new(Inbox::new(plan.profile));
+    let (state_sender, state) = watch::channel(ConnectionState::Connecting { attempts: 0 });
+    let (info_sender, info) = watch::channel(None);
     let (event_sender, events) = broadcast::channel(BUFFER);
     let channels = Channels {
         requests: request_receiver,
         publishes: publish_receiver,
         inbox: Arc::clone(&inbox),
+        gauge: Arc::clone(&gauge),
         state: state_sender,
         info: info_sender,
         events: event_sender,
     };
-    let plan = Arc::new(plan);
-    let rotator = generation
-        .filter(|_| comes_back)
-        .and_then(|generation| Some(Rotator::new(Arc::clone(&plan), Arc::clone(plan.credentials()?), generation)));
+    let watch = Watch::new(&plan);
     let inner = Inner {
         requests,
         publishes,
         inbox,
+        gauge,
         state,
         info,
         events,
         credentials: plan.credentials().cloned(),
         version: plan.connect.version,
+        profile: plan.profile,
         request_timeout: plan.request_timeout,
         keys: AtomicU64::new(0),
+        metrics: Arc::clone(watch.metrics()),
     };
-    tokio::spawn(Driver::new(link, channels, hold_until, plan.ends_session, rotator).run());
-    Client::new(inner)
+    let span = watch.span();
+    tokio::spawn(Driver::new(Arc::new(plan), channels, io, first, watch, session).run().instrument(span));
+    Ok(Client::new(inner))
 }

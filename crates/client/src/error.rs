@@ -1,14 +1,20 @@
 //! Whose side refused, at which stage, and what to do.
 
 mod advice;
+mod auth;
 mod cause;
 mod connect;
 mod finding;
+mod proxy;
 mod request;
+mod websocket;
 
+pub use auth::{AuthError, AuthErrorKind};
 pub use cause::{DisconnectCause, DisconnectKind};
 pub use connect::{Attempt, ConnectError, ConnectErrorKind};
-pub use request::{PingError, PublishError, RejectError, SubscribeError};
+pub use proxy::{ProxyError, SocksReply};
+pub use request::{Outcome, PingError, PublishError, RejectError, SubscribeError};
+pub use websocket::WebSocketError;
 
 pub(crate) use cause::Ending;
 
@@ -30,12 +36,18 @@ pub enum Side {
 pub enum Stage {
     /// The options were looked at; nothing was sent.
     Options,
-    /// The host's name was looked up.
+    /// User name, password or token were asked for.
+    Credentials,
+    /// The host's name was looked up; the proxy's, if there is one.
     Name,
-    /// TCP connections were tried.
+    /// TCP connections were tried, or the Unix socket, or the caller's dialer.
     Tcp,
+    /// The proxy was asked to let us through.
+    Proxy,
     /// TLS was negotiated, or the server judged our certificate.
     Tls,
+    /// The upgrade to WebSocket was asked for.
+    WebSocket,
     /// CONNECT was sent and CONNACK awaited.
     Connect,
 }
@@ -44,9 +56,12 @@ impl Stage {
     const fn words(self) -> &'static str {
         match self {
             Self::Options => "looking at the options",
+            Self::Credentials => "asking for the client's credentials",
             Self::Name => "looking up the name",
             Self::Tcp => "opening a TCP connection",
+            Self::Proxy => "asking the proxy for a way through",
             Self::Tls => "negotiating TLS",
+            Self::WebSocket => "waiting for the upgrade to WebSocket",
             Self::Connect => "waiting for the server's CONNACK",
         }
     }
@@ -56,28 +71,44 @@ impl Stage {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
-    /// A transport that this version does not have.
-    #[error("{scheme}:// addresses are not in this version: use mqtts:// or mqtt://")]
-    NotInThisVersion {
+    /// A transport that this build does not have: WebSocket is a feature of the crate, and Unix sockets are Unix's.
+    #[error("{scheme}:// addresses need {needs}")]
+    NotInThisBuild {
         /// The scheme.
         scheme: String,
+        /// What is missing, and what would do.
+        needs: &'static str,
     },
-    /// A scheme that is not MQTT's.
-    #[error("the scheme {scheme:?} is not one of MQTT's: use mqtts:// (TLS) or mqtt:// (plain)")]
+    /// A scheme that is not MQTT's, or not a proxy's.
+    #[error("the scheme {scheme:?} is not known here: use {known}")]
     UnknownScheme {
         /// The scheme.
         scheme: String,
+        /// What would do.
+        known: &'static str,
     },
     /// A path, a query or a fragment.
-    #[error("the address ends in {path:?}, and MQTT over TCP has no paths: leave it out")]
+    #[error("the address ends in {path:?}, and there are no paths here: leave it out (WebSocket has them: wss://)")]
     Path {
         /// What follows host and port.
+        path: String,
+    },
+    /// A fragment, or a character that no path of a URL has.
+    #[error("the path {path:?} cannot be asked for: percent-encode what is not a URL's character, leave out '#'")]
+    PathCharacter {
+        /// The path.
+        path: String,
+    },
+    /// The path of a Unix socket is missing, does not begin with `/`, or is too long for the system.
+    #[error("{path:?} is not the path of a Unix socket: write unix:///run/server.sock, of about 100 bytes at most")]
+    SocketPath {
+        /// What stands there.
         path: String,
     },
     /// No host.
     #[error("the address names no host: write mqtts://host or mqtts://host:port")]
     NoHost,
-    /// A blank or a control character in the host's name.
+    /// A blank, a control or another character that is in no host's name.
     #[error("the host's name has the character {character:?} in it: remove it")]
     HostCharacter {
         /// Which.
@@ -90,10 +121,10 @@ pub enum AddressError {
         port: String,
     },
     /// An IPv6 address with a port and without brackets, or something else in brackets.
-    #[error("an IPv6 address stands in brackets when a port follows: write [::1]:8883")]
+    #[error("an IPv6 address stands in brackets when a port follows: write [::1]:8883, with a zone [fe80::1%25eth0]")]
     Brackets,
     /// `%` without two hexadecimal digits.
-    #[error("user name or password has a '%' without two hexadecimal digits: write %25 for the character itself")]
+    #[error("a '%' has no two hexadecimal digits behind it: write %25 for the character itself")]
     PercentEncoding,
     /// MQTT user names are UTF-8.
     #[error("the user name is not UTF-8 once its percent signs are decoded: MQTT takes no other text")]
@@ -104,7 +135,7 @@ pub enum AddressError {
 const MAX_SHOWN: usize = 400;
 
 /// A server's own words, safe for a terminal and of bounded length.
-fn quoted(words: &str) -> String {
+pub(crate) fn quoted(words: &str) -> String {
     let mut shown = String::new();
     for character in words.chars().take(MAX_SHOWN) {
         match character {

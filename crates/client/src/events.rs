@@ -1,12 +1,11 @@
 //! What happens to a connection, one thing after the other.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use gridmq_proto::SubscriptionFilter;
 use tokio::sync::broadcast;
 
-use crate::error::{ConnectError, DisconnectCause};
+use crate::error::{AuthError, ConnectError, DisconnectCause};
 
 /// Events that wait for a slow reader; older ones are lost to it.
 pub(crate) const BUFFER: usize = 64;
@@ -15,6 +14,27 @@ pub(crate) const BUFFER: usize = 64;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ConnectionEvent {
+    /// The server has accepted us: for the first time, or again after the connection was lost.
+    Connected {
+        /// Whether the server has a session of ours.
+        session_present: bool,
+    },
+    /// An attempt to connect failed.
+    AttemptFailed {
+        /// Why.
+        error: ConnectError,
+        /// Attempts that have failed since there was a connection.
+        attempts: u32,
+        /// When the next one is; absent: there is none.
+        retry_in: Option<Duration>,
+    },
+    /// The connection was lost.
+    Lost {
+        /// Why.
+        cause: DisconnectCause,
+        /// When the client tries to come back.
+        retry_in: Duration,
+    },
     /// The client leaves to come back with another certificate.
     Rotating {
         /// The generation in use until now.
@@ -29,7 +49,7 @@ pub enum ConnectionEvent {
         /// Attempts of this move so far.
         attempts: u32,
         /// Why.
-        error: Arc<ConnectError>,
+        error: ConnectError,
         /// When the next one is; absent: there is none.
         retry_in: Option<Duration>,
     },
@@ -40,6 +60,15 @@ pub enum ConnectionEvent {
         /// Whether the server still had the session.
         session_present: bool,
     },
+    /// The client has proved anew who it is, before the proof before ran out: see [`auth`](crate::auth).
+    Reauthenticated,
+    /// A new proof of who the client is could not be had. The one in use holds on until it runs out.
+    ReauthenticationFailed {
+        /// Why.
+        error: AuthError,
+        /// When the client asks again; absent: what is in use has run out, and the server decides.
+        retry_in: Option<Duration>,
+    },
     /// The server does not have the session any more (catalogue G11). Subscriptions are made again, and what it had not
     /// acknowledged is published again; messages that it would have kept for this client are lost.
     SessionLost,
@@ -48,7 +77,7 @@ pub enum ConnectionEvent {
         /// Which.
         filter: SubscriptionFilter,
     },
-    /// The connection is over.
+    /// The connection is over, and there will be no other.
     Disconnected(DisconnectCause),
 }
 

@@ -5,14 +5,19 @@ use std::task::{Context, Waker};
 
 use gridmq_proto::session::{PublishToken, Verdict};
 
+use crate::profile::Profile;
 use crate::queue::Queue;
 
-/// Names one subscription of this program.
+/// Names one filter of one subscription of this program.
 pub(crate) type SubscriptionKey = u64;
 
 /// Completions are as many as messages may be unacknowledged, the rest as many as there are subscriptions.
 #[derive(Debug, Default)]
-pub(crate) struct Inbox(Mutex<Contents>);
+pub(crate) struct Inbox {
+    contents: Mutex<Contents>,
+    /// What acknowledgements may say.
+    profile: Profile,
+}
 
 #[derive(Debug, Default)]
 struct Contents {
@@ -34,12 +39,24 @@ pub(crate) struct News {
 }
 
 impl Inbox {
+    pub(crate) fn new(profile: Profile) -> Self {
+        Self { contents: Mutex::default(), profile }
+    }
+
+    pub(crate) const fn profile(&self) -> Profile {
+        self.profile
+    }
+
     pub(crate) fn complete(&self, token: PublishToken, verdict: Verdict) {
         self.tell(|news| news.completions.push((token, verdict)));
     }
 
-    pub(crate) fn dropped(&self, key: SubscriptionKey) {
-        self.tell(|news| news.dropped.push(key));
+    pub(crate) fn complete_all(&self, completions: Vec<(PublishToken, Verdict)>) {
+        self.tell(|news| news.completions.extend(completions));
+    }
+
+    pub(crate) fn dropped(&self, keys: impl IntoIterator<Item = SubscriptionKey>) {
+        self.tell(|news| news.dropped.extend(keys));
     }
 
     pub(crate) fn catch_all(&self, queue: &Arc<Queue>) {
@@ -84,6 +101,6 @@ impl Inbox {
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -27,75 +27,124 @@
 //!  Client ── publish ──▶ bounded queue ─▶ ┌────────┐   ┌─────────────────┐
 //!         ── subscribe ▶ bounded queue ─▶ │ driver │◀─▶│ session machine │  (gridmq-proto, no I/O)
 //!  Message ─ ack ──────▶ inbox ─────────▶ │  task  │   └─────────────────┘
-//!  Subscription ◀─ its own buffer ◀────── └────────┘◀─▶ TCP or TLS
+//!  Subscription ◀─ its own buffer ◀────── └────────┘◀─▶ TCP, TLS, WebSocket … ; a store
 //! ```
-//! The driver reads what has arrived, decodes all of it and writes once per turn. Nobody has to poll it.
+//! The driver reads what has arrived, decodes all of it and writes once per turn. Nobody has to poll it. It lives as long
+//! as the client, over as many connections as it takes.
+//!
+//! # Staying connected
+//! [`Options::connect`] waits for the first connection and tells why there is none; [`Options::start`] does not wait. From
+//! then on the client comes back by itself, as [`Reconnect`] says, until it is told to disconnect or a failure is final.
+//! [`Client::state`] says what is so now, [`Client::events`] what happened. Each attempt looks the name up anew, asks for
+//! credentials anew and has one deadline over all its stages.
+//!
+//! The session is resumed: with the same client identifier, without clean start, what is unacknowledged sent again in
+//! order. If the server has lost it, that is told, subscriptions are made again, and messages that were not confirmed are
+//! published again: at least once at QoS 1; at QoS 2 twice, if the server had the first. On MQTT 5.0 the session has to
+//! outlive the connection for that. If the application asks for no session expiry, one of five minutes is asked for, and
+//! taken back when the application disconnects. On MQTT 3.1.1 a clean session, the default, is lost with its connection.
+//!
+//! # Sending
+//! A publish is admitted to the session's queue ([`QueueOptions`]), also while there is no connection, and from then on
+//! the session owns it: a timeout or a dropped future changes only who hears of the outcome. Awaiting
+//! [`Client::publish`] waits for the acknowledgement, [`PublishRequest::enqueue`] for admission only. With a
+//! [store](store) the queue survives the process.
 //!
 //! # Acknowledgements
 //! A message of QoS 1 or 2 is acknowledged when it is taken from its [`Subscription`], or, with
 //! [`SubscribeRequest::manual_ack`], when [`Message::ack`] says so; always in the order of receipt [MQTT-4.6.0-2].
-//! Until then it counts against the receive maximum, so a slow application holds the server back.
+//! Until then it counts against the receive maximum, which is one for all subscriptions: one that does not take its
+//! messages holds the server back for all. Pings and what is sent are not held back.
 //!
 //! # Certificates that change
 //! With [`Options::credentials`] each generation of a [`CredentialProvider`](gridmq_tls::CredentialProvider) is a
 //! TLS configuration of its own. When a newer one appears, the client stops taking publishes (they wait), lets what it
-//! has sent be acknowledged for up to 5 s, leaves with DISCONNECT 0x00 and comes back with the same client identifier
-//! and no clean start. What is still unacknowledged is sent again. If the server has lost the session, the client
-//! subscribes again and says so. A failed attempt is repeated after 1 s to 60 s (doubling, full jitter) until the
-//! certificate that was in use has run out; a server that refuses the new certificate gets the old one meanwhile. Other
-//! losses of the connection end it.
+//! has sent be acknowledged for up to 5 s, leaves with DISCONNECT 0x00 and comes back at once. A server that refuses the
+//! new certificate gets the old one meanwhile, for as long as that is valid. With [`Reconnect::never`] the move goes on
+//! until the certificate that was in use has run out, and any other loss of the connection ends the client.
 //!
-//! On MQTT 5.0 the session has to outlive the connection for that. If the application asks for no session expiry, one of
-//! twice the connect timeout (60 s at least) is asked for, and taken back when the application disconnects. On MQTT 3.1.1
-//! with a clean session the move loses the session.
+//! # Features
+//! | feature | what for |
+//! |---|---|
+//! | `tls` (default) | TLS, identities and trust; always on in this version |
+//! | `websocket` | `ws://` and `wss://` |
+//! | `store` | a session in a file |
+//! | `tokens` | tokens from Azure's identity endpoint and OpenID token endpoints |
+//! | `blocking` | a façade for programs without a runtime |
+//! | `est` | certificates renewed over EST (RFC 7030) |
+//! | `platform-verifier` | trust what the operating system trusts |
 //!
 //! # Limits
 //! | what | default |
 //! |---|---|
-//! | name, TCP, TLS and CONNACK together | 30 s, [`Options::connect_timeout`] |
-//! | a publish, subscribe or unsubscribe | 30 s, [`Options::request_timeout`] |
+//! | an attempt to connect, from the credentials to CONNACK | 30 s, [`Options::connect_timeout`] |
+//! | a publish, subscribe or unsubscribe | 30 s, [`Options::request_timeout`], [`PublishRequest::timeout`] |
+//! | messages that wait or are unacknowledged | 1,000 and 16 MiB, [`Options::queue`] |
 //! | received messages of QoS 1 and 2 that wait for an acknowledgement | 256, [`Options::receive_maximum`] |
 //! | a received packet | 16 MiB, [`Options::maximum_packet_size`] |
-//! | QoS 0 messages in a stream's buffer; the rest is dropped and counted | 256, [`SubscribeRequest::buffer`] |
-//! | published messages of QoS 1 and 2 that the server has not acknowledged; publishing waits beyond | 1,000 or 16 MiB |
+//! | QoS 0 messages in a stream's buffer; the rest is dropped and counted | 256 and 16 MiB, [`SubscribeRequest::buffer`] |
+//! | topic aliases, either way | 16, [`Options::topic_alias_maximum`], [`Options::outbound_topic_aliases`] |
+//! | events that wait for a slow reader | 64, [`Client::events`] |
 
 mod address;
+pub mod auth;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod client;
 mod clock;
 mod connect;
 mod disconnect;
 mod driver;
+pub mod env;
 pub mod error;
 #[cfg(feature = "est")]
 pub mod est;
 mod events;
+#[cfg(any(feature = "tokens", feature = "est"))]
+mod http;
 mod inbox;
+pub mod inspect;
+mod lifecycle;
 mod link;
 mod message;
+pub mod metrics;
 mod options;
+mod outbox;
+pub mod preset;
+mod profile;
 mod publish;
 mod queue;
+pub mod raw;
 mod receipt;
-mod rotation;
+mod reconnect;
+pub mod rpc;
 mod state;
+pub mod store;
 mod subscribe;
 mod subscription;
+mod template;
 mod transport;
 mod unsubscribe;
+mod watch;
 mod will;
 
 pub use client::Client;
-pub use disconnect::DisconnectRequest;
+pub use disconnect::{DisconnectReasonError, DisconnectRequest};
 pub use error::{ConnectError, DisconnectCause, PublishError, SubscribeError};
 pub use events::{ConnectionEvent, Events};
-pub use message::Message;
+pub use message::{AckToken, Message};
 pub use options::Options;
-pub use publish::{PublishRequest, Published};
-pub use state::{ConnectionInfo, ConnectionState};
-pub use subscribe::SubscribeRequest;
-pub use subscription::{Messages, Subscription};
-pub use transport::ByteStream;
-pub use unsubscribe::UnsubscribeRequest;
+pub use outbox::{Overflow, QueueOptions, QueueStatus};
+pub use publish::{PublishRequest, Published, Ticket};
+pub use queue::Shed;
+pub use receipt::OnDrop;
+pub use reconnect::{Decision, Failure, FailureKind, Reconnect};
+pub use state::{ConnectionInfo, ConnectionState, Setback};
+pub use subscribe::{RefusedFilter, SubscribeRequest};
+pub use subscription::{GrantedFilter, Messages, Rejection, Subscription, TryNextError};
+pub use template::{TemplateError, TopicTemplate};
+pub use transport::{AddressFamily, ByteStream, Dialer, Dialing, LocalAddress, Proxy, ServerOrder, Target};
+pub use unsubscribe::{UnsubscribeAllRequest, UnsubscribeRequest, Unsubscribed};
 pub use will::Will;
 
 pub use gridmq_proto::packet::RetainHandling;

@@ -10,15 +10,16 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use gridmq_proto::codec::{self, Decoder, Foreign};
-use gridmq_proto::session::Output;
-use gridmq_proto::session::client::{Connection, Event, Session};
+use gridmq_proto::session::client::{Connection, Event, Farewell, Session};
+use gridmq_proto::session::{End, Output, Record, Seq};
 use gridmq_proto::time::{Monotonic, Now};
-use gridmq_proto::{ByteString, Packet};
+use gridmq_proto::{ByteString, Packet, QoS};
 use tokio::time::Sleep;
 
 use crate::clock::Clock;
 use crate::error::Ending;
 use crate::transport::Transport;
+use crate::watch::Meter;
 
 /// How long the server may take to read what was said last and to close.
 const LINGER: Duration = Duration::from_secs(2);
@@ -59,6 +60,9 @@ pub(crate) struct Link {
     pings: u64,
     pings_answered: u64,
     first: Vec<u8>,
+    /// What the session wants stored, and the number of the last of it.
+    records: Vec<Record>,
+    recorded: Seq,
     events: VecDeque<Happening>,
     /// The reason string of the packet being handled.
     words: Option<ByteString>,
@@ -70,10 +74,13 @@ pub(crate) struct Link {
     phase: Phase,
     /// Our side of the transport is closed.
     shut: bool,
+    meter: Meter,
+    /// The QoS of the message that the packet being handled decides on.
+    decides: Option<QoS>,
 }
 
 impl Link {
-    pub(crate) fn new(io: Transport, machine: Connection, clock: Clock, max_packet_size: u32) -> Self {
+    pub(crate) fn new(io: Transport, machine: Connection, clock: Clock, max_packet_size: u32, meter: Meter) -> Self {
         let decoder = Decoder::for_client(machine.version(), max_packet_size);
         let sleep = Box::pin(tokio::time::sleep_until(clock.instant(clock.now().monotonic)));
         let mut link = Self {
@@ -90,6 +97,8 @@ impl Link {
             pings: 0,
             pings_answered: 0,
             first: Vec::new(),
+            records: Vec::new(),
+            recorded: 0,
             events: VecDeque::new(),
             words: None,
             deadline: None,
@@ -98,6 +107,8 @@ impl Link {
             failure: None,
             phase: Phase::Open,
             shut: false,
+            meter,
+            decides: None,
         };
         link.drain();
         link
@@ -128,18 +139,29 @@ impl Link {
         self.outgoing.unsplit(held);
     }
 
-    /// Lets go of a transport that is closed.
+    /// No connection; the machine has the session.
+    pub(crate) fn resting(machine: Connection, clock: Clock, meter: Meter) -> Self {
+        let mut link = Self::new(Box::new(tokio::io::empty()), machine, clock, 0, meter);
+        link.phase = Phase::Closed;
+        link
+    }
+
+    /// Lets go of the transport. The machine goes on without it.
     pub(crate) fn hang_up(&mut self) {
         self.io = Box::new(tokio::io::empty());
+        self.phase = Phase::Closed;
+        self.with(|machine, _| machine.handle_close());
+    }
+
+    /// Moves to `records` what the session wants stored; the number of the last of it, if there is any.
+    pub(crate) fn take_records(&mut self, records: &mut Vec<Record>) -> Option<Seq> {
+        records.append(&mut self.records);
+        Some(std::mem::take(&mut self.recorded)).filter(|&seq| seq != 0)
     }
 
     /// Takes the session out of a connection that has ended.
     pub(crate) fn take_session(&mut self) -> Option<Session> {
         self.machine.take_session()
-    }
-
-    pub(crate) const fn clock(&self) -> Clock {
-        self.clock
     }
 
     pub(crate) fn now(&self) -> Monotonic {
@@ -181,51 +203,50 @@ impl Link {
     }
 
     /// Completes what the machine says of its end with what the transport did.
-    pub(crate) fn ending(&mut self, end: gridmq_proto::session::End, words: Option<ByteString>) -> Ending {
-        Ending { end, words, failure: self.failure.take() }
+    pub(crate) fn ending(&mut self, end: End, farewell: Option<Box<Farewell>>) -> Ending {
+        Ending { end, farewell, failure: self.failure.take() }
     }
 
     fn drain(&mut self) {
         loop {
-            let mut safe = None;
-            loop {
-                match self.machine.poll_output() {
-                    Output::Send(packet) => self.send(&packet),
-                    Output::Publish(publish) => {
-                        let max = self.server_maximum();
-                        let counted = self.held.is_none();
-                        let place = self.held.as_mut().unwrap_or(&mut self.outgoing);
-                        let before = place.len();
-                        if let Err(error) = publish.encode(self.machine.version(), max, place) {
-                            tracing::error!(%error, "a message was not sent");
-                        }
-                        if counted {
-                            let added = self.outgoing.len() - before;
-                            self.own += added;
-                            self.encoded += added as u64;
-                        }
+            match self.machine.poll_output() {
+                Output::Send(packet) => self.send(&packet),
+                Output::Publish(publish) => {
+                    let max = self.server_maximum();
+                    let counted = self.held.is_none();
+                    let place = self.held.as_mut().unwrap_or(&mut self.outgoing);
+                    let before = place.len();
+                    if let Err(error) = publish.encode(self.machine.version(), max, place) {
+                        tracing::error!(%error, "a message was not sent");
+                    } else {
+                        self.meter.published(&publish, place.len() - before);
                     }
-                    // Nothing outlives the program, so a record is as safe as it will get.
-                    Output::Persist(_, seq) => safe = Some(seq),
-                    Output::Event(event) => {
-                        if matches!(&event, Event::Connected(ack) if ack.session_present) {
-                            self.release();
-                        }
-                        self.events.push_back(Happening { event, words: self.words.clone() });
-                    }
-                    Output::Close(_) => {
-                        let gone = self.phase != Phase::Open;
-                        self.phase = if gone { Phase::Closed } else { Phase::Closing(self.now().after(LINGER)) };
-                    }
-                    Output::Timeout(at) => {
-                        self.deadline = at;
-                        break;
+                    if counted {
+                        let added = self.outgoing.len() - before;
+                        self.own += added;
+                        self.encoded += added as u64;
                     }
                 }
-            }
-            match safe {
-                Some(seq) => self.machine.persisted(seq),
-                None => return,
+                Output::Persist(record, seq) => {
+                    self.records.push(record);
+                    self.recorded = seq;
+                }
+                Output::Event(event) => {
+                    self.meter.event(&event, self.decides);
+                    if matches!(&event, Event::Connected(ack) if ack.session_present) {
+                        self.release();
+                    }
+                    self.events.push_back(Happening { event, words: self.words.clone() });
+                }
+                Output::Close(end) => {
+                    // A server that answers nothing is not waited for.
+                    let gone = self.phase != Phase::Open || end == End::KeepAliveTimeout;
+                    self.phase = if gone { Phase::Closed } else { Phase::Closing(self.now().after(LINGER)) };
+                }
+                Output::Timeout(at) => {
+                    self.deadline = at;
+                    return;
+                }
             }
         }
     }
@@ -236,6 +257,8 @@ impl Link {
         let max = self.server_maximum();
         if let Err(error) = codec::encode(packet, self.machine.version(), max, &mut self.outgoing) {
             tracing::error!(%error, "a packet was not sent");
+        } else {
+            self.meter.sent(packet, self.outgoing.len() - before);
         }
         self.encoded += (self.outgoing.len() - before) as u64;
     }
@@ -251,6 +274,7 @@ impl Link {
         let ended = matches!(self.phase, Phase::Closing(_));
         let mut more = self.read(cx);
         self.write(cx);
+        self.meter.flush();
         more |= !ended && matches!(self.phase, Phase::Closing(_));
         self.arm(cx, at);
         more

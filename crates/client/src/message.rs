@@ -2,18 +2,20 @@
 
 use bytes::Bytes;
 use gridmq_proto::message::SubscriptionId;
-use gridmq_proto::session::Verdict;
 use gridmq_proto::session::client::Incoming;
-use gridmq_proto::{ByteString, MessageProperties, QoS, ReasonCode, TopicName};
+use gridmq_proto::{MessageProperties, QoS, ReasonCode, TopicName};
 
+use crate::client::Client;
 use crate::error::RejectError;
-use crate::receipt::Receipt;
+use crate::publish::PublishRequest;
+use crate::receipt::{OnDrop, Receipt};
 
 /// A message that arrived.
 ///
 /// From a stream with manual acknowledgement, one of QoS 1 or 2 is acknowledged by [`ack`](Self::ack) or
-/// [`reject`](Self::reject). Dropped without either it stays unacknowledged: the server sends it again when the
-/// session is resumed, and until then the acknowledgements of later messages wait behind it.
+/// [`reject`](Self::reject), or by the token of [`take_ack`](Self::take_ack). Dropped without either it stays
+/// unacknowledged, unless the stream has another [`OnDrop`]: the server sends it again when the session is resumed, and
+/// until then the acknowledgements of later messages wait behind it.
 #[derive(Debug)]
 pub struct Message {
     content: gridmq_proto::Message,
@@ -31,12 +33,27 @@ impl Message {
     }
 
     /// The same message for one more stream.
-    pub(crate) fn share(&self) -> Self {
+    pub(crate) fn share(&mut self) -> Self {
         Self {
             content: self.content.clone(),
             identifiers: self.identifiers.clone(),
-            receipt: self.receipt.as_ref().map(Receipt::share),
+            receipt: self.receipt.as_mut().map(Receipt::share),
             ..*self
+        }
+    }
+
+    /// The same message without its acknowledgement.
+    pub(crate) fn copy(&self) -> Self {
+        Self { content: self.content.clone(), identifiers: self.identifiers.clone(), receipt: None, ..*self }
+    }
+
+    pub(crate) fn take_receipt(&mut self) -> Option<Receipt> {
+        self.receipt.take()
+    }
+
+    pub(crate) const fn on_drop(&mut self, on_drop: OnDrop) {
+        if let Some(receipt) = &mut self.receipt {
+            receipt.on_drop(on_drop);
         }
     }
 
@@ -108,21 +125,56 @@ impl Message {
     /// connection.
     ///
     /// # Errors
-    /// If `reason` is not a failure that PUBACK and PUBREC have; the acknowledgement is then still due.
+    /// If `reason` is not a failure that PUBACK and PUBREC have, or the service that the options are made for takes
+    /// none, as Event Grid; the acknowledgement is then still due.
     pub fn reject(&mut self, reason: ReasonCode, words: Option<&str>) -> Result<(), RejectError> {
-        use gridmq_proto::packet::PacketType::PubAck;
-        if !reason.is_failure() || !reason.valid_in(PubAck) {
-            return Err(RejectError { reason });
-        }
-        if let Some(receipt) = self.receipt.take() {
-            receipt.reject(Verdict { reason, words: words.map(ByteString::from) });
-        }
-        Ok(())
+        Receipt::reject(&mut self.receipt, reason, words)
+    }
+
+    /// Takes the acknowledgement off the message, to give it elsewhere: when a database has the row, for example, or
+    /// when a program behind a queue is done. `None` if none is due, or it was taken.
+    pub fn take_ack(&mut self) -> Option<AckToken> {
+        self.receipt.take().map(|receipt| AckToken(Some(receipt)))
+    }
+
+    /// A message that answers this one: it goes to the response topic and carries the correlation data. `None` if the
+    /// message names no response topic, as on MQTT 3.1.1.
+    pub fn response(&self, client: &Client, payload: impl Into<Bytes>) -> Option<PublishRequest> {
+        let properties = self.properties();
+        let request = client.publish(properties.response_topic.clone()?, payload);
+        Some(match &properties.correlation_data {
+            Some(data) => request.correlation_data(data.clone()),
+            None => request,
+        })
     }
 
     /// The parts that a publisher can take up again: topic, payload and properties.
     #[must_use]
     pub fn content(&self) -> &gridmq_proto::Message {
         &self.content
+    }
+}
+
+/// The acknowledgement that a message of QoS 1 or 2 is owed: see [`Message::take_ack`].
+///
+/// It is worth as much after the connection has come back. Dropped without a judgement it does what [`OnDrop`] says.
+#[derive(Debug)]
+#[must_use = "a message whose token is dropped may stay unacknowledged"]
+pub struct AckToken(Option<Receipt>);
+
+impl AckToken {
+    /// Acknowledges the message: see [`Message::ack`].
+    pub fn ack(self) {
+        if let Some(receipt) = self.0 {
+            receipt.accept();
+        }
+    }
+
+    /// Acknowledges the message with a failure: see [`Message::reject`].
+    ///
+    /// # Errors
+    /// As [`Message::reject`]; the token is then as good as before.
+    pub fn reject(&mut self, reason: ReasonCode, words: Option<&str>) -> Result<(), RejectError> {
+        Receipt::reject(&mut self.0, reason, words)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -30,8 +31,8 @@ pub struct Published {
 
 /// A message to publish; await it to send it.
 ///
-/// At QoS 0 the future ends when the message is written, at QoS 1 and 2 when the server has it. Dropped before it is
-/// first polled it sends nothing; dropped later, the message may go out or not, and nothing else is disturbed.
+/// At QoS 0 the future ends when the message is written, at QoS 1 and 2 when the server has it. Dropped before there was
+/// room for the message in the queue, it sends nothing; dropped later, it changes nothing, and the message is sent.
 #[derive(Debug)]
 #[must_use = "a request is sent when it is awaited"]
 pub struct PublishRequest {
@@ -41,11 +42,12 @@ pub struct PublishRequest {
     qos: QoS,
     retain: bool,
     properties: Option<Box<MessageProperties>>,
+    timeout: Option<Duration>,
 }
 
 impl PublishRequest {
     pub(crate) const fn new(client: Client, topic: Result<TopicName, PublishError>, payload: Bytes) -> Self {
-        Self { client, topic, payload, qos: QoS::AtMostOnce, retain: false, properties: None }
+        Self { client, topic, payload, qos: QoS::AtMostOnce, retain: false, properties: None, timeout: None }
     }
 
     /// Publishes at this QoS; 0 when not called.
@@ -114,8 +116,45 @@ impl PublishRequest {
         self.properties.get_or_insert_default()
     }
 
-    async fn send(self) -> Result<Published, PublishError> {
-        let Self { client, topic, payload, qos, retain, properties } = self;
+    /// How long the message may take; the client's request timeout when not called.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Hands the message over without waiting for the server: ends when it is in the queue and, where the client has a
+    /// [store](crate::store), when it is durable there.
+    ///
+    /// A future that is dropped before the message is taken sends nothing; dropped later, it changes nothing.
+    ///
+    /// # Errors
+    /// As publishing, but for what only the server can say; the [`Ticket`] tells that. The timeout counts up to here.
+    pub async fn enqueue(self) -> Result<Ticket, PublishError> {
+        let (client, outgoing, after) = self.prepare()?;
+        let qos = outgoing.qos;
+        let (stored, on_store) = oneshot::channel();
+        let (command, mut admitted, mut answer) = command(outgoing, Some(stored));
+        let exchange = async {
+            client.publishes().send(command).await.ok()?;
+            match on_store.await {
+                Ok(position) => Some(Ok(position)),
+                // It was not taken, and the answer says why.
+                Err(_) => (&mut answer).await.ok()?.err().map(Err),
+            }
+        };
+        match timeout(after, exchange).await {
+            Ok(Some(Ok(position))) => Ok(Ticket { client, position, answer }),
+            Ok(Some(Err(error))) => Err(error),
+            Ok(None) => Err(PublishError::Disconnected(client.cause())),
+            Err(_) => {
+                client.metrics().timed_out(qos);
+                Err(PublishError::Timeout { after, queued: was_admitted(&mut admitted) })
+            }
+        }
+    }
+
+    fn prepare(self) -> Result<(Client, Outgoing, Duration), PublishError> {
+        let Self { client, topic, payload, qos, retain, properties, timeout } = self;
         let mut message = Message { topic: topic?, payload, properties };
         if let Some(properties) = &mut message.properties {
             // At 0 it would be too old before it is sent.
@@ -123,19 +162,72 @@ impl PublishRequest {
         }
         let outgoing = Outgoing { message, qos, retain };
         check(&outgoing, client.version())?;
-        let after = client.request_timeout();
-        let (reply, answer) = oneshot::channel();
-        let mut admitted = false;
+        client.profile().check_publish(&outgoing, client.version()).map_err(PublishError::Service)?;
+        let after = timeout.unwrap_or_else(|| client.request_timeout());
+        Ok((client, outgoing, after))
+    }
+
+    async fn send(self) -> Result<Published, PublishError> {
+        let (client, outgoing, after) = self.prepare()?;
+        let qos = outgoing.qos;
+        let (command, mut admitted, answer) = command(outgoing, None);
         let exchange = async {
-            client.publishes().send(PublishCommand { outgoing, reply }).await.ok()?;
-            admitted = true;
+            client.publishes().send(command).await.ok()?;
             answer.await.ok()
         };
         match timeout(after, exchange).await {
             Ok(Some(outcome)) => outcome,
             Ok(None) => Err(PublishError::Disconnected(client.cause())),
-            Err(_) => Err(PublishError::Timeout { after, admitted }),
+            Err(_) => {
+                client.metrics().timed_out(qos);
+                Err(PublishError::Timeout { after, queued: was_admitted(&mut admitted) })
+            }
         }
+    }
+}
+
+type Answer = oneshot::Receiver<Result<Published, PublishError>>;
+
+fn command(
+    outgoing: Outgoing,
+    stored: Option<oneshot::Sender<Option<u64>>>,
+) -> (PublishCommand, oneshot::Receiver<()>, Answer) {
+    let (admission, admitted) = oneshot::channel();
+    let (reply, answer) = oneshot::channel();
+    (PublishCommand { outgoing, admission, stored, reply }, admitted, answer)
+}
+
+/// Whether the message has been taken. If not, it will not be.
+fn was_admitted(admitted: &mut oneshot::Receiver<()>) -> bool {
+    admitted.close();
+    admitted.try_recv().is_ok()
+}
+
+/// A message that was handed over: await it for what the server says, however long that takes. Dropped, it changes
+/// nothing.
+#[derive(Debug)]
+#[must_use = "the outcome is told to whoever awaits it"]
+pub struct Ticket {
+    client: Client,
+    position: Option<u64>,
+    answer: Answer,
+}
+
+impl Ticket {
+    /// The place of the message in the order of all that were handed over, from 1 on, never used twice, and with a
+    /// [store](crate::store) not after a restart either. A message of QoS 0 that was sent at once has none.
+    #[must_use]
+    pub const fn position(&self) -> Option<u64> {
+        self.position
+    }
+}
+
+impl Future for Ticket {
+    type Output = Result<Published, PublishError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let answer = ready!(Pin::new(&mut self.answer).poll(cx));
+        Poll::Ready(answer.unwrap_or_else(|_| Err(PublishError::Disconnected(self.client.cause()))))
     }
 }
 

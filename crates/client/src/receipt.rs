@@ -2,10 +2,27 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gridmq_proto::ReasonCode;
 use gridmq_proto::session::{PublishToken, Verdict};
+use gridmq_proto::{ByteString, ReasonCode};
 
+use crate::error::RejectError;
 use crate::inbox::Inbox;
+
+/// What becomes of a message of QoS 1 or 2 that is dropped without a judgement, in a stream with manual
+/// acknowledgement: a handler has panicked, or was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OnDrop {
+    /// It stays unacknowledged: the server sends it again when the session is resumed. Until then it counts against
+    /// the receive maximum, and the acknowledgements of later messages wait behind it.
+    #[default]
+    Keep,
+    /// It is acknowledged.
+    Ack,
+    /// It is acknowledged with 0x83 (implementation specific error); where that is not possible, as on 3.1.1 and with
+    /// Event Grid, with success.
+    Reject,
+}
 
 /// One message of QoS 1 or 2, shared by all subscriptions that got it.
 #[derive(Debug)]
@@ -34,36 +51,122 @@ impl Drop for Owed {
     }
 }
 
-/// One subscription's duty to judge a message. Dropping it without a judgement leaves the message unacknowledged.
 #[derive(Debug)]
-pub(crate) struct Receipt(Option<Arc<Owed>>);
+enum Duty {
+    /// Nobody else got the message.
+    Alone(PublishToken, Arc<Inbox>),
+    Shared(Arc<Owed>),
+}
+
+impl Duty {
+    fn inbox(&self) -> &Inbox {
+        match self {
+            Self::Alone(_, inbox) => inbox,
+            Self::Shared(owed) => &owed.inbox,
+        }
+    }
+
+    fn judge(self, verdict: Verdict) {
+        match self {
+            Self::Alone(token, inbox) => inbox.complete(token, verdict),
+            Self::Shared(owed) if verdict.reason.is_failure() => {
+                let mut opinion = owed.opinion.lock().unwrap_or_else(PoisonError::into_inner);
+                opinion.refused.get_or_insert(verdict);
+            }
+            Self::Shared(_) => {}
+        }
+    }
+
+    fn abandon(self) {
+        if let Self::Shared(owed) = self {
+            owed.opinion.lock().unwrap_or_else(PoisonError::into_inner).abandoned = true;
+        }
+    }
+}
+
+/// One subscription's duty to judge a message.
+#[derive(Debug)]
+pub(crate) struct Receipt {
+    duty: Option<Duty>,
+    on_drop: OnDrop,
+}
 
 impl Receipt {
     pub(crate) fn new(token: PublishToken, inbox: &Arc<Inbox>) -> Self {
-        Self(Some(Arc::new(Owed { token, inbox: Arc::clone(inbox), opinion: Mutex::default() })))
+        Self { duty: Some(Duty::Alone(token, Arc::clone(inbox))), on_drop: OnDrop::Keep }
     }
 
     /// A duty of one more subscription.
-    pub(crate) fn share(&self) -> Self {
-        Self(self.0.clone())
+    pub(crate) fn share(&mut self) -> Self {
+        let owed = match self.duty.take() {
+            Some(Duty::Alone(token, inbox)) => Some(Arc::new(Owed { token, inbox, opinion: Mutex::default() })),
+            Some(Duty::Shared(owed)) => Some(owed),
+            None => None,
+        };
+        self.duty = owed.clone().map(Duty::Shared);
+        Self { duty: owed.map(Duty::Shared), on_drop: self.on_drop }
+    }
+
+    pub(crate) const fn on_drop(&mut self, on_drop: OnDrop) {
+        self.on_drop = on_drop;
     }
 
     pub(crate) fn accept(mut self) {
-        self.0 = None;
+        if let Some(duty) = self.duty.take() {
+            duty.judge(ReasonCode::Success.into());
+        }
     }
 
-    pub(crate) fn reject(mut self, verdict: Verdict) {
-        if let Some(owed) = self.0.take() {
-            let mut opinion = owed.opinion.lock().unwrap_or_else(PoisonError::into_inner);
-            opinion.refused.get_or_insert(verdict);
+    /// As [`accept`](Self::accept) for each, telling the driver once.
+    pub(crate) fn accept_all(receipts: impl IntoIterator<Item = Self>) {
+        let mut completions = Vec::new();
+        let mut told = None;
+        for mut receipt in receipts {
+            match receipt.duty.take() {
+                Some(Duty::Alone(token, inbox)) => {
+                    completions.push((token, ReasonCode::Success.into()));
+                    told.get_or_insert(inbox);
+                }
+                Some(shared) => shared.judge(ReasonCode::Success.into()),
+                None => {}
+            }
         }
+        if let Some(inbox) = told {
+            inbox.complete_all(completions);
+        }
+    }
+
+    /// Judges the message a failure. An error leaves the duty as it is.
+    pub(crate) fn reject(
+        receipt: &mut Option<Self>,
+        reason: ReasonCode,
+        words: Option<&str>,
+    ) -> Result<(), RejectError> {
+        use gridmq_proto::packet::PacketType::PubAck;
+        if !reason.is_failure() || !reason.valid_in(PubAck) {
+            return Err(RejectError::Reason { reason });
+        }
+        if let Some(duty) = receipt.as_ref().and_then(|receipt| receipt.duty.as_ref()) {
+            duty.inbox().profile().check_ack(reason, &Vec::new()).map_err(RejectError::Service)?;
+        }
+        if let Some(duty) = receipt.take().and_then(|mut receipt| receipt.duty.take()) {
+            duty.judge(Verdict { reason, words: words.map(ByteString::from) });
+        }
+        Ok(())
     }
 }
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        if let Some(owed) = &self.0 {
-            owed.opinion.lock().unwrap_or_else(PoisonError::into_inner).abandoned = true;
+        let Some(duty) = self.duty.take() else { return };
+        match self.on_drop {
+            OnDrop::Keep => duty.abandon(),
+            OnDrop::Ack => duty.judge(ReasonCode::Success.into()),
+            OnDrop::Reject => {
+                let reason = ReasonCode::ImplementationSpecificError;
+                let allowed = duty.inbox().profile().check_ack(reason, &Vec::new()).is_ok();
+                duty.judge(if allowed { reason } else { ReasonCode::Success }.into());
+            }
         }
     }
 }

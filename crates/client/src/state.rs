@@ -1,5 +1,6 @@
 //! What is known of a connection.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use gridmq_proto::packet::ConnAckProperties;
 use gridmq_proto::session::client::ServerLimits;
 use gridmq_proto::{ByteString, Version};
 use gridmq_tls::stream::HandshakeInfo;
+use tokio::time::Instant;
 
 use crate::error::{ConnectError, DisconnectCause};
 
@@ -14,10 +16,23 @@ use crate::error::{ConnectError, DisconnectCause};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ConnectionState {
+    /// An attempt to connect is on its way.
+    Connecting {
+        /// Attempts that have failed since there was a connection.
+        attempts: u32,
+    },
     /// The server has accepted us.
     Connected(Arc<ConnectionInfo>),
-    /// The client is on its way to another certificate: it finishes what it has begun, leaves and comes back. Publishes
-    /// and requests wait.
+    /// There is no connection, and the next attempt waits for its time.
+    Waiting {
+        /// Why there is none.
+        why: Setback,
+        /// Attempts that have failed since there was a connection.
+        attempts: u32,
+        /// When the next one begins.
+        retry_at: Instant,
+    },
+    /// The client is on its way to another certificate: it finishes what it has begun, leaves and comes back.
     Rotating {
         /// The generation in use before.
         from: u64,
@@ -26,10 +41,29 @@ pub enum ConnectionState {
         /// Attempts to come back that have failed.
         attempts: u32,
         /// Why the latest did.
-        error: Option<Arc<ConnectError>>,
+        error: Option<ConnectError>,
     },
-    /// There is no connection any more.
+    /// There is no connection any more, and there will be none.
     Disconnected(DisconnectCause),
+}
+
+/// Why there is no connection at the moment.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Setback {
+    /// An attempt failed.
+    Failed(ConnectError),
+    /// A connection ended that was up.
+    Lost(DisconnectCause),
+}
+
+impl fmt::Display for Setback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(error) => error.fmt(f),
+            Self::Lost(cause) => cause.fmt(f),
+        }
+    }
 }
 
 /// What a connection agreed on.
@@ -38,6 +72,8 @@ pub enum ConnectionState {
 pub struct ConnectionInfo {
     /// The protocol's version.
     pub version: Version,
+    /// The server, as the client was told of it: `host:port`.
+    pub server: String,
     /// The server's address; absent over a stream that the caller brought.
     pub address: Option<SocketAddr>,
     /// What TLS agreed on; absent without TLS.

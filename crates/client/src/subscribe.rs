@@ -7,7 +7,7 @@ use gridmq_proto::codec::encoded_len;
 use gridmq_proto::message::SubscriptionId;
 use gridmq_proto::packet::{RetainHandling, Subscribe, SubscribeFilter, SubscribeOptions, UserProperties};
 use gridmq_proto::session::client::RequestError;
-use gridmq_proto::{ByteString, Packet, PacketId, QoS, SubscriptionFilter};
+use gridmq_proto::{ByteString, Packet, PacketId, QoS, ReasonCode, SubscriptionFilter};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -15,11 +15,26 @@ use crate::client::Client;
 use crate::driver::{Request, SubscribeCommand};
 use crate::error::SubscribeError;
 use crate::publish::Pending;
-use crate::queue::{DEFAULT_BUFFER, Queue};
-use crate::subscription::Subscription;
+use crate::queue::{Bounds, Queue, Shed};
+use crate::receipt::OnDrop;
+use crate::subscription::{Acks, GrantedFilter, Subscription};
 
 /// The highest subscription identifier (MQTT 5.0 §3.8.2.1.2).
 const MAX_IDENTIFIER: u32 = 268_435_455;
+/// Filters in one packet, in bytes; one filter may be longer.
+const MAX_BATCH_BYTES: usize = 16 * 1024;
+
+/// A filter that the server has refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RefusedFilter {
+    /// The filter.
+    pub filter: SubscriptionFilter,
+    /// Why. On 3.1.1 always [`ReasonCode::UnspecifiedError`].
+    pub reason: ReasonCode,
+    /// In the server's own words, if it has any; they may be about another filter of the same packet.
+    pub words: Option<ByteString>,
+}
 
 /// A subscription to make; await it to send it.
 ///
@@ -28,24 +43,43 @@ const MAX_IDENTIFIER: u32 = 268_435_455;
 #[must_use = "a request is sent when it is awaited"]
 pub struct SubscribeRequest {
     client: Client,
-    filter: Result<SubscriptionFilter, SubscribeError>,
+    filters: Result<Vec<(SubscriptionFilter, QoS)>, SubscribeError>,
     options: SubscribeOptions,
     identifier: Option<SubscriptionId>,
     user_properties: UserProperties,
-    manual: bool,
-    buffer: usize,
+    acks: Acks,
+    bounds: Bounds,
+    or_fewer: bool,
+}
+
+impl Client {
+    /// One subscription with several filters, each with its highest QoS, and one stream for all: a message that
+    /// matches more than one comes once, if the server sends it once. What the server takes at most in one packet is
+    /// minded: it may become several SUBSCRIBE.
+    ///
+    /// If the server refuses one of the filters, the others are given back and the request fails, unless
+    /// [`SubscribeRequest::or_fewer`] says otherwise.
+    pub fn subscribe_all<F>(&self, filters: impl IntoIterator<Item = (F, QoS)>) -> SubscribeRequest
+    where
+        F: TryInto<SubscriptionFilter>,
+        F::Error: Into<SubscribeError>,
+    {
+        let filters = filters.into_iter().map(|(filter, qos)| Ok((filter.try_into().map_err(Into::into)?, qos)));
+        SubscribeRequest::new(self.clone(), filters.collect())
+    }
 }
 
 impl SubscribeRequest {
-    pub(crate) fn new(client: Client, filter: Result<SubscriptionFilter, SubscribeError>, qos: QoS) -> Self {
+    pub(crate) fn new(client: Client, filters: Result<Vec<(SubscriptionFilter, QoS)>, SubscribeError>) -> Self {
         Self {
             client,
-            filter,
-            options: SubscribeOptions { qos, ..SubscribeOptions::default() },
+            filters,
+            options: SubscribeOptions::default(),
             identifier: None,
             user_properties: Vec::new(),
-            manual: false,
-            buffer: DEFAULT_BUFFER,
+            acks: Acks::Taking,
+            bounds: Bounds::default(),
+            or_fewer: false,
         }
     }
 
@@ -72,7 +106,7 @@ impl SubscribeRequest {
     pub fn identifier(mut self, identifier: u32) -> Self {
         match SubscriptionId::new(identifier).filter(|id| id.get() <= MAX_IDENTIFIER) {
             Some(identifier) => self.identifier = Some(identifier),
-            None => self.filter = self.filter.and(Err(SubscribeError::Identifier(identifier))),
+            None => self.filters = self.filters.and(Err(SubscribeError::Identifier(identifier))),
         }
         self
     }
@@ -86,48 +120,110 @@ impl SubscribeRequest {
     /// Has each message of QoS 1 and 2 acknowledged by [`Message::ack`](crate::Message::ack) instead of when it is
     /// taken from the stream.
     pub const fn manual_ack(mut self) -> Self {
-        self.manual = true;
+        self.acks = Acks::Manual(OnDrop::Keep);
+        self
+    }
+
+    /// As [`manual_ack`](Self::manual_ack), and says what becomes of a message that is dropped without a judgement.
+    pub const fn manual_ack_or(mut self, on_drop: OnDrop) -> Self {
+        self.acks = Acks::Manual(on_drop);
         self
     }
 
     /// How many messages of QoS 0 may wait in the stream, at least 1; 256 when not called. Beyond, they are dropped
     /// and counted. Messages of QoS 1 and 2 are not dropped: the receive maximum bounds them.
     pub const fn buffer(mut self, messages: usize) -> Self {
-        self.buffer = messages;
+        self.bounds.messages = messages;
+        self
+    }
+
+    /// How many bytes of QoS 0 may wait in the stream: topics, payloads and properties; 16 MiB when not called. One
+    /// message may always wait.
+    pub const fn buffer_bytes(mut self, bytes: usize) -> Self {
+        self.bounds.bytes = bytes;
+        self
+    }
+
+    /// Which message of QoS 0 is dropped when the buffer is full; the newest when not called.
+    pub const fn shed(mut self, shed: Shed) -> Self {
+        self.bounds.shed = shed;
+        self
+    }
+
+    /// Is content with the filters that the server grants, if it is at least one:
+    /// [`Subscription::refused`] has the others.
+    pub const fn or_fewer(mut self) -> Self {
+        self.or_fewer = true;
         self
     }
 
     async fn send(self) -> Result<Subscription, SubscribeError> {
-        let Self { client, filter, options, identifier, user_properties, manual, buffer } = self;
-        let filter = filter?;
-        let entry = SubscribeFilter { filter: filter.clone(), options };
-        let packet = Packet::Subscribe(Subscribe {
-            packet_id: PacketId::MIN,
-            subscription_identifier: identifier,
-            user_properties: user_properties.clone(),
-            filters: vec![entry.clone()],
+        let Self { client, filters, options, identifier, user_properties, acks, bounds, or_fewer } = self;
+        let filters = filters?;
+        let entries = filters.iter().map(|(filter, qos)| {
+            let options = SubscribeOptions { qos: *qos, ..options };
+            (client.next_key(), SubscribeFilter { filter: filter.clone(), options })
         });
-        check(&client, &packet)?;
-        let queue = Arc::new(Queue::new(buffer));
-        let key = client.next_key();
-        let after = client.request_timeout();
-        let (reply, answer) = oneshot::channel();
-        let command = SubscribeCommand { key, entry, identifier, user_properties, queue: Arc::clone(&queue), reply };
-        // From here on, dropping it gives the subscription up.
-        let mut subscription =
-            Subscription { client: client.clone(), key, queue, filter, granted: options.qos, manual };
-        let exchange = async {
-            client.requests().send(Request::Subscribe(Box::new(command))).await.ok()?;
-            answer.await.ok()
-        };
-        match timeout(after, exchange).await {
-            Ok(Some(granted)) => {
-                subscription.granted = granted?;
-                Ok(subscription)
-            }
-            Ok(None) => Err(SubscribeError::Disconnected(client.cause())),
-            Err(_) => Err(SubscribeError::Timeout { after }),
+        let entries: Vec<_> = entries.collect();
+        let keys: Vec<_> = entries.iter().map(|(key, _)| *key).collect();
+        let profile = client.profile();
+        let batches = batches(entries, profile.max_filters(), |(_, entry)| entry.filter.as_str().len());
+        for batch in &batches {
+            let entries: Vec<_> = batch.iter().map(|(_, entry)| entry.clone()).collect();
+            profile
+                .check_subscribe(&entries, identifier, &user_properties, client.version())
+                .map_err(SubscribeError::Service)?;
+            check(&client, &packet(entries, identifier, &user_properties))?;
         }
+        if batches.is_empty() {
+            return Err(SubscribeError::Limit(RequestError::NoFilters));
+        }
+        let queue = Arc::new(Queue::new(bounds));
+        // From here on, dropping it gives the subscription up.
+        let mut subscription = Subscription::new(client.clone(), keys.clone(), Arc::clone(&queue), acks);
+        let after = client.request_timeout();
+        let exchange = async {
+            let mut answers = Vec::new();
+            for filters in batches {
+                let (reply, answer) = oneshot::channel();
+                let (queue, user_properties) = (Arc::clone(&queue), user_properties.clone());
+                let command = SubscribeCommand { filters, identifier, user_properties, queue, reply };
+                client.requests().send(Request::Subscribe(Box::new(command))).await.ok()?;
+                answers.push(answer);
+            }
+            let mut answered = Vec::new();
+            for answer in answers {
+                match answer.await.ok()? {
+                    Ok(answers) => answered.push(answers),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            Some(Ok(answered))
+        };
+        let answered = match timeout(after, exchange).await {
+            Ok(Some(answered)) => answered?,
+            Ok(None) => return Err(SubscribeError::Disconnected(client.cause())),
+            Err(_) => return Err(SubscribeError::Timeout { after }),
+        };
+        for (key, (filter, _)) in keys.iter().zip(filters) {
+            let answer = answered.iter().find_map(|answers| Some((answers.reason(*key)?, &answers.words)));
+            let (reason, words) = answer.unwrap_or((ReasonCode::UnspecifiedError, &None));
+            match QoS::from_u8(reason.as_u8()) {
+                Some(qos) => subscription.granted.push(GrantedFilter { filter, qos }),
+                None => subscription.refused.push(RefusedFilter { filter, reason, words: words.clone() }),
+            }
+        }
+        if subscription.refused.is_empty() || or_fewer && !subscription.granted.is_empty() {
+            return Ok(subscription);
+        }
+        let mut refused = std::mem::take(&mut subscription.refused);
+        Err(match refused.pop() {
+            Some(RefusedFilter { reason, words, .. }) if keys.len() == 1 => SubscribeError::Refused { reason, words },
+            last => {
+                refused.extend(last);
+                SubscribeError::SomeRefused(refused)
+            }
+        })
     }
 }
 
@@ -138,6 +234,41 @@ impl IntoFuture for SubscribeRequest {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.send())
     }
+}
+
+/// Splits what goes into one packet into what goes into several: `max` items each, and [`MAX_BATCH_BYTES`].
+pub(crate) fn batches<T>(items: Vec<T>, max: usize, length: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    /// A length, and options.
+    const OVERHEAD: usize = 3;
+    let mut batches: Vec<Vec<T>> = Vec::new();
+    let mut bytes = 0;
+    for item in items {
+        let size = length(&item) + OVERHEAD;
+        match batches.last_mut() {
+            Some(batch) if batch.len() < max && bytes + size <= MAX_BATCH_BYTES => {
+                batch.push(item);
+                bytes += size;
+            }
+            _ => {
+                batches.push(vec![item]);
+                bytes = size;
+            }
+        }
+    }
+    batches
+}
+
+fn packet(
+    filters: Vec<SubscribeFilter>,
+    identifier: Option<SubscriptionId>,
+    user_properties: &UserProperties,
+) -> Packet {
+    Packet::Subscribe(Subscribe {
+        packet_id: PacketId::MIN,
+        subscription_identifier: identifier,
+        user_properties: user_properties.clone(),
+        filters,
+    })
 }
 
 /// Whether the packet can be written, and the server takes one of its size.

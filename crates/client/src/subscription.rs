@@ -1,5 +1,7 @@
 //! Streams of messages.
 
+mod handling;
+
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,61 +10,156 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 use gridmq_proto::{QoS, SubscriptionFilter};
 
+pub use self::handling::Rejection;
 use crate::client::Client;
 use crate::inbox::SubscriptionKey;
 use crate::message::Message;
-use crate::queue::{DEFAULT_BUFFER, Queue};
+use crate::queue::{Bounds, Queue};
+use crate::receipt::{OnDrop, Receipt};
+use crate::subscribe::RefusedFilter;
 use crate::unsubscribe::UnsubscribeRequest;
 
-/// What both kinds of stream do.
-fn poll(queue: &Queue, manual: bool, cx: &Context<'_>) -> Poll<Option<Message>> {
-    let mut next = queue.poll_next(cx);
-    if let (Poll::Ready(Some(message)), false) = (&mut next, manual) {
-        message.ack();
-    }
-    next
+/// Who says that a message is to be acknowledged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Acks {
+    /// Taking it from the stream.
+    Taking,
+    /// The application.
+    Manual(OnDrop),
 }
 
-/// The messages of one subscription: a [`Stream`] that ends when the connection or the subscription does.
+/// What both kinds of stream do.
+#[derive(Debug)]
+struct Source {
+    queue: Arc<Queue>,
+    acks: Acks,
+}
+
+impl Source {
+    fn poll(&self, cx: &Context<'_>) -> Poll<Option<Message>> {
+        self.queue.poll_next(cx).map(|message| message.map(|message| self.taken(message)))
+    }
+
+    fn taken(&self, mut message: Message) -> Message {
+        match self.acks {
+            Acks::Taking => message.ack(),
+            Acks::Manual(on_drop) => message.on_drop(on_drop),
+        }
+        message
+    }
+
+    async fn batch(&self, max: usize) -> Vec<Message> {
+        let mut batch = Vec::new();
+        poll_fn(|cx| self.queue.poll_many(cx, max, &mut batch)).await;
+        match self.acks {
+            Acks::Taking => Receipt::accept_all(batch.iter_mut().filter_map(Message::take_receipt)),
+            Acks::Manual(on_drop) => batch.iter_mut().for_each(|message| message.on_drop(on_drop)),
+        }
+        batch
+    }
+
+    fn try_next(&self) -> Result<Message, TryNextError> {
+        match self.queue.try_next() {
+            Ok(Some(message)) => Ok(self.taken(message)),
+            Ok(None) => Err(TryNextError::Empty),
+            Err(()) => Err(TryNextError::Ended),
+        }
+    }
+}
+
+/// Why there is no message at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TryNextError {
+    /// None waits; one may come.
+    #[error("no message waits in the stream")]
+    Empty,
+    /// No more will come.
+    #[error("the stream has ended, with its subscription or its client")]
+    Ended,
+}
+
+/// A filter that the server has granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GrantedFilter {
+    /// The filter.
+    pub filter: SubscriptionFilter,
+    /// The highest QoS at which the server delivers; it may be lower than what was asked for.
+    pub qos: QoS,
+}
+
+/// The messages of one subscription: a [`Stream`] that ends when the client or the subscription does.
 ///
 /// Dropping it gives the subscription up in the background, and counts what was not taken as taken.
 #[derive(Debug)]
 pub struct Subscription {
     pub(crate) client: Client,
-    pub(crate) key: SubscriptionKey,
-    pub(crate) queue: Arc<Queue>,
-    pub(crate) filter: SubscriptionFilter,
-    pub(crate) granted: QoS,
-    pub(crate) manual: bool,
+    pub(crate) keys: Vec<SubscriptionKey>,
+    source: Source,
+    pub(crate) granted: Vec<GrantedFilter>,
+    pub(crate) refused: Vec<RefusedFilter>,
 }
 
 impl Subscription {
-    /// The filter.
-    #[must_use]
-    pub const fn filter(&self) -> &SubscriptionFilter {
-        &self.filter
+    pub(crate) const fn new(client: Client, keys: Vec<SubscriptionKey>, queue: Arc<Queue>, acks: Acks) -> Self {
+        Self { client, keys, source: Source { queue, acks }, granted: Vec::new(), refused: Vec::new() }
     }
 
-    /// The highest QoS at which the server delivers; it may be lower than what was asked for.
+    /// The filters that the server granted, at least one, in the order in which they were asked for.
     #[must_use]
-    pub const fn granted(&self) -> QoS {
-        self.granted
+    pub fn filters(&self) -> &[GrantedFilter] {
+        &self.granted
+    }
+
+    /// The filters that it refused: see [`SubscribeRequest::or_fewer`](crate::SubscribeRequest::or_fewer).
+    #[must_use]
+    pub fn refused(&self) -> &[RefusedFilter] {
+        &self.refused
+    }
+
+    /// The highest QoS at which the server delivers, the lowest of several filters; it may be lower than what was asked
+    /// for.
+    #[must_use]
+    pub fn granted(&self) -> QoS {
+        self.granted.iter().map(|granted| granted.qos).min().unwrap_or(QoS::AtMostOnce)
     }
 
     /// Messages of QoS 0 that came while the buffer was full, and are lost.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.queue.dropped()
+        self.source.queue.dropped()
+    }
+
+    /// Messages that wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.source.queue.len()
     }
 
     /// The next message; `None` when no more will come. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Message> {
-        poll_fn(|cx| poll(&self.queue, self.manual, cx)).await
+        poll_fn(|cx| self.source.poll(cx)).await
     }
 
-    /// Gives the subscription up. What has arrived can still be read.
+    /// What waits, up to `max` messages, and at least one; none when no more will come. Cheaper than one by one where
+    /// many come. Dropping the future loses nothing.
+    pub async fn next_batch(&mut self, max: usize) -> Vec<Message> {
+        self.source.batch(max).await
+    }
+
+    /// The next message, if one waits.
+    ///
+    /// # Errors
+    /// If none waits, or no more will come.
+    pub fn try_next(&mut self) -> Result<Message, TryNextError> {
+        self.source.try_next()
+    }
+
+    /// Gives the subscription up, all filters. What has arrived can still be read.
     pub fn unsubscribe(&self) -> UnsubscribeRequest {
-        UnsubscribeRequest::new(self.client.clone(), Ok(self.filter.clone()))
+        let filters = self.granted.iter().map(|granted| granted.filter.clone()).collect();
+        UnsubscribeRequest::new(self.client.clone(), Ok(filters))
     }
 }
 
@@ -70,14 +167,14 @@ impl Stream for Subscription {
     type Item = Message;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        poll(&self.queue, self.manual, cx)
+        self.source.poll(cx)
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.queue.abandon();
-        self.client.inbox().dropped(self.key);
+        self.source.queue.abandon();
+        self.client.inbox().dropped(std::mem::take(&mut self.keys));
     }
 }
 
@@ -85,33 +182,45 @@ impl Drop for Subscription {
 #[derive(Debug)]
 pub struct Messages {
     _client: Client,
-    queue: Arc<Queue>,
-    manual: bool,
+    source: Source,
 }
 
 impl Messages {
     pub(crate) fn new(client: Client) -> Self {
-        let queue = Arc::new(Queue::new(DEFAULT_BUFFER));
+        let queue = Arc::new(Queue::new(Bounds::default()));
         client.inbox().catch_all(&queue);
-        Self { _client: client, queue, manual: false }
+        Self { _client: client, source: Source { queue, acks: Acks::Taking } }
     }
 
     /// Has each message of QoS 1 and 2 acknowledged by [`Message::ack`] instead of when it is taken.
     #[must_use]
     pub const fn manual_ack(mut self) -> Self {
-        self.manual = true;
+        self.source.acks = Acks::Manual(OnDrop::Keep);
         self
     }
 
-    /// Messages of QoS 0 that came while the buffer (of 256) was full, and are lost.
+    /// Messages of QoS 0 that came while the buffer (of 256, or 16 MiB) was full, and are lost.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.queue.dropped()
+        self.source.queue.dropped()
     }
 
     /// The next message; `None` when no more will come. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Option<Message> {
-        poll_fn(|cx| poll(&self.queue, self.manual, cx)).await
+        poll_fn(|cx| self.source.poll(cx)).await
+    }
+
+    /// What waits: see [`Subscription::next_batch`].
+    pub async fn next_batch(&mut self, max: usize) -> Vec<Message> {
+        self.source.batch(max).await
+    }
+
+    /// The next message, if one waits.
+    ///
+    /// # Errors
+    /// If none waits, or no more will come.
+    pub fn try_next(&mut self) -> Result<Message, TryNextError> {
+        self.source.try_next()
     }
 }
 
@@ -119,12 +228,12 @@ impl Stream for Messages {
     type Item = Message;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        poll(&self.queue, self.manual, cx)
+        self.source.poll(cx)
     }
 }
 
 impl Drop for Messages {
     fn drop(&mut self) {
-        self.queue.abandon();
+        self.source.queue.abandon();
     }
 }

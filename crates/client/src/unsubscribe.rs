@@ -3,7 +3,8 @@
 use std::future::IntoFuture;
 
 use gridmq_proto::packet::{Unsubscribe, UserProperties};
-use gridmq_proto::{ByteString, Packet, PacketId, SubscriptionFilter};
+use gridmq_proto::session::client::RequestError;
+use gridmq_proto::{ByteString, Packet, PacketId, ReasonCode, SubscriptionFilter};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -11,47 +12,107 @@ use crate::client::Client;
 use crate::driver::{Request, UnsubscribeCommand};
 use crate::error::SubscribeError;
 use crate::publish::Pending;
-use crate::subscribe::check;
+use crate::subscribe::{batches, check};
+
+type Filters = Result<Vec<SubscriptionFilter>, SubscribeError>;
 
 /// A subscription to give up; await it to send it. Its streams end once the server has agreed and what had arrived is
 /// read.
 #[derive(Debug)]
 #[must_use = "a request is sent when it is awaited"]
-pub struct UnsubscribeRequest {
+pub struct UnsubscribeRequest(Asked);
+
+/// Subscriptions to give up; await it to send it, and to get what became of each.
+#[derive(Debug)]
+#[must_use = "a request is sent when it is awaited"]
+pub struct UnsubscribeAllRequest(Asked);
+
+#[derive(Debug)]
+struct Asked {
     client: Client,
-    filter: Result<SubscriptionFilter, SubscribeError>,
+    filters: Filters,
     user_properties: UserProperties,
 }
 
+/// What the server said of one filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unsubscribed {
+    /// The filter.
+    pub filter: SubscriptionFilter,
+    /// Success, [`ReasonCode::NoSubscriptionExisted`], or why the server refused. Always success on 3.1.1.
+    pub reason: ReasonCode,
+    /// In the server's own words, if it has any; they may be about another filter of the same packet.
+    pub words: Option<ByteString>,
+}
+
+impl Client {
+    /// Subscriptions to give up by their filters, together, and to hear about each. What the server takes at most in
+    /// one packet is minded: it may become several UNSUBSCRIBE.
+    pub fn unsubscribe_all<F>(&self, filters: impl IntoIterator<Item = F>) -> UnsubscribeAllRequest
+    where
+        F: TryInto<SubscriptionFilter>,
+        F::Error: Into<SubscribeError>,
+    {
+        let filters = filters.into_iter().map(|filter| filter.try_into().map_err(Into::into)).collect();
+        UnsubscribeAllRequest(Asked { client: self.clone(), filters, user_properties: Vec::new() })
+    }
+}
+
 impl UnsubscribeRequest {
-    pub(crate) const fn new(client: Client, filter: Result<SubscriptionFilter, SubscribeError>) -> Self {
-        Self { client, filter, user_properties: Vec::new() }
+    pub(crate) const fn new(client: Client, filters: Filters) -> Self {
+        Self(Asked { client, filters, user_properties: Vec::new() })
     }
 
     /// Adds a user property (MQTT 5.0 only).
     pub fn user_property(mut self, name: impl Into<ByteString>, value: impl Into<ByteString>) -> Self {
-        self.user_properties.push((name.into(), value.into()));
+        self.0.user_properties.push((name.into(), value.into()));
         self
     }
+}
 
-    async fn send(self) -> Result<(), SubscribeError> {
-        let Self { client, filter, user_properties } = self;
-        let filter = filter?;
-        let packet = Packet::Unsubscribe(Unsubscribe {
-            packet_id: PacketId::MIN,
-            user_properties: user_properties.clone(),
-            filters: vec![filter.clone()],
-        });
-        check(&client, &packet)?;
+impl UnsubscribeAllRequest {
+    /// Adds a user property (MQTT 5.0 only).
+    pub fn user_property(mut self, name: impl Into<ByteString>, value: impl Into<ByteString>) -> Self {
+        self.0.user_properties.push((name.into(), value.into()));
+        self
+    }
+}
+
+impl Asked {
+    async fn send(self) -> Result<Vec<Unsubscribed>, SubscribeError> {
+        let Self { client, filters, user_properties } = self;
+        let profile = client.profile();
+        let batches = batches(filters?, profile.max_filters(), |filter| filter.as_str().len());
+        for batch in &batches {
+            profile.check_unsubscribe(batch).map_err(SubscribeError::Service)?;
+            let (user_properties, filters) = (user_properties.clone(), batch.clone());
+            check(&client, &Packet::Unsubscribe(Unsubscribe { packet_id: PacketId::MIN, user_properties, filters }))?;
+        }
+        if batches.is_empty() {
+            return Err(SubscribeError::Limit(RequestError::NoFilters));
+        }
         let after = client.request_timeout();
-        let (reply, answer) = oneshot::channel();
-        let command = UnsubscribeCommand { filter, user_properties, reply };
         let exchange = async {
-            client.requests().send(Request::Unsubscribe(Box::new(command))).await.ok()?;
-            answer.await.ok()
+            let mut answers = Vec::new();
+            for filters in batches {
+                let (reply, answer) = oneshot::channel();
+                let user_properties = user_properties.clone();
+                let command = UnsubscribeCommand { filters, user_properties, reply };
+                client.requests().send(Request::Unsubscribe(Box::new(command))).await.ok()?;
+                answers.push(answer);
+            }
+            let mut outcomes = Vec::new();
+            for answer in answers {
+                match answer.await.ok()? {
+                    Ok(unsubscribed) => outcomes.extend(unsubscribed),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            Some(Ok(outcomes))
         };
         match timeout(after, exchange).await {
-            Ok(Some(outcome)) => outcome,
+            Ok(Some(outcomes)) => outcomes,
             Ok(None) => Err(SubscribeError::Disconnected(client.cause())),
             Err(_) => Err(SubscribeError::Timeout { after }),
         }
@@ -63,6 +124,21 @@ impl IntoFuture for UnsubscribeRequest {
     type IntoFuture = Pending<Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.send())
+        Box::pin(async {
+            let mut outcomes = self.0.send().await?.into_iter();
+            match outcomes.find(|outcome| outcome.reason.is_failure()) {
+                Some(Unsubscribed { reason, words, .. }) => Err(SubscribeError::Refused { reason, words }),
+                None => Ok(()),
+            }
+        })
+    }
+}
+
+impl IntoFuture for UnsubscribeAllRequest {
+    type Output = Result<Vec<Unsubscribed>, SubscribeError>;
+    type IntoFuture = Pending<Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.0.send())
     }
 }

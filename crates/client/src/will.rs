@@ -10,6 +10,18 @@ use gridmq_proto::{ByteString, Message, MessageProperties, QoS, TopicName};
 use crate::publish::whole_seconds;
 
 /// What the server publishes when the connection is lost without DISCONNECT (MQTT 5.0 §3.1.2.5).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use gridmq_client::{QoS, Will};
+///
+/// let will = Will::new("vehicles/vehicle03/status", r#"{"online":false}"#)
+///     .qos(QoS::AtLeastOnce)
+///     .retain(true)
+///     .delay(Duration::from_secs(30))
+///     .content_type("application/json");
+/// ```
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Will {
@@ -46,7 +58,8 @@ impl Will {
         self
     }
 
-    /// Waits this long for the client to come back, in whole seconds (MQTT 5.0 only).
+    /// Waits this long for the client to come back, in whole seconds (MQTT 5.0 only). The end of the session ends the
+    /// waiting too.
     pub const fn delay(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
@@ -58,9 +71,36 @@ impl Will {
         self
     }
 
+    /// Says that the payload is UTF-8 text (MQTT 5.0 only).
+    pub const fn text(mut self) -> Self {
+        self.properties.payload_format_indicator = Some(true);
+        self
+    }
+
+    /// How long the published will is worth delivering, in whole seconds, rounded up, at least 1 (MQTT 5.0 only).
+    pub fn message_expiry(mut self, expiry: Duration) -> Self {
+        self.properties.message_expiry_interval = Some(whole_seconds(expiry).max(1));
+        self
+    }
+
     /// The MIME type of the payload (MQTT 5.0 only).
     pub fn content_type(mut self, content_type: impl Into<ByteString>) -> Self {
         self.properties.content_type = Some(content_type.into());
+        self
+    }
+
+    /// Where a response should go (MQTT 5.0 only). A topic that is none is an error of the connect.
+    pub fn response_topic(mut self, topic: &str) -> Self {
+        match TopicName::try_from(topic) {
+            Ok(topic) => self.properties.response_topic = Some(topic),
+            Err(error) => self.topic = self.topic.and(Err(error)),
+        }
+        self
+    }
+
+    /// What a response is told by (MQTT 5.0 only).
+    pub fn correlation_data(mut self, data: impl Into<Bytes>) -> Self {
+        self.properties.correlation_data = Some(data.into());
         self
     }
 
@@ -68,6 +108,22 @@ impl Will {
     pub fn user_property(mut self, name: impl Into<ByteString>, value: impl Into<ByteString>) -> Self {
         self.properties.user_properties.push((name.into(), value.into()));
         self
+    }
+
+    /// The first thing that is set and that only MQTT 5.0 has.
+    pub(crate) fn only_v5(&self) -> Option<&'static str> {
+        let properties = &self.properties;
+        [
+            ("will.delay", !self.delay.is_zero()),
+            ("will.text", properties.payload_format_indicator.is_some()),
+            ("will.message_expiry", properties.message_expiry_interval.is_some()),
+            ("will.content_type", properties.content_type.is_some()),
+            ("will.response_topic", properties.response_topic.is_some()),
+            ("will.correlation_data", properties.correlation_data.is_some()),
+            ("will.user_property", !properties.user_properties.is_empty()),
+        ]
+        .into_iter()
+        .find_map(|(name, set)| set.then_some(name))
     }
 
     pub(crate) fn into_packet(self) -> Result<WillPacket, TopicError> {

@@ -86,7 +86,7 @@ async fn a_rejection_carries_its_reason() {
     server.deliver("a/1", "", QoS::AtLeastOnce, 1).await;
     let mut message = subscription.next().await.unwrap();
     for reason in [ReasonCode::Success, ReasonCode::SessionTakenOver] {
-        assert_eq!(message.reject(reason, None), Err(RejectError { reason }));
+        assert_eq!(message.reject(reason, None), Err(RejectError::Reason { reason }));
     }
     assert!(message.awaits_ack());
     message.reject(ReasonCode::ImplementationSpecificError, Some("bad payload")).unwrap();

@@ -64,7 +64,7 @@ async fn the_address_that_answers_is_taken_and_told() {
     };
     let address = format!("mqtt://localhost:{port}");
     let (client, _server) = tokio::join!(Client::builder(&address).connect(), serve);
-    assert_eq!(client.unwrap().info().address.unwrap().port(), port);
+    assert_eq!(client.unwrap().info().unwrap().address.unwrap().port(), port);
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ async fn resumed() -> (Client, Peer<DuplexStream>) {
     let builder = builder().clean_start(false).request_timeout(Duration::from_secs(5)).keep_alive(Duration::ZERO);
     let (client, _) = tokio::join!(connect(builder), server.accept(true, <_>::default()));
     let client = client.unwrap();
-    assert!(client.info().session_present);
+    assert!(client.info().unwrap().session_present);
     (client, server)
 }
 

@@ -84,7 +84,7 @@ async fn a_device_connects_publishes_and_leaves_over_both_versions() {
         };
         let device = async {
             let client = builder.identity(pki.client()).trust(pki.trust()).connect().await.unwrap();
-            let info = client.info();
+            let info = client.info().unwrap();
             let tls = info.tls.as_ref().unwrap();
             assert_eq!(tls.version, version);
             assert_eq!(tls.sent_chain.len(), 2);

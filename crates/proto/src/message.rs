@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 
 use crate::codec::publish::Frame;
 use crate::packet::{Publish, UserProperties};
-use crate::{EncodeError, PacketId, QoS, TopicName, Version};
+use crate::{EncodeError, PacketId, QoS, TopicName};
 
 /// The properties of a message that travel with it to every subscriber (MQTT 5.0 §3.3.2.3).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -50,6 +50,20 @@ impl MessageProperties {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == NO_PROPERTIES
+    }
+
+    /// The name of the first that is set, for errors.
+    pub(crate) fn first_set(&self) -> Option<&'static str> {
+        [
+            ("the payload format indicator", self.payload_format_indicator.is_some()),
+            ("the message expiry interval", self.message_expiry_interval.is_some()),
+            ("the content type", self.content_type.is_some()),
+            ("the response topic", self.response_topic.is_some()),
+            ("the correlation data", self.correlation_data.is_some()),
+            ("a user property", !self.user_properties.is_empty()),
+        ]
+        .into_iter()
+        .find_map(|(name, set)| set.then_some(name))
     }
 
     /// Bytes of its strings and data.
@@ -154,8 +168,8 @@ impl Publish {
 /// A subscription identifier (MQTT 5.0 §3.8.2.1.2), 1 to 268,435,455.
 pub type SubscriptionId = NonZeroU32;
 
-/// A message that many subscribers share; the head of its PUBLISH is made once per version and QoS class, when it is
-/// first sent so.
+/// A message that many subscribers share; where it has properties, the head of its PUBLISH is made once per QoS class,
+/// when it is first sent so.
 #[derive(Debug, Clone)]
 pub struct SharedMessage(Arc<Shared>);
 
@@ -166,8 +180,8 @@ type LazyFrame = OnceLock<Result<Frame, EncodeError>>;
 struct Shared {
     message: Message,
     weight: usize,
-    /// Before 5.0 at QoS 0 and above, then 5.0 at QoS 0 and above.
-    frames: [LazyFrame; 4],
+    /// At QoS 0 and above, of MQTT 5.0.
+    frames: [LazyFrame; 2],
 }
 
 impl PartialEq for SharedMessage {
@@ -192,23 +206,23 @@ impl SharedMessage {
         &self.0.message
     }
 
-    /// Bytes of topic, payload and properties, for quotas. Heads made for sending come on top: up to four times topic
-    /// and properties, never the payload.
+    /// Bytes of topic, payload and properties, for quotas. Heads made for sending come on top: up to twice topic and
+    /// properties, never the payload.
     #[must_use]
     pub fn weight(&self) -> usize {
         self.0.weight
     }
 
-    /// The frame for a version and for QoS 0 or QoS above 0.
-    pub(crate) fn frame(&self, version: Version, acknowledged: bool) -> Result<&Frame, EncodeError> {
-        let [v3_plain, v3_acknowledged, v5_plain, v5_acknowledged] = &self.0.frames;
-        let slot = match (version.is_v5(), acknowledged) {
-            (false, false) => v3_plain,
-            (false, true) => v3_acknowledged,
-            (true, false) => v5_plain,
-            (true, true) => v5_acknowledged,
-        };
-        slot.get_or_init(|| Frame::new(&self.0.message, version, acknowledged)).as_ref().map_err(Clone::clone)
+    /// How many hold it at this moment.
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
+    /// The frame of MQTT 5.0 for QoS 0 or QoS above 0.
+    pub(crate) fn frame(&self, acknowledged: bool) -> Result<&Frame, EncodeError> {
+        let [plain, acknowledged_too] = &self.0.frames;
+        let slot = if acknowledged { acknowledged_too } else { plain };
+        slot.get_or_init(|| Frame::new(&self.0.message, acknowledged)).as_ref().map_err(Clone::clone)
     }
 }
 

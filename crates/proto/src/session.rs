@@ -26,6 +26,7 @@
 //! is safe is withheld until `persisted(seq)`.
 
 pub mod alias;
+mod by_id;
 pub mod client;
 pub mod inbound;
 pub mod outbound;
@@ -34,6 +35,7 @@ pub mod record;
 mod replay;
 mod rules;
 pub mod server;
+pub mod stored;
 pub mod timer;
 
 pub use inbound::PublishToken;

@@ -119,8 +119,10 @@ proptest! {
             payload: message.payload,
             properties: message.properties,
         });
-        // The first time makes the frame, the second uses it.
-        for _ in 0..2 {
+        let mut others = Vec::new();
+        // Alone; then with others, when the first time makes the frame and the second uses it.
+        for holders in [0, 2, 2] {
+            others.resize_with(holders, || outgoing.message.clone());
             let mut out = BytesMut::from(&b"before"[..]);
             outgoing.encode(version, None, &mut out).unwrap();
             prop_assert_eq!(&out[6..], &encoded(&alone, version)[..]);

@@ -71,8 +71,8 @@ fn a_refusal_is_told_with_its_words_and_the_session_stays() {
         client.does();
         let did = client.packet(failure(ReasonCode::NotAuthorized));
         assert_eq!(did.end, Some(End::Refused(ReasonCode::NotAuthorized)));
-        let Event::Ended { words, .. } = did.event() else { panic!() };
-        assert_eq!(words, text("because"));
+        let Event::Ended { farewell, .. } = did.event() else { panic!() };
+        assert_eq!(farewell.unwrap().reason_string, text("because"));
         assert_eq!(client.machine.take_session().unwrap().load().0, 1);
     }
 }
@@ -350,6 +350,34 @@ fn mqtt5_4_12_0_3_and_mqtt5_4_12_0_5_a_client_authenticates_under_the_method_of_
     assert!(matches!(client.packet(auth(ReasonCode::Success, "m")).event(), Event::Auth(_)));
     assert_eq!(client.packet(auth(ReasonCode::Success, "other")).violation().0, "MQTT-4.12.0-5");
 
+    let up = || {
+        let mut client = Client::new(with_method("m"));
+        client.packet(connack(ConnAckProperties::default()));
+        client
+    };
+    // Without being asked, after the end, and with a reason that is the client's, the server is out of turn.
+    for reason in [ReasonCode::ContinueAuthentication, ReasonCode::Success, ReasonCode::ReAuthenticate] {
+        assert_eq!(up().packet(auth(reason, "m")).violation().0, "MQTT-3.15.2-1");
+        let mut ended = up();
+        ended.machine.auth(ended.now, step(ReasonCode::ReAuthenticate));
+        ended.packet(auth(ReasonCode::Success, "m"));
+        assert_eq!(ended.packet(auth(reason, "m")).violation().0, "MQTT-3.15.2-1");
+    }
+    // Steps of the client that have no turn are not sent.
+    let mut client = up();
+    client.machine.auth(client.now, step(ReasonCode::ContinueAuthentication));
+    client.does().nothing();
+    client.machine.auth(client.now, step(ReasonCode::ReAuthenticate));
+    assert_eq!(client.does().names(), ["AUTH"]);
+    client.machine.auth(client.now, step(ReasonCode::ReAuthenticate));
+    client.does().nothing();
+    assert!(matches!(client.packet(auth(ReasonCode::ContinueAuthentication, "m")).event(), Event::Auth(_)));
+    client.machine.auth(client.now, step(ReasonCode::ContinueAuthentication));
+    assert_eq!(client.does().names(), ["AUTH"]);
+    // An AUTH with nothing in it is a success (MQTT 5.0 §3.15.2.1).
+    let bare = Packet::Auth(Box::new(step(ReasonCode::Success)));
+    assert!(matches!(client.packet(bare).event(), Event::Auth(_)));
+
     let did = Client::new(with_method("m")).packet(auth(ReasonCode::ContinueAuthentication, "other"));
     assert_eq!(did.violation().0, "MQTT-4.12.0-5");
     let did = Client::new(with_method("m")).packet(auth(ReasonCode::Success, "m"));
@@ -372,7 +400,7 @@ fn mqtt5_3_14_4_1_and_mqtt5_3_14_4_2_and_mqtt311_3_14_4_1_and_mqtt311_3_14_4_2_d
     for version in [V3, V5] {
         let mut client = Client::v(version);
         let token = client.token(publish(1, Q1, "in"));
-        client.machine.disconnect(client.now, ReasonCode::Success, None);
+        client.machine.disconnect(client.now, ReasonCode::Success, <_>::default());
         client.machine.complete(client.now, token, ReasonCode::Success);
         assert_eq!(client.machine.publish(client.now, outgoing("late", Q1)), Ok(Admitted::Queued(1)));
         client.machine.handle_packet(client.now, publish(2, Q1, "in"));
@@ -389,14 +417,15 @@ fn the_expiry_can_be_changed_at_the_end_where_the_standard_lets_it() {
         let mut connect = connect_packet(version);
         connect.properties.session_expiry_interval = asked;
         let mut client = Client::accepted(connect, ConnAckProperties::default());
-        client.machine.disconnect(client.now, ReasonCode::DisconnectWithWillMessage, expiry);
+        let properties = DisconnectProperties { session_expiry_interval: expiry, ..DisconnectProperties::default() };
+        client.machine.disconnect(client.now, ReasonCode::DisconnectWithWillMessage, properties);
         let did = client.does();
         let records = did.records.clone();
         let Packet::Disconnect(sent) = did.packet() else { panic!() };
         (sent.properties.session_expiry_interval, records)
     };
     assert_eq!(leave(Some(9), V5, Some(5)), (Some(5), vec![Record::Started { expiry_interval: 5 }]));
-    assert_eq!(leave(Some(9), V5, Some(0)), (Some(0), vec![Record::Ended]));
+    assert_eq!(leave(Some(9), V5, Some(0)), (Some(0), vec![Record::Started { expiry_interval: 0 }]));
     assert_eq!(leave(None, V5, Some(0)), (Some(0), vec![]));
     assert_eq!(leave(None, V5, Some(5)), (None, vec![]), "a protocol error otherwise");
     assert_eq!(leave(None, V3, Some(0)), (None, vec![]));
@@ -407,25 +436,44 @@ fn a_disconnect_of_the_server_is_told_with_its_words() {
     let mut client = Client::v(V5);
     let mut packet = Disconnect::new(ReasonCode::ServerShuttingDown);
     packet.properties.reason_string = text("because");
+    packet.properties.server_reference = text("elsewhere:1883");
+    packet.properties.user_properties = vec![("a".into(), "b".into())];
     let did = client.packet(Packet::Disconnect(packet));
     assert_eq!(did.end, Some(End::PeerDisconnected(ReasonCode::ServerShuttingDown)));
-    let Event::Ended { words, .. } = did.event() else { panic!() };
-    assert_eq!(words, text("because"));
+    let Event::Ended { farewell, .. } = did.event() else { panic!() };
+    let farewell = farewell.unwrap();
+    assert_eq!(farewell.reason_string, text("because"));
+    assert_eq!(farewell.server_reference, text("elsewhere:1883"));
+    assert_eq!(farewell.user_properties, [("a".into(), "b".into())]);
+    // One that says nothing more.
+    let did = Client::v(V5).packet(Packet::Disconnect(Disconnect::new(ReasonCode::ServerShuttingDown)));
+    assert!(matches!(did.event(), Event::Ended { farewell: None, .. }));
 }
 
 #[test]
-fn a_lasting_session_of_a_client_is_recorded() {
-    let mut client = Client::new(connect_packet(V5));
-    let _ = client.machine.publish(client.now, outgoing("early", Q1));
-    assert!(client.does().records.is_empty(), "not known to last yet");
-    let did = client.packet(connack(ConnAckProperties::default()));
-    assert_eq!(did.records[0], Record::Started { expiry_interval: 1000 });
-    assert!(matches!(did.records[1..], [Record::Enqueued(1, _), Record::Sent(1, _)]));
-    let restored = Session::restore(QueueLimits::default(), did.records).unwrap();
-    assert_eq!(restored.snapshot(), client.lose().snapshot());
-    // A server that keeps no sessions says so.
-    let mut client = Client::new(connect_packet(V5));
-    let properties = ConnAckProperties { session_expiry_interval: Some(0), ..ConnAckProperties::default() };
-    assert!(client.packet(connack(properties)).records.is_empty());
-    assert!(client.publish("x", Q1).records.is_empty());
+fn a_session_is_recorded_where_its_owner_has_a_store_whatever_its_expiry() {
+    for expiry in [0, 1000] {
+        let mut client = Client::new(connect_packet(V5));
+        let _ = client.machine.publish(client.now, outgoing("early", Q1));
+        let mut log = client.does().records;
+        assert!(matches!(log[..], [Record::Enqueued(1, _)]), "before there is a connection");
+        let properties = ConnAckProperties { session_expiry_interval: Some(expiry), ..ConnAckProperties::default() };
+        let did = client.packet(connack(properties));
+        let started = usize::from(expiry != 0);
+        assert_eq!(did.records.len(), 1 + started);
+        assert!(expiry == 0 || did.records[0] == Record::Started { expiry_interval: 1000 });
+        assert!(matches!(did.records[started..], [Record::Sent(1, _)]));
+        log.extend(did.records);
+        let restored = Session::restore(QueueLimits::default(), log).unwrap();
+        assert_eq!(restored.snapshot(), client.lose().snapshot());
+    }
+    // Without a store nothing is recorded, and nothing is withheld.
+    let (mut client, _) = Client::with(client_config(connect_packet(V5)), Session::new(QueueLimits::default()));
+    client.safe = false;
+    client.packet(connack(ConnAckProperties::default()));
+    let did = client.publish("x", Q2);
+    assert_eq!((did.names().as_slice(), did.records.len()), (&["PUBLISH 1".to_owned()][..], 0));
+    let token = client.token(publish(7, Q2, "in"));
+    assert_eq!(client.complete(token, ReasonCode::Success).names(), ["PUBREC 7"]);
+    assert_eq!(client.does().seq, 0);
 }

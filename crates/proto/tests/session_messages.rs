@@ -176,6 +176,18 @@ fn mqtt5_4_3_3_1_and_mqtt5_4_3_3_3_and_mqtt5_4_3_3_4_and_mqtt5_4_3_3_5_and_mqtt5
     }
 }
 
+/// MQTT 5.0 §3.7.2.1: no error where PUBREL is sent again and the first PUBCOMP was lost.
+#[test]
+fn a_server_that_has_forgotten_the_identifier_has_the_message() {
+    let mut client = Client::v(V5);
+    client.publish("x", Q2);
+    assert_eq!(client.packet(Packet::PubRec(ack(1))).names(), ["PUBREL 1"]);
+    let (mut client, did) = Client::resumed(connect_packet(V5), client.lose(), ConnAckProperties::default());
+    assert_eq!(did.names(), ["PUBREL 1"]);
+    let did = client.packet(Packet::PubComp(refused(1, ReasonCode::PacketIdentifierNotFound)));
+    assert!(matches!(did.event(), client::Event::Published { position: 1, reason: OK }));
+}
+
 #[test]
 fn mqtt5_4_3_3_7_and_mqtt5_4_3_3_13_and_mqtt5_3_3_2_5_a_message_expires_only_before_it_was_sent() {
     let expiring = |payload: &str| {

@@ -127,7 +127,7 @@ fn what_waits_for_a_record_is_not_sent_on_a_connection_that_has_ended() {
     server.deliver("x", Q1);
     client.publish("x", Q1);
     server.machine.disconnect(ReasonCode::ServerShuttingDown, None);
-    client.machine.disconnect(client.now, OK, None);
+    client.machine.disconnect(client.now, OK, <_>::default());
     assert_eq!(server.does().names(), ["DISCONNECT"]);
     assert_eq!(client.does().names(), ["DISCONNECT"]);
     assert_eq!(once_safe(&mut server), NOTHING);
@@ -354,18 +354,99 @@ proptest! {
             let session = client.lose();
             let snapshot = session.snapshot();
             let restored = client::Session::restore(QueueLimits::default(), log.clone());
-            let ends = snapshot[0] == Record::Started { expiry_interval: 0 };
-            if ends {
-                prop_assert!(restored.is_none());
-                log.clear();
-            } else {
-                let restored = restored.unwrap();
-                prop_assert_eq!(restored.snapshot(), snapshot);
-                prop_assert_eq!(restored.load(), session.load());
-            }
+            let restored = restored.unwrap();
+            prop_assert_eq!(restored.snapshot(), snapshot);
+            prop_assert_eq!(restored.load(), session.load());
+            prop_assert_eq!(restored.last_position(), session.last_position());
             let (next, did) = Client::resumed(window(version, 1000), session, announced());
             client = next;
             log.extend(did.records);
         }
     }
+}
+
+/// A client with a store that is slow from the start, and its session of before.
+fn resume(session: client::Session) -> Client {
+    let (mut client, did) = Client::with(client_config(connect_packet(V5)), session);
+    assert_eq!(did.names(), ["CONNECT"]);
+    client.safe = false;
+    client
+}
+
+fn accepts(session_present: bool) -> Packet {
+    Packet::ConnAck(Box::new(ConnAck { session_present, reason: OK, properties: ConnAckProperties::default() }))
+}
+
+#[test]
+fn what_is_sent_again_waits_for_records_of_earlier_connections() {
+    let (_, mut client) = slow(V5);
+    client.publish("one", Q2);
+    client.publish("two", Q2);
+    client.machine.persisted(u64::MAX);
+    assert_eq!(client.does().names(), ["PUBLISH 1", "PUBLISH 2"]);
+    assert_eq!(client.packet(Packet::PubRec(ack(1))).names(), NOTHING, "not before it is recorded");
+    let token = client.token(publish(9, Q2, "in"));
+    assert_eq!(client.complete(token, OK).names(), NOTHING);
+    let session = client.lose();
+    let last = session.last_record();
+    let mut client = resume(session);
+    assert_eq!(client.packet(accepts(true)).names(), NOTHING);
+    client.machine.handle_packet(client.now, again(publish(9, Q2, "in")));
+    assert_eq!(client.does().names(), NOTHING);
+    client.machine.persisted(last);
+    assert_eq!(client.does().names(), ["PUBREL 1", "PUBLISH 2 again", "PUBREC 9"]);
+}
+
+#[test]
+fn nothing_is_subscribed_before_a_lost_session_is_forgotten_for_good() {
+    let (_, mut client) = slow(V5);
+    let token = client.token(publish(9, Q2, "in"));
+    client.complete(token, OK);
+    client.machine.persisted(u64::MAX);
+    client = resume(client.lose());
+    let did = client.packet(accepts(false));
+    assert_eq!(did.records, [Record::Forgotten(id(9))]);
+    let filters = || vec![SubscribeFilter { filter: filter("a"), options: SubscribeOptions::default() }];
+    client.machine.subscribe(client.now, filters(), None, vec![]).unwrap();
+    assert_eq!(client.does().names(), NOTHING, "a message under an identifier of before would be taken for known");
+    client.machine.persisted(u64::MAX);
+    assert_eq!(client.does().names(), ["SUBSCRIBE 1"]);
+    // One that starts clean forgets before it says so.
+    let token = client.token(publish(9, Q2, "in"));
+    client.complete(token, OK);
+    client.machine.persisted(u64::MAX);
+    client.does();
+    let connect = Connect { clean_start: true, ..connect_packet(V5) };
+    let machine = client::Connection::new(client.now, client_config(connect), client.lose());
+    client = Client::v(V5);
+    client.machine = machine;
+    let mut sent = 0;
+    let mut records = Vec::new();
+    loop {
+        match client.machine.poll_output() {
+            gridmq_proto::session::Output::Persist(record, seq) => records.push((record, seq)),
+            gridmq_proto::session::Output::Timeout(_) => break,
+            _ => sent += 1,
+        }
+    }
+    assert_eq!((sent, records.len()), (0, 1));
+    client.machine.persisted(records[0].1);
+    assert!(matches!(client.machine.poll_output(), gridmq_proto::session::Output::Send(Packet::Connect(_))));
+}
+
+#[test]
+fn positions_go_on_after_a_restart_when_all_is_done() {
+    let mut client = Client::v(V5);
+    for _ in 0..3 {
+        client.publish("x", Q1);
+    }
+    for packet_id in 1..=3 {
+        client.packet(Packet::PubAck(ack(packet_id)));
+    }
+    let snapshot = client.lose().snapshot();
+    assert_eq!(snapshot, [Record::Started { expiry_interval: 1000 }, Record::Positioned(3)]);
+    let session = client::Session::restore(QueueLimits::default(), snapshot).unwrap();
+    assert_eq!((session.last_position(), session.load()), (3, (0, 0)));
+    let (mut client, _) = Client::resumed(connect_packet(V5), session, ConnAckProperties::default());
+    assert!(matches!(client.publish("x", Q1).records[..], [Record::Enqueued(4, _), Record::Sent(4, _)]));
 }

@@ -16,8 +16,12 @@ mod batch;
 mod engine;
 mod key;
 mod memory;
+#[cfg(feature = "redb")]
+mod redb;
 mod store;
 
+#[cfg(feature = "redb")]
+pub use self::redb::{RedbEngine, RedbOpenError};
 pub use batch::{Operation, WriteBatch};
 pub use engine::{Engine, EngineError, Page, Reader};
 pub use key::{Key, KeyError, NamespaceId, Table};

@@ -5,6 +5,7 @@
 //! - [`pki`]: certificates of every kind that a connection can fail on.
 //! - [`peers`]: servers that go wrong on purpose.
 //! - [`fixtures`]: a set-up for each entry of the doctor's catalogue, with its true cause, and healthy ones.
+//! - [`fault`]: a proxy that cuts, stalls, delays and splits what passes.
 //! - [`wire`]: a client that says and shows every packet, and barriers that show that nothing more comes.
 //! - The packet vectors are `gridmq_proto::vectors`; the pair of machines on a fake clock is [`pair`].
 #![allow(
@@ -16,6 +17,7 @@
 
 pub mod authority;
 pub mod broker;
+pub mod fault;
 pub mod fixtures;
 pub mod pair;
 pub mod peers;

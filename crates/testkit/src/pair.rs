@@ -8,6 +8,7 @@
 mod actions;
 mod drive;
 mod journal;
+mod mishaps;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -143,8 +144,16 @@ pub struct Pair {
     pub ends: Vec<(Side, End, Monotonic)>,
     /// How many packets of each type each side has sent; `PUBLISH by alias` are those without a topic.
     pub sent: BTreeMap<(Side, &'static str), usize>,
+    /// The side that crashes when it has asked for that many records: before the last of them is durable, or after.
+    pub crash_at: Option<(Side, usize, bool)>,
     /// Whether the client connects again when a connection has ended.
     pub reconnects: bool,
+    /// How far the clock on the wall is off, in milliseconds.
+    skew: i64,
+    /// How many messages each side had published when the client heard that the session is another.
+    losses: BTreeMap<Side, usize>,
+    /// The client has not heard yet that the server lost the session.
+    unheard: bool,
 }
 
 impl Pair {
@@ -160,7 +169,7 @@ impl Pair {
             lost: BTreeSet::new(),
             connections: 0,
             client: None,
-            client_session: Some(client::Session::new(limits())),
+            client_session: Some(client::Session::recorded(limits())),
             servers: Vec::new(),
             server_session: None,
             journals: both().map(|side| (side, Journal::default())).collect(),
@@ -169,7 +178,11 @@ impl Pair {
             arrived: both().map(|side| (side, Vec::new())).collect(),
             ends: Vec::new(),
             sent: BTreeMap::new(),
+            crash_at: None,
             reconnects: true,
+            skew: 0,
+            losses: BTreeMap::new(),
+            unheard: false,
             settings,
         };
         pair.after(Duration::ZERO, Action::Connect);
@@ -221,7 +234,7 @@ impl Pair {
     fn go_to(&mut self, at: Monotonic) {
         let by = at.since(self.now.monotonic);
         self.now.monotonic = at;
-        self.now.wall = Wall::from_millis(1_700_000_000_000 + at.as_micros() / 1000);
+        self.now.wall = Wall::from_millis((1_700_000_000_000 + at.as_micros() / 1000).saturating_add_signed(self.skew));
         assert!(by < Duration::from_secs(100_000), "time leaps");
     }
 
@@ -340,27 +353,36 @@ impl Pair {
                 };
                 assert!(fits, "seed {}: {payload} at {qos:?} was taken {times} times", self.settings.seed);
             }
-            let mut seen = BTreeSet::new();
-            let mut order: BTreeMap<QoS, Vec<&String>> = BTreeMap::new();
-            for (payload, qos) in &self.arrived[&receiver] {
-                if seen.insert(payload) {
-                    order.entry(*qos).or_default().push(payload);
-                }
+            self.check_order(sender, receiver);
+        }
+    }
+
+    fn check_order(&self, sender: Side, receiver: Side) {
+        let mut seen = BTreeSet::new();
+        let mut order: BTreeMap<QoS, Vec<&String>> = BTreeMap::new();
+        for (payload, qos) in &self.arrived[&receiver] {
+            if seen.insert(payload) {
+                order.entry(*qos).or_default().push(payload);
             }
-            for (qos, found) in order {
-                let expected: Vec<_> = self.published[&sender]
-                    .iter()
-                    .filter(|(payload, of)| *of == qos && seen.contains(payload))
-                    .map(|(payload, _)| payload)
-                    .collect();
-                assert_eq!(found, expected, "seed {}: order at {qos:?}", self.settings.seed);
-            }
+        }
+        for (qos, found) in order {
+            let expected: Vec<_> = self.published[&sender]
+                .iter()
+                .filter(|(payload, of)| *of == qos && seen.contains(payload))
+                .map(|(payload, _)| payload)
+                .collect();
+            assert_eq!(found, expected, "seed {}: order at {qos:?}", self.settings.seed);
         }
     }
 
     /// The most messages that were out at once from that side.
     pub fn peak(&self, sender: Side) -> usize {
         self.wires[&sender].peak
+    }
+
+    /// How many entries the journal of that side has.
+    pub fn entries(&self, side: Side) -> usize {
+        self.journals[&side].len()
     }
 
     /// How often the client has connected.

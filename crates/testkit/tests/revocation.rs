@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use gridmq_broker::{Broker, Listener, Observer, Occurrence};
 use gridmq_client::error::{ConnectErrorKind, DisconnectKind};
-use gridmq_client::{Client, ConnectError, QoS, ReasonCode, Version};
+use gridmq_client::{Client, ConnectError, QoS, ReasonCode, Reconnect, Version};
 use gridmq_namespace::Policy;
 use gridmq_testkit::authority::{Authority, identity, unix_now};
 use gridmq_testkit::broker::{resources, server_config};
@@ -105,6 +105,7 @@ impl Stage {
             .username(format!("{name}-authn-ID"))
             .client_id(format!("{name}-{version:?}"))
             .version(version)
+            .reconnect(Reconnect::never())
             .connect()
             .await
     }

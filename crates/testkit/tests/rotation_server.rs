@@ -38,7 +38,7 @@ async fn connect(authority: &Authority, broker: &Broker, client_id: &str) -> Cli
 
 /// The subject of the server's leaf.
 fn shown(client: &Client) -> String {
-    client.info().tls.as_ref().unwrap().peer_chain[0].clone()
+    client.info().unwrap().tls.as_ref().unwrap().peer_chain[0].clone()
 }
 
 #[tokio::test]

@@ -251,3 +251,46 @@ fn a_session_that_does_not_last_is_started_anew() {
         pair.check();
     }
 }
+
+/// One small conversation in both directions, in which a store takes its time.
+fn conversation(seed: u64, version: Version, crash_at: Option<(Side, usize, bool)>) -> Pair {
+    let mut settings = Settings::new(seed, connect(version, 60));
+    settings.server.limits.receive_maximum = NonZeroU16::new(2).unwrap();
+    settings.latency = millis(1, 20);
+    settings.completion = millis(0, 30);
+    settings.storing = millis(1, 25);
+    settings.client_aliases = 3;
+    let mut pair = Pair::new(settings);
+    pair.crash_at = crash_at;
+    pair.run(Duration::from_millis(200));
+    for round in 0..6 {
+        for side in SIDES {
+            pair.publish(side, QoS::from_u8(1 + round % 2).unwrap());
+        }
+        pair.run(Duration::from_millis(15));
+        if round == 3 {
+            pair.cut();
+        }
+    }
+    settle(&mut pair);
+    pair
+}
+
+#[test]
+fn a_crash_at_every_persist_point_loses_and_doubles_nothing() {
+    for seed in 1..=12 {
+        for version in [Version::V3_1_1, Version::V5] {
+            let points = conversation(seed, version, None);
+            points.check();
+            for side in SIDES {
+                let count = points.entries(side);
+                assert!(count > 20, "{count}");
+                for point in 1..=count {
+                    for after in [false, true] {
+                        conversation(seed, version, Some((side, point, after))).check();
+                    }
+                }
+            }
+        }
+    }
+}

@@ -142,7 +142,7 @@ fn for_each(
         let page = store.scan(table, &prefix, from.as_ref(), PAGE)?;
         for (key, value) in page.entries {
             key.decode()
-                .map_err(Fault::Key)
+                .map_err(|_| Fault::KeyParts)
                 .and_then(|(_, parts)| each(parts, value))
                 .map_err(|fault| RecoverError::Row { table, key, fault })?;
         }

@@ -203,7 +203,8 @@ async fn next(subscriptions: &mut [Subscription]) -> (usize, Option<Message>) {
 /// printed once. An identifier, where there is one, is the same for all.
 fn is_first(subscriptions: &[Subscription], at: usize, message: &Message) -> bool {
     let identified = !message.subscription_identifiers().is_empty();
-    subscriptions.iter().take(at).all(|earlier| !identified && !earlier.filter().filter().matches(message.topic()))
+    let had = |earlier: &Subscription| earlier.filters().iter().any(|had| had.filter.filter().matches(message.topic()));
+    subscriptions.iter().take(at).all(|earlier| !identified && !had(earlier))
 }
 
 #[derive(Debug, Clone, Copy)]

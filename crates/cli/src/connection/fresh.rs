@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use gridmq_client::env::Settings as EnvFile;
 use gridmq_client::est::{EstClient, EstRenewer, PairFiles};
 use gridmq_tls::credentials::{WatchedFiles, watched};
 use gridmq_tls::source::Source;
 use gridmq_tls::{CredentialProvider, IdentityLoader, Trust};
 
 use super::identity::IdentityOptions;
-use crate::envfile::EnvFile;
 use crate::error::Failure;
 
 /// The files that a certificate and its key come from, where they are files.

@@ -7,12 +7,12 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use gridmq_client::env::Settings as EnvFile;
 use gridmq_tls::identity::{IdentityError, KeyPermissions, Severity};
 use gridmq_tls::passphrase::{Passphrase, PassphraseSource};
 use gridmq_tls::source::Source;
 use gridmq_tls::{Identity, IdentityLoader};
 
-use crate::envfile::EnvFile;
 use crate::error::Failure;
 use crate::output::Style;
 

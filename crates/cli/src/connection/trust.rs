@@ -4,9 +4,10 @@
 //! `--cafile`, `--capath`, `--also-system`, `--web-roots`, `--server-pin`, `--crl`, `--crl-check` and `--require-ocsp`.
 //! [`TrustOptions::load`] reads what they name; [`TrustOptions::is_given`] tells whether one of them was used.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use gridmq_client::env::Settings as EnvFile;
 use gridmq_tls::Trust;
 use gridmq_tls::revocation::{CheckDepth, Ocsp, Revocation};
 use gridmq_tls::trust::{Pin, TrustSource};
@@ -70,15 +71,16 @@ impl TrustOptions {
         self.also_system || self.web_roots || self.require_ocsp || self.names_authorities() || !self.crl.is_empty()
     }
 
-    /// Reads everything that is named; `env_ca` is the authorities' file of an env file, which counts only if no
-    /// authority is named here. `now` is in seconds since 1970: a revocation list that is out of date is refused.
-    pub(crate) fn load(&self, env_ca: Option<&Path>, now: u64) -> Result<Trust, Failure> {
+    /// Reads everything that is named; The authorities of an env file count only if none is named
+    /// here. `now` is in seconds since 1970: a revocation list that is out of date is refused.
+    pub(crate) fn load(&self, env: &EnvFile, now: u64) -> Result<Trust, Failure> {
         let mut sources: Vec<TrustSource> = Vec::new();
         sources.extend(self.cafile.iter().cloned().map(TrustSource::File));
         sources.extend(self.capath.iter().cloned().map(TrustSource::Directory));
         sources.extend(self.server_pin.iter().copied().map(TrustSource::Pin));
         if sources.is_empty() && !self.web_roots {
-            sources.extend(env_ca.map(|file| TrustSource::File(file.to_owned())));
+            sources.extend(env.ca_file.iter().cloned().map(TrustSource::File));
+            sources.extend(env.ca_path.iter().cloned().map(TrustSource::Directory));
         }
         if self.web_roots {
             sources.push(TrustSource::WebRoots);

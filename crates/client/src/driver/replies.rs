@@ -7,33 +7,33 @@ use gridmq_proto::session::Position;
 use gridmq_proto::{ByteString, PacketId, QoS, ReasonCode};
 use tokio::sync::oneshot;
 
-use super::UnsubscribeCommand;
+use super::{SubscribeAnswers, UnsubscribeCommand};
 use crate::error::{DisconnectCause, PublishError, SubscribeError};
 use crate::inbox::SubscriptionKey;
 use crate::publish::Published;
+use crate::unsubscribe::Unsubscribed;
 
 type Reply<T, E> = oneshot::Sender<Result<T, E>>;
 
 /// A message that the server has not acknowledged.
 #[derive(Debug)]
 struct Unacknowledged {
-    weight: usize,
-    /// When the session drops it, if it could not be sent until then.
+    qos: QoS,
     reply: Reply<Published, PublishError>,
 }
 
 /// An UNSUBSCRIBE that is not answered.
 #[derive(Debug)]
 pub(super) struct Unsubscribing {
-    /// The subscriptions that end with it. One made later with the same filter does not.
-    pub(super) keys: Vec<SubscriptionKey>,
+    /// For each filter the subscriptions that end with it. One made later with the same filter does not.
+    pub(super) keys: Vec<Vec<SubscriptionKey>>,
     pub(super) command: UnsubscribeCommand,
 }
 
 /// What is not answered when a connection ends, and can be asked again on the next.
 #[derive(Debug, Default)]
 pub(super) struct Unanswered {
-    pub(super) subscribed: Vec<(SubscriptionKey, Reply<QoS, SubscribeError>)>,
+    pub(super) subscribed: Vec<(Vec<SubscriptionKey>, Reply<SubscribeAnswers, SubscribeError>)>,
     pub(super) unsubscribed: Vec<UnsubscribeCommand>,
     pub(super) pinged: Vec<oneshot::Sender<()>>,
 }
@@ -42,10 +42,9 @@ pub(super) struct Unanswered {
 #[derive(Debug, Default)]
 pub(super) struct Replies {
     published: HashMap<Position, Unacknowledged>,
-    bytes: usize,
     /// QoS 0: written when the stream has come this far.
     written: VecDeque<(u64, Reply<Published, PublishError>)>,
-    subscribed: HashMap<PacketId, (SubscriptionKey, Reply<QoS, SubscribeError>)>,
+    subscribed: HashMap<PacketId, (Vec<SubscriptionKey>, Reply<SubscribeAnswers, SubscribeError>)>,
     unsubscribed: HashMap<PacketId, Unsubscribing>,
     /// PINGREQs by number.
     pinged: VecDeque<(u64, oneshot::Sender<()>)>,
@@ -53,19 +52,23 @@ pub(super) struct Replies {
 }
 
 impl Replies {
-    /// Whether there may be one more unacknowledged message. One is always let in, however large.
-    pub(super) fn has_room(&self, messages: usize, bytes: usize) -> bool {
-        self.published.is_empty() || (self.published.len() < messages && self.bytes < bytes)
+    pub(super) fn publish(&mut self, position: Position, qos: QoS, reply: Reply<Published, PublishError>) {
+        self.published.insert(position, Unacknowledged { qos, reply });
     }
 
-    pub(super) fn publish(&mut self, position: Position, weight: usize, reply: Reply<Published, PublishError>) {
-        self.bytes += weight;
-        self.published.insert(position, Unacknowledged { weight, reply });
+    /// A message gave way to another. Its QoS, if somebody has asked for its outcome.
+    pub(super) fn dropped(&mut self, position: Position) -> Option<QoS> {
+        let Unacknowledged { qos, reply } = self.published.remove(&position)?;
+        drop(reply.send(Err(PublishError::Dropped { position })));
+        Some(qos)
     }
 
-    pub(super) fn published(&mut self, position: Position, reason: ReasonCode, words: Option<ByteString>) {
-        let Some(Unacknowledged { weight, reply, .. }) = self.published.remove(&position) else { return };
-        self.bytes -= weight;
+    /// `place`: the place in the stream behind what has been sent.
+    pub(super) fn published(&mut self, position: Position, reason: ReasonCode, words: Option<ByteString>, place: u64) {
+        let Some(Unacknowledged { qos, reply }) = self.published.remove(&position) else { return };
+        if qos == QoS::AtMostOnce && !reason.is_failure() {
+            return self.write(place, reply);
+        }
         drop(reply.send(if reason.is_failure() {
             Err(PublishError::Refused { reason, words })
         } else {
@@ -95,25 +98,24 @@ impl Replies {
         }
     }
 
-    pub(super) fn subscribe(&mut self, id: PacketId, key: SubscriptionKey, reply: Reply<QoS, SubscribeError>) {
-        self.subscribed.insert(id, (key, reply));
+    pub(super) fn subscribe(
+        &mut self,
+        id: PacketId,
+        keys: Vec<SubscriptionKey>,
+        reply: Reply<SubscribeAnswers, SubscribeError>,
+    ) {
+        self.subscribed.insert(id, (keys, reply));
     }
 
-    /// The key of a subscription that the server refused.
-    pub(super) fn subscribed(&mut self, ack: SubAck) -> Option<SubscriptionKey> {
-        let (key, reply) = self.subscribed.remove(&ack.packet_id)?;
-        let reason = ack.reasons.first().copied().unwrap_or(ReasonCode::UnspecifiedError);
-        match QoS::from_u8(reason.as_u8()) {
-            Some(granted) => {
-                drop(reply.send(Ok(granted)));
-                None
-            }
-            None => {
-                let words = ack.properties.reason_string;
-                drop(reply.send(Err(SubscribeError::Refused { reason, words })));
-                Some(key)
-            }
-        }
+    /// The keys of filters that the server refused.
+    pub(super) fn subscribed(&mut self, ack: SubAck) -> Vec<SubscriptionKey> {
+        let Some((keys, reply)) = self.subscribed.remove(&ack.packet_id) else { return Vec::new() };
+        // The machine has seen to it that there are as many.
+        let reasons: Vec<_> = keys.into_iter().zip(ack.reasons).collect();
+        let refused = reasons.iter().filter(|(_, reason)| QoS::from_u8(reason.as_u8()).is_none());
+        let refused = refused.map(|(key, _)| *key).collect();
+        drop(reply.send(Ok(SubscribeAnswers { reasons, words: ack.properties.reason_string })));
+        refused
     }
 
     pub(super) fn unsubscribe(&mut self, id: PacketId, unsubscribing: Unsubscribing) {
@@ -121,18 +123,19 @@ impl Replies {
     }
 
     /// The subscriptions that the server has given up.
-    pub(super) fn unsubscribed(&mut self, ack: UnsubAck) -> Option<Vec<SubscriptionKey>> {
-        let Unsubscribing { keys, command } = self.unsubscribed.remove(&ack.packet_id)?;
-        let UnsubscribeCommand { reply, .. } = command;
+    pub(super) fn unsubscribed(&mut self, ack: UnsubAck) -> Vec<SubscriptionKey> {
+        let Some(Unsubscribing { keys, command }) = self.unsubscribed.remove(&ack.packet_id) else { return Vec::new() };
+        let UnsubscribeCommand { filters, reply, .. } = command;
         // 3.1.1 has no codes here, and no way to refuse.
-        let reason = ack.reasons.first().copied().unwrap_or(ReasonCode::Success);
-        if reason.is_failure() {
-            let words = ack.properties.reason_string;
-            drop(reply.send(Err(SubscribeError::Refused { reason, words })));
-            return None;
-        }
-        drop(reply.send(Ok(())));
-        Some(keys)
+        let reasons = ack.reasons.into_iter().chain(std::iter::repeat(ReasonCode::Success));
+        let words = ack.properties.reason_string;
+        let outcomes = filters.into_iter().zip(reasons);
+        let outcomes = outcomes.map(|(filter, reason)| Unsubscribed { filter, reason, words: words.clone() });
+        let outcomes: Vec<_> = outcomes.collect();
+        let over = outcomes.iter().zip(keys).filter(|(outcome, _)| !outcome.reason.is_failure());
+        let over = over.flat_map(|(_, keys)| keys).collect();
+        drop(reply.send(Ok(outcomes)));
+        over
     }
 
     /// Whether every request was answered, and every message acknowledged or written.
@@ -176,7 +179,6 @@ impl Replies {
         for (_, Unacknowledged { reply, .. }) in self.published.drain() {
             drop(reply.send(publish()));
         }
-        self.bytes = 0;
         // A clean end still writes what was sent before it.
         if !cause.is_requested() {
             for (_, reply) in self.written.drain(..) {

@@ -10,9 +10,11 @@ use gridmq_proto::time::Monotonic;
 
 use crate::inbox::{Inbox, SubscriptionKey};
 use crate::message::Message;
-use crate::queue::{DEFAULT_BUFFER, Queue};
+use crate::queue::{Bounds, Queue};
 use crate::receipt::Receipt;
+use crate::subscribe::batches;
 
+/// One filter of a subscription; those of one subscription share its queue.
 #[derive(Debug)]
 struct Live {
     key: SubscriptionKey,
@@ -24,23 +26,24 @@ struct Live {
     queue: Arc<Queue>,
 }
 
-/// A subscription to make again.
+/// What one SUBSCRIBE asks for.
 #[derive(Debug, Clone)]
 pub(super) struct Again {
-    pub(super) key: SubscriptionKey,
-    pub(super) entry: SubscribeFilter,
+    pub(super) filters: Vec<(SubscriptionKey, SubscribeFilter)>,
     pub(super) identifier: Option<SubscriptionId>,
     pub(super) user_properties: UserProperties,
 }
 
+impl Again {
+    pub(super) fn keys(&self) -> Vec<SubscriptionKey> {
+        self.filters.iter().map(|(key, _)| *key).collect()
+    }
+}
+
 impl Live {
-    fn again(&self) -> Again {
-        Again {
-            key: self.key,
-            entry: SubscribeFilter { filter: self.filter.clone(), options: self.options },
-            identifier: self.identifier,
-            user_properties: self.user_properties.clone(),
-        }
+    /// Whether one SUBSCRIBE can ask for both.
+    fn goes_with(&self, other: &Self) -> bool {
+        self.identifier == other.identifier && self.user_properties == other.user_properties
     }
 
     fn takes(&self, message: &Message) -> bool {
@@ -63,27 +66,42 @@ pub(super) struct Router {
     claimed: bool,
     /// Until then they wait for a subscription all the same.
     hold_until: Option<Monotonic>,
+    /// In one packet.
+    max_filters: usize,
+    /// Messages that found a stream full.
+    lost: u64,
 }
 
 impl Router {
-    pub(super) fn new(inbox: Arc<Inbox>, hold_until: Option<Monotonic>) -> Self {
-        let unclaimed = Arc::new(Queue::new(DEFAULT_BUFFER));
-        Self { inbox, subscriptions: Vec::new(), unclaimed, claimed: false, hold_until }
+    /// `max_filters`: in one packet.
+    pub(super) fn new(inbox: Arc<Inbox>, max_filters: usize) -> Self {
+        let unclaimed = Arc::new(Queue::new(Bounds::default()));
+        Self { inbox, subscriptions: Vec::new(), unclaimed, claimed: false, hold_until: None, max_filters, lost: 0 }
+    }
+
+    /// The session was resumed: until then, messages that match no subscription wait for one.
+    pub(super) const fn await_subscriptions(&mut self, until: Monotonic) {
+        self.hold_until = Some(until);
     }
 
     pub(super) fn deliver(&mut self, incoming: Incoming) {
         let receipt = incoming.token.map(|token| Receipt::new(token, &self.inbox));
-        let message = Message::new(incoming, receipt);
-        let mut last: Option<&Live> = None;
-        for live in &self.subscriptions {
-            if live.takes(&message)
-                && let Some(earlier) = last.replace(live)
-            {
-                earlier.queue.push(message.share());
+        let mut message = Message::new(incoming, receipt);
+        let mut first: Option<&Arc<Queue>> = None;
+        let mut others: Vec<&Arc<Queue>> = Vec::new();
+        for Live { queue, .. } in self.subscriptions.iter().filter(|live| live.takes(&message)) {
+            match first {
+                None => first = Some(queue),
+                // Another filter of the same subscription.
+                Some(first) if std::iter::once(first).chain(others.iter().copied()).any(|q| Arc::ptr_eq(q, queue)) => {}
+                Some(_) => others.push(queue),
             }
         }
-        match last {
-            Some(live) => live.queue.push(message),
+        for queue in others {
+            self.lost += queue.push(message.share());
+        }
+        match first {
+            Some(queue) => self.lost += queue.push(message),
             None => self.unclaimed(message),
         }
     }
@@ -91,14 +109,24 @@ impl Router {
     fn unclaimed(&mut self, mut message: Message) {
         if self.claimed && self.unclaimed.is_abandoned() {
             self.claimed = false;
-            self.unclaimed = Arc::new(Queue::new(DEFAULT_BUFFER));
+            self.unclaimed = Arc::new(Queue::new(Bounds::default()));
         }
         if self.claimed || self.hold_until.is_some() {
-            self.unclaimed.push(message);
+            self.lost += self.unclaimed.push(message);
         } else {
             tracing::debug!(topic = %message.topic(), "a message that matches no subscription was dropped");
             message.ack();
         }
+    }
+
+    /// Messages that found a stream full, since the last call.
+    pub(super) const fn take_lost(&mut self) -> u64 {
+        std::mem::replace(&mut self.lost, 0)
+    }
+
+    /// Filters that the application is subscribed to.
+    pub(super) const fn count(&self) -> usize {
+        self.subscriptions.len()
     }
 
     /// When messages have waited long enough for a subscription.
@@ -129,46 +157,75 @@ impl Router {
     pub(super) fn catch_all(&mut self, queue: Arc<Queue>) {
         let earlier = std::mem::replace(&mut self.unclaimed, queue);
         for message in earlier.take(|_| true) {
-            self.unclaimed.push(message);
+            self.lost += self.unclaimed.push(message);
         }
         earlier.close();
         self.claimed = true;
     }
 
-    pub(super) fn subscribe(&mut self, again: Again, queue: Arc<Queue>) {
-        let Again { key, entry: SubscribeFilter { filter, options }, identifier, user_properties } = again;
-        let live = Live { key, filter, identifier, options, user_properties, queue };
-        for message in self.unclaimed.take(|message| live.takes(message)) {
-            live.queue.push(message);
+    /// From now on `queue` gets what matches.
+    pub(super) fn subscribe(&mut self, again: Again, queue: &Arc<Queue>) {
+        let Again { filters, identifier, user_properties } = again;
+        for (key, SubscribeFilter { filter, options }) in filters {
+            let (user_properties, queue) = (user_properties.clone(), Arc::clone(queue));
+            let live = Live { key, filter, identifier, options, user_properties, queue };
+            for message in self.unclaimed.take(|message| live.takes(message)) {
+                self.lost += live.queue.push(message);
+            }
+            self.subscriptions.push(live);
         }
-        self.subscriptions.push(live);
     }
 
-    /// The server refused the subscription. Its filter.
-    pub(super) fn forget(&mut self, key: SubscriptionKey) -> Option<SubscriptionFilter> {
-        let live = self.remove(key)?;
-        live.queue.close();
+    /// The server refused the filter when it was first asked for.
+    pub(super) fn forget(&mut self, key: SubscriptionKey) {
+        self.subscriptions.retain(|live| live.key != key);
+    }
+
+    /// The server has the filter no more. The stream ends with the last of its filters.
+    pub(super) fn lose(&mut self, key: SubscriptionKey) -> Option<SubscriptionFilter> {
+        let place = self.subscriptions.iter().position(|live| live.key == key)?;
+        let live = self.subscriptions.remove(place);
+        self.close_if_last(&live.queue);
         Some(live.filter)
     }
 
-    /// All subscriptions, to make them again, oldest first.
-    pub(super) fn all(&self) -> Vec<Again> {
-        self.subscriptions.iter().map(Live::again).collect()
+    fn close_if_last(&self, queue: &Arc<Queue>) {
+        if self.subscriptions.iter().all(|live| !Arc::ptr_eq(&live.queue, queue)) {
+            queue.close();
+        }
     }
 
-    pub(super) fn one(&self, key: SubscriptionKey) -> Option<Again> {
-        self.subscriptions.iter().find(|live| live.key == key).map(Live::again)
+    /// What to ask the server for again, of the filters that `wanted` picks, oldest first.
+    pub(super) fn again(&self, wanted: impl Fn(SubscriptionKey) -> bool) -> Vec<Again> {
+        let mut packets = Vec::new();
+        let wanted: Vec<&Live> = self.subscriptions.iter().filter(|live| wanted(live.key)).collect();
+        for alike in wanted.chunk_by(|one, next| one.goes_with(next)) {
+            for batch in batches(alike.to_vec(), self.max_filters, |live| live.filter.as_str().len()) {
+                let Some(Live { identifier, user_properties, .. }) = batch.first() else { continue };
+                let entry = |live: &Live| SubscribeFilter { filter: live.filter.clone(), options: live.options };
+                let filters = batch.iter().map(|live| (live.key, entry(live))).collect();
+                packets.push(Again { filters, identifier: *identifier, user_properties: user_properties.clone() });
+            }
+        }
+        packets
     }
 
-    /// The application has dropped a subscription. Its filter, if no other subscription has the same.
-    pub(super) fn drop_subscription(&mut self, key: SubscriptionKey) -> Option<SubscriptionFilter> {
-        let filter = self.remove(key)?.filter;
-        self.subscriptions.iter().all(|live| live.filter != filter).then_some(filter)
+    /// The application has dropped subscriptions. Their filters, but for those that another subscription has too.
+    pub(super) fn drop_subscriptions(&mut self, keys: &[SubscriptionKey]) -> Vec<SubscriptionFilter> {
+        if keys.is_empty() {
+            return Vec::new();
+        }
+        let dropped = |live: &mut Live| keys.contains(&live.key);
+        let mut filters: Vec<_> = self.subscriptions.extract_if(.., dropped).map(|live| live.filter).collect();
+        filters.sort_unstable();
+        filters.dedup();
+        filters.retain(|filter| self.subscriptions.iter().all(|live| live.filter != *filter));
+        filters
     }
 
-    fn remove(&mut self, key: SubscriptionKey) -> Option<Live> {
-        let place = self.subscriptions.iter().position(|live| live.key == key)?;
-        Some(self.subscriptions.remove(place))
+    /// What goes into one UNSUBSCRIBE each.
+    pub(super) fn packets(&self, filters: Vec<SubscriptionFilter>) -> Vec<Vec<SubscriptionFilter>> {
+        batches(filters, self.max_filters, |filter| filter.as_str().len())
     }
 
     /// The subscriptions that an UNSUBSCRIBE of that filter ends.
@@ -178,13 +235,9 @@ impl Router {
 
     /// The server has given these up.
     pub(super) fn unsubscribed(&mut self, keys: &[SubscriptionKey]) {
-        self.subscriptions.retain(|live| {
-            let over = keys.contains(&live.key);
-            if over {
-                live.queue.close();
-            }
-            !over
-        });
+        for key in keys {
+            self.lose(*key);
+        }
     }
 
     /// No message will come any more.

@@ -5,11 +5,12 @@ use std::io;
 use std::sync::Arc;
 
 use gridmq_proto::session::End;
+use gridmq_proto::session::client::Farewell;
 use gridmq_proto::{ByteString, ReasonCode, SpecViolation};
 use gridmq_tls::TlsError;
 use gridmq_tls::explain::{self, Side as TlsSide};
 
-use super::{ConnectError, Side, advice, quoted};
+use super::{AuthError, ConnectError, Side, advice, quoted};
 
 /// Why a connection ended. Cheap to clone; its display says who ended it, why, and what to do, the
 /// alternate one (`{:#}`) leaves out advice and id.
@@ -19,7 +20,7 @@ pub struct DisconnectCause(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     kind: DisconnectKind,
-    words: Option<ByteString>,
+    farewell: Option<Box<Farewell>>,
 }
 
 /// Why a connection ended, for programs.
@@ -38,10 +39,12 @@ pub enum DisconnectKind {
     Violation(SpecViolation),
     /// TLS ended it; with TLS 1.3 a refusal of our certificate can arrive here.
     Tls(TlsError),
+    /// The server was to be told again who the client is, and that failed.
+    Auth(AuthError),
     /// Reading or writing failed.
     Network(io::Error),
-    /// The client left to come back with another certificate, and could not until the one in use had run out.
-    Rotation(Arc<ConnectError>),
+    /// No connection could be made, and the client was not to go on trying.
+    Unreachable(ConnectError),
     /// The client's task was stopped with its runtime.
     Stopped,
 }
@@ -50,7 +53,7 @@ pub enum DisconnectKind {
 #[derive(Debug)]
 pub(crate) struct Ending {
     pub(crate) end: End,
-    pub(crate) words: Option<ByteString>,
+    pub(crate) farewell: Option<Box<Farewell>>,
     pub(crate) failure: Option<io::Error>,
 }
 
@@ -70,19 +73,23 @@ impl DisconnectCause {
             },
             _ => DisconnectKind::Requested,
         };
-        Self(Arc::new(Inner { kind, words: ending.words }))
+        Self(Arc::new(Inner { kind, farewell: ending.farewell }))
     }
 
-    pub(crate) fn rotation(error: Arc<ConnectError>) -> Self {
-        Self(Arc::new(Inner { kind: DisconnectKind::Rotation(error), words: None }))
+    pub(crate) fn unreachable(error: ConnectError) -> Self {
+        Self(Arc::new(Inner { kind: DisconnectKind::Unreachable(error), farewell: None }))
+    }
+
+    pub(crate) fn auth(error: AuthError) -> Self {
+        Self(Arc::new(Inner { kind: DisconnectKind::Auth(error), farewell: None }))
     }
 
     pub(crate) fn requested() -> Self {
-        Self(Arc::new(Inner { kind: DisconnectKind::Requested, words: None }))
+        Self(Arc::new(Inner { kind: DisconnectKind::Requested, farewell: None }))
     }
 
     pub(crate) fn stopped() -> Self {
-        Self(Arc::new(Inner { kind: DisconnectKind::Stopped, words: None }))
+        Self(Arc::new(Inner { kind: DisconnectKind::Stopped, farewell: None }))
     }
 
     /// Why.
@@ -103,7 +110,19 @@ impl DisconnectCause {
     /// What the server said in words, if it did.
     #[must_use]
     pub fn words(&self) -> Option<&str> {
-        self.0.words.as_deref()
+        self.0.farewell.as_ref()?.reason_string.as_deref()
+    }
+
+    /// The server to use instead, if this one named one: `host`, `host:port`, or several.
+    #[must_use]
+    pub fn server_reference(&self) -> Option<&str> {
+        self.0.farewell.as_ref()?.server_reference.as_deref()
+    }
+
+    /// The user properties that the server sent with its reason.
+    #[must_use]
+    pub fn user_properties(&self) -> &[(ByteString, ByteString)] {
+        self.0.farewell.as_ref().map_or(&[], |farewell| &farewell.user_properties)
     }
 
     /// Whether the application itself ended it.
@@ -120,7 +139,8 @@ impl DisconnectCause {
             DisconnectKind::Server(_) | DisconnectKind::Closed => Side::Server,
             DisconnectKind::KeepAlive | DisconnectKind::Network(_) => Side::Network,
             DisconnectKind::Tls(error) => tls_side(error),
-            DisconnectKind::Rotation(error) => error.side(),
+            DisconnectKind::Auth(error) => error.side(),
+            DisconnectKind::Unreachable(error) => error.side(),
         }
     }
 }
@@ -162,11 +182,9 @@ impl fmt::Display for DisconnectCause {
                 write!(f, "the server broke the protocol, so the connection was closed: {violation}")
             }
             DisconnectKind::Tls(error) => write!(f, "TLS ended the connection: {error}"),
+            DisconnectKind::Auth(error) => write!(f, "the server could not be told again who we are: {error}"),
             DisconnectKind::Network(error) => write!(f, "the network failed: {error}; connect again"),
-            DisconnectKind::Rotation(error) => write!(
-                f,
-                "the client left to come back with another certificate and could not before the old one ran out: {error}"
-            ),
+            DisconnectKind::Unreachable(error) => error.fmt(f),
             DisconnectKind::Stopped => f.write_str(
                 "the client's task was stopped with its runtime: keep the runtime for as long as the client",
             ),
@@ -179,8 +197,9 @@ impl std::error::Error for DisconnectCause {
         match &self.0.kind {
             DisconnectKind::Violation(violation) => Some(violation),
             DisconnectKind::Tls(error) => Some(error),
+            DisconnectKind::Auth(error) => Some(error),
             DisconnectKind::Network(error) => Some(error),
-            DisconnectKind::Rotation(error) => Some(&**error),
+            DisconnectKind::Unreachable(error) => Some(error),
             _ => None,
         }
     }

@@ -3,19 +3,25 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gridmq_proto::codec::Foreign;
-use gridmq_proto::{ByteString, EncodeError, ReasonCode, SpecViolation, Version};
+use gridmq_proto::session::client::Farewell;
+use gridmq_proto::{EncodeError, ReasonCode, SpecViolation, Version};
 use gridmq_tls::TlsError;
 use gridmq_tls::client::ConfigError;
 
 use super::cause::tls_side;
-use super::{AddressError, Side, Stage, advice, quoted};
+use super::proxy::ProxyError;
+use super::websocket::WebSocketError;
+use super::{AddressError, AuthError, Side, Stage, advice, quoted};
 
 /// Why a connection could not be made. Its display is a sentence or two: what, where, who refused, and the cure.
-#[derive(Debug)]
-pub struct ConnectError(Box<Inner>);
+/// Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ConnectError(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -24,6 +30,8 @@ struct Inner {
     stage: Stage,
     version: Version,
     over_tls: bool,
+    /// The proxy in between, as `host:port`.
+    proxy: Option<String>,
     kind: ConnectErrorKind,
 }
 
@@ -58,20 +66,40 @@ pub enum ConnectErrorKind {
     IdentityWithoutTls,
     /// Trust, identity and versions do not make a configuration.
     TlsConfig(ConfigError),
+    /// Who the client is could not be said, or the exchange about it failed.
+    Auth(AuthError),
     /// The name could not be looked up.
     Name(io::Error),
     /// The name has no address.
     NoAddress,
+    /// The name has addresses, none of them of the family asked for.
+    NoAddressOfFamily {
+        /// The addresses that it has.
+        found: Vec<SocketAddr>,
+    },
     /// No address took the connection.
     Tcp(Vec<Attempt>),
+    /// The Unix socket could not be opened.
+    UnixSocket {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The caller's [`Dialer`](crate::Dialer) gave an error.
+    Dialer(io::Error),
+    /// The proxy did not let us through.
+    Proxy(ProxyError),
+    /// The server does not do WebSocket as it should.
+    WebSocket(WebSocketError),
     /// TLS failed.
     Tls(TlsError),
     /// The server refused the CONNECT.
     Refused {
         /// Why.
         reason: ReasonCode,
-        /// In its own words, if it has any.
-        words: Option<ByteString>,
+        /// What it said beside the reason, if anything (MQTT 5.0).
+        farewell: Option<Box<Farewell>>,
     },
     /// The server closed the connection instead of answering.
     Closed,
@@ -81,6 +109,8 @@ pub enum ConnectErrorKind {
     Violation(SpecViolation),
     /// Reading or writing failed.
     Network(io::Error),
+    /// The client's task was stopped with its runtime.
+    Stopped,
     /// The time was up.
     Timeout {
         /// How much there was.
@@ -90,22 +120,51 @@ pub enum ConnectErrorKind {
     },
 }
 
+impl ConnectErrorKind {
+    /// What reading or writing says: TLS, WebSocket, or the network.
+    pub(crate) fn of_io(error: io::Error) -> Self {
+        if let Some(tls) = gridmq_tls::explain::from_io(&error) {
+            return Self::Tls(tls);
+        }
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<WebSocketError>()) {
+            Some(error) => Self::WebSocket(error.clone()),
+            None => Self::Network(error),
+        }
+    }
+}
+
 impl ConnectError {
     pub(crate) fn new(target: &str, version: Version, stage: Stage, kind: ConnectErrorKind) -> Self {
-        Self(Box::new(Inner { target: target.to_owned(), stage, version, over_tls: false, kind }))
+        Self(Arc::new(Inner { target: target.to_owned(), stage, version, over_tls: false, proxy: None, kind }))
     }
 
     /// MQTT was to be spoken over TLS.
     pub(crate) fn with_tls(mut self, over_tls: bool) -> Self {
-        self.0.over_tls = over_tls;
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.over_tls = over_tls;
+        }
         self
     }
 
-    pub(super) const fn over_tls(&self) -> bool {
+    /// There is a proxy in between.
+    pub(crate) fn by_way_of(mut self, proxy: Option<String>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.proxy = proxy;
+        }
+        self
+    }
+
+    /// The proxy in between, as `host:port`. Up to [`Stage::Proxy`] it is what could not be reached.
+    #[must_use]
+    pub fn proxy(&self) -> Option<&str> {
+        self.0.proxy.as_deref()
+    }
+
+    pub(super) fn over_tls(&self) -> bool {
         self.0.over_tls
     }
 
-    pub(super) const fn target(&self) -> &str {
+    pub(super) fn target(&self) -> &str {
         self.0.target.as_str()
     }
 
@@ -134,7 +193,16 @@ impl ConnectError {
     #[must_use]
     pub fn words(&self) -> Option<&str> {
         match &self.0.kind {
-            ConnectErrorKind::Refused { words, .. } => words.as_deref(),
+            ConnectErrorKind::Refused { farewell: Some(farewell), .. } => farewell.reason_string.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The server to use instead, if the one that refused named one: `host`, `host:port`, or several.
+    #[must_use]
+    pub fn server_reference(&self) -> Option<&str> {
+        match &self.0.kind {
+            ConnectErrorKind::Refused { farewell: Some(farewell), .. } => farewell.server_reference.as_deref(),
             _ => None,
         }
     }
@@ -150,11 +218,18 @@ impl ConnectError {
             | ConnectErrorKind::IdentityWithoutTls
             | ConnectErrorKind::TlsConfig(_)
             | ConnectErrorKind::NotMqtt(_)
+            | ConnectErrorKind::Stopped
             | ConnectErrorKind::Violation(_) => Side::Us,
             ConnectErrorKind::Refused { .. } | ConnectErrorKind::Closed => Side::Server,
             ConnectErrorKind::Tls(error) => tls_side(error),
+            ConnectErrorKind::Auth(error) => error.side(),
+            ConnectErrorKind::Proxy(error) => error.side(),
+            ConnectErrorKind::WebSocket(error) => error.side(),
+            ConnectErrorKind::NoAddressOfFamily { .. } => Side::Us,
             ConnectErrorKind::Name(_)
             | ConnectErrorKind::NoAddress
+            | ConnectErrorKind::UnixSocket { .. }
+            | ConnectErrorKind::Dialer(_)
             | ConnectErrorKind::Tcp(_)
             | ConnectErrorKind::Network(_)
             | ConnectErrorKind::Timeout { .. } => Side::Network,
@@ -176,7 +251,15 @@ impl ConnectError {
             ConnectErrorKind::Name(_) | ConnectErrorKind::NoAddress => {
                 "check the spelling, and that this machine can look names up"
             }
+            ConnectErrorKind::NoAddressOfFamily { .. } => {
+                "allow the other family with .address_family(..), or bind to a local address of that family, or to none"
+            }
             ConnectErrorKind::Tcp(attempts) => of_attempts(attempts),
+            ConnectErrorKind::UnixSocket { .. } => {
+                "check that the server runs, that this is its socket, and that this user may write to it"
+            }
+            ConnectErrorKind::Proxy(error) => error.advice(),
+            ConnectErrorKind::WebSocket(error) => error.advice(),
             ConnectErrorKind::Refused { reason, .. } => advice::of_connack(*reason),
             ConnectErrorKind::Closed if self.0.version.is_v5() => {
                 "check that the port is right and not meant for TLS, and that the server speaks MQTT 5.0: some close \
@@ -196,6 +279,12 @@ impl ConnectError {
             ConnectErrorKind::Timeout { .. } if self.0.stage == Stage::Tcp => {
                 "a firewall may drop the packets, or the host is down: check host and port, and outgoing TCP to it"
             }
+            ConnectErrorKind::Timeout { .. } if self.0.stage == Stage::Proxy => {
+                "the proxy does not answer: check its address and kind, and that it can reach the server"
+            }
+            ConnectErrorKind::Timeout { .. } if self.0.stage == Stage::WebSocket => {
+                "the port is open, but does not answer HTTP: check the port, and whether it wants TLS (wss://)"
+            }
             ConnectErrorKind::Timeout { .. } if self.0.stage == Stage::Connect => {
                 "the port is open, but no MQTT server answers on it: check the port, and whether it wants TLS"
             }
@@ -210,6 +299,8 @@ fn of_attempts(attempts: &[Attempt]) -> &'static str {
     let mut kinds = attempts.iter().filter_map(|attempt| attempt.error.as_ref()).map(io::Error::kind);
     if kinds.clone().any(|kind| kind == io::ErrorKind::ConnectionRefused) {
         "nothing listens on that port there: check host and port, and that the server runs"
+    } else if kinds.clone().any(|kind| kind == io::ErrorKind::AddrNotAvailable) {
+        "the local address is not one of this machine's: check the option local_address"
     } else if kinds.any(|kind| matches!(kind, io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable)) {
         "there is no way to that network from here: check this machine's network"
     } else {
@@ -233,6 +324,19 @@ impl fmt::Display for Tried<'_> {
     }
 }
 
+/// Addresses, with commas.
+struct Listed<'a>(&'a [SocketAddr]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, address) in self.0.iter().enumerate() {
+            let between = if index == 0 { "" } else { ", " };
+            write!(f, "{between}{}", address.ip())?;
+        }
+        Ok(())
+    }
+}
+
 /// A CONNACK's reason as the version puts it on the wire.
 fn code(reason: ReasonCode, version: Version) -> String {
     match reason.to_v3_connect_code() {
@@ -246,7 +350,12 @@ pub(super) struct What<'a>(pub(super) &'a ConnectError);
 
 impl fmt::Display for What<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { target, stage, version, kind, .. } = &*self.0.0;
+        let Inner { target, stage, version, kind, proxy, .. } = &*self.0.0;
+        // Up to there, it is the proxy that is looked for.
+        let sought = match proxy {
+            Some(proxy) if *stage <= Stage::Proxy => format!("the proxy {proxy}"),
+            _ => target.clone(),
+        };
         match kind {
             ConnectErrorKind::Address(error) => write!(f, "{error}")?,
             ConnectErrorKind::Option { option, problem } => write!(f, "the option {option} cannot be used: {problem}")?,
@@ -259,16 +368,29 @@ impl fmt::Display for What<'_> {
                 )?;
             }
             ConnectErrorKind::TlsConfig(error) => write!(f, "TLS with {target} cannot be set up: {error}")?,
-            ConnectErrorKind::Name(error) => write!(f, "the host of {target} cannot be found: {error}")?,
-            ConnectErrorKind::NoAddress => write!(f, "the host of {target} has no address")?,
-            ConnectErrorKind::Tcp(attempts) => write!(f, "no connection to {target} ({})", Tried(attempts))?,
+            ConnectErrorKind::Auth(error) => write!(f, "{target} cannot be told who we are: {error}")?,
+            ConnectErrorKind::Name(error) => write!(f, "the host of {sought} cannot be found: {error}")?,
+            ConnectErrorKind::NoAddress => write!(f, "the host of {sought} has no address")?,
+            ConnectErrorKind::NoAddressOfFamily { found } => {
+                write!(f, "the host of {sought} has no address of the family asked for, only {}", Listed(found))?;
+            }
+            ConnectErrorKind::Tcp(attempts) => write!(f, "no connection to {sought} ({})", Tried(attempts))?,
+            ConnectErrorKind::UnixSocket { path, error } => {
+                write!(f, "the Unix socket {} cannot be opened: {error}", path.display())?;
+            }
+            ConnectErrorKind::Dialer(error) => write!(f, "the dialer has no connection to {sought}: {error}")?,
+            ConnectErrorKind::Proxy(error) => write!(f, "no way to {target} by {sought}: {error}")?,
+            ConnectErrorKind::WebSocket(error) => write!(f, "{target} does not do MQTT over WebSocket: {error}")?,
             ConnectErrorKind::Tls(error) => write!(f, "TLS with {target} failed: {error:#}")?,
-            ConnectErrorKind::Refused { reason, words } => {
+            ConnectErrorKind::Refused { reason, .. } => {
                 write!(f, "{target} refused the connection: {}", code(*reason, *version))?;
-                if let Some(words) = words {
+                if let Some(words) = self.0.words() {
                     write!(f, ", in its words \"{}\"", quoted(words))?;
                 }
             }
+            ConnectErrorKind::Stopped => f.write_str(
+                "the client's task was stopped with its runtime: keep the runtime for as long as the client",
+            )?,
             ConnectErrorKind::Closed => {
                 write!(f, "{target} closed the connection instead of answering the {version} CONNECT")?;
             }
@@ -281,6 +403,9 @@ impl fmt::Display for What<'_> {
             }
             ConnectErrorKind::Timeout { after, attempts } => {
                 write!(f, "the time for {target} was up after {after:?}, while {}", stage.words())?;
+                if let Some(proxy) = proxy {
+                    write!(f, " by the proxy {proxy}")?;
+                }
                 if !attempts.is_empty() {
                     write!(f, " ({})", Tried(attempts))?;
                 }
@@ -311,12 +436,16 @@ impl std::error::Error for ConnectError {
         match &self.0.kind {
             ConnectErrorKind::Address(error) => Some(error),
             ConnectErrorKind::Packet(error) => Some(error),
+            ConnectErrorKind::Auth(error) => Some(error),
             ConnectErrorKind::TlsConfig(error) => Some(error),
             ConnectErrorKind::Name(error) | ConnectErrorKind::Network(error) => Some(error),
             ConnectErrorKind::Tcp(attempts) => {
                 attempts.iter().rev().find_map(|attempt| attempt.error.as_ref()).map(|error| error as _)
             }
             ConnectErrorKind::Tls(error) => Some(error),
+            ConnectErrorKind::UnixSocket { error, .. } | ConnectErrorKind::Dialer(error) => Some(error),
+            ConnectErrorKind::Proxy(error) => Some(error),
+            ConnectErrorKind::WebSocket(error) => Some(error),
             ConnectErrorKind::Violation(violation) => Some(violation),
             _ => None,
         }

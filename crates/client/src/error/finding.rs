@@ -7,13 +7,40 @@ use gridmq_proto::codec::Foreign;
 use gridmq_tls::catalogue::{Finding, Id, Severity};
 
 use super::connect::{Attempt, ConnectError, ConnectErrorKind, What};
-use super::{DisconnectCause, DisconnectKind, Stage, advice};
+use super::proxy::{ProxyError, SocksReply};
+use super::websocket::WebSocketError;
+use super::{AuthError, AuthErrorKind, DisconnectCause, DisconnectKind, Stage, advice};
 
 fn of_attempts(attempts: &[Attempt]) -> Id {
     let refused = |attempt: &Attempt| {
         attempt.error.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
     };
     if attempts.iter().any(refused) { Id::C02 } else { Id::C03 }
+}
+
+/// A proxy's own troubles are none of the catalogue's; what it says of the server may be.
+fn of_proxy(error: &ProxyError) -> Option<Id> {
+    match error {
+        ProxyError::Refused(SocksReply::ConnectionRefused) => Some(Id::C02),
+        ProxyError::Name(_) => Some(Id::C01),
+        ProxyError::Tls(error) => Some(error.id()),
+        _ => None,
+    }
+}
+
+const fn of_websocket(error: &WebSocketError) -> Option<Id> {
+    match error {
+        WebSocketError::NotHttp(Some(Foreign::Tls | Foreign::TlsAlert)) => Some(Id::C09),
+        WebSocketError::NotHttp(_) => Some(Id::C08),
+        WebSocketError::Closed => Some(Id::F12),
+        WebSocketError::TextFrame | WebSocketError::Protocol(_) => Some(Id::F14),
+        _ => None,
+    }
+}
+
+/// Where tokens come from is none of the catalogue's business; what the server wants to see is.
+fn of_auth(error: &AuthError) -> Option<Id> {
+    matches!(error.kind(), AuthErrorKind::Challenge).then_some(Id::F11)
 }
 
 /// A CONNACK, or a DISCONNECT in its place.
@@ -67,9 +94,18 @@ impl ConnectError {
             | ConnectErrorKind::Packet(_)
             | ConnectErrorKind::NoTrust
             | ConnectErrorKind::IdentityWithoutTls
+            | ConnectErrorKind::Stopped
             | ConnectErrorKind::TlsConfig(_) => None,
+            ConnectErrorKind::Auth(error) => of_auth(error),
             ConnectErrorKind::Name(_) | ConnectErrorKind::NoAddress => Some(Id::C01),
+            ConnectErrorKind::NoAddressOfFamily { .. } | ConnectErrorKind::Dialer(_) => None,
             ConnectErrorKind::Tcp(attempts) => Some(of_attempts(attempts)),
+            ConnectErrorKind::UnixSocket { error, .. } if error.kind() == io::ErrorKind::ConnectionRefused => {
+                Some(Id::C02)
+            }
+            ConnectErrorKind::UnixSocket { .. } => None,
+            ConnectErrorKind::Proxy(error) => of_proxy(error),
+            ConnectErrorKind::WebSocket(error) => of_websocket(error),
             ConnectErrorKind::Tls(error) => Some(error.id()),
             ConnectErrorKind::Refused { reason, .. } => of_connack(*reason),
             ConnectErrorKind::Closed => Some(Id::F12),
@@ -79,10 +115,10 @@ impl ConnectError {
             ConnectErrorKind::Violation(_) => Some(Id::F14),
             ConnectErrorKind::Network(_) => Some(Id::F12),
             ConnectErrorKind::Timeout { .. } => match self.stage() {
-                Stage::Options => None,
+                Stage::Options | Stage::Credentials => None,
                 Stage::Name => Some(Id::C01),
                 Stage::Tcp => Some(Id::C03),
-                Stage::Tls => Some(Id::C15),
+                Stage::Proxy | Stage::Tls | Stage::WebSocket => Some(Id::C15),
                 Stage::Connect => Some(Id::F12),
             },
         }
@@ -111,7 +147,8 @@ impl DisconnectCause {
             DisconnectKind::KeepAlive => Some(Id::C13),
             DisconnectKind::Violation(_) => Some(Id::F14),
             DisconnectKind::Tls(error) => Some(error.id()),
-            DisconnectKind::Rotation(error) => error.id(),
+            DisconnectKind::Unreachable(error) => error.id(),
+            DisconnectKind::Auth(error) => of_auth(error),
             DisconnectKind::Requested
             | DisconnectKind::Closed
             | DisconnectKind::Network(_)
@@ -123,7 +160,7 @@ impl DisconnectCause {
     #[must_use]
     pub fn finding(&self) -> Option<Finding> {
         match self.kind() {
-            DisconnectKind::Rotation(error) => return error.finding(),
+            DisconnectKind::Unreachable(error) => return error.finding(),
             DisconnectKind::Tls(error) => return Some(error.finding()),
             _ => {}
         }

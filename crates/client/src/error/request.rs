@@ -8,6 +8,8 @@ use gridmq_proto::topic::TopicError;
 use gridmq_proto::{ByteString, EncodeError, ReasonCode};
 
 use super::{DisconnectCause, advice, quoted};
+use crate::profile::ProfileError;
+use crate::subscribe::RefusedFilter;
 
 fn refused(reason: ReasonCode, words: Option<&ByteString>) -> String {
     // The server's own words know the case better than general advice.
@@ -35,32 +37,69 @@ pub enum PublishError {
     /// The server announced that it does not take such a message; nothing was sent.
     #[error("the message was not sent: {0}")]
     Limit(RequestError),
+    /// The service that the options are made for takes no such message; nothing was sent.
+    #[error("the message was not sent: {0}")]
+    Service(ProfileError),
     /// The message cannot be written in the connection's version; nothing was sent.
     #[error("the message cannot be sent: {0}")]
     Packet(EncodeError),
     /// No acknowledgement came in time.
-    #[error("no acknowledgement within {after:?}: {}", timed_out(*admitted))]
+    #[error("no acknowledgement within {after:?}: {}", timed_out(*queued))]
     Timeout {
         /// How long was waited.
         after: Duration,
-        /// The message was taken for sending: it may have been delivered, or still be, and its outcome is unknown.
-        /// Otherwise it was not sent.
-        admitted: bool,
+        /// The message was taken, and stays in the queue: it may have been delivered, or will be, and its outcome is
+        /// unknown. Otherwise it was not sent and never will be.
+        queued: bool,
     },
-    /// The connection ended first. A message of QoS 1 or 2 may have been delivered.
+    /// The message was never sent and gave way to another, as [`Overflow`](crate::Overflow) says.
+    #[error("the message was not sent: the queue is full, and it gave way to a newer one; wait, or raise its limits")]
+    Dropped {
+        /// The place that it had in the queue.
+        position: u64,
+    },
+    /// The client, or the connection, ended first. A message of QoS 1 or 2 may have been delivered; one that is in a
+    /// store is sent when the client is started again.
     #[error("not published: {0}")]
     Disconnected(DisconnectCause),
 }
 
-const fn timed_out(admitted: bool) -> &'static str {
-    if admitted {
-        "its outcome is unknown, for it may have been delivered; the server may be slow or the link gone"
+/// What is known of a message that was not published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The server has it and did not take it.
+    Refused,
+    /// The server does not have it and will not get it.
+    NotSent,
+    /// The server may have it, or get it yet.
+    Unknown,
+}
+
+const fn timed_out(queued: bool) -> &'static str {
+    if queued {
+        "the message stays queued and its outcome is unknown; the server may be slow or the link gone"
     } else {
         "the message was not sent, because too many wait before it; publish less at once"
     }
 }
 
 impl PublishError {
+    /// What is known of the message.
+    #[must_use]
+    pub const fn outcome(&self) -> Outcome {
+        match self {
+            Self::Refused { .. } => Outcome::Refused,
+            Self::Timeout { queued: true, .. } | Self::Disconnected(_) => Outcome::Unknown,
+            Self::Topic(_)
+            | Self::Limit(_)
+            | Self::Service(_)
+            | Self::Packet(_)
+            | Self::Timeout { queued: false, .. }
+            | Self::Dropped { .. } => Outcome::NotSent,
+        }
+    }
+
     /// The server's reason code, if it refused the message.
     #[must_use]
     pub const fn reason(&self) -> Option<ReasonCode> {
@@ -110,9 +149,15 @@ pub enum SubscribeError {
         /// In its own words, if it has any.
         words: Option<ByteString>,
     },
+    /// The server said no to some of several filters, and what it granted was given back.
+    #[error("the server refused {} of the filters, first {}", .0.len(), first_refused(.0))]
+    SomeRefused(Vec<RefusedFilter>),
     /// The server announced that it has no such subscriptions; nothing was sent.
     #[error("nothing was sent: {0}")]
     Limit(RequestError),
+    /// The service that the options are made for takes no such request; nothing was sent.
+    #[error("nothing was sent: {0}")]
+    Service(ProfileError),
     /// The request cannot be written in the connection's version; nothing was sent.
     #[error("it cannot be sent: {0}")]
     Packet(EncodeError),
@@ -127,12 +172,19 @@ pub enum SubscribeError {
     Disconnected(DisconnectCause),
 }
 
+fn first_refused(filters: &[RefusedFilter]) -> String {
+    filters.first().map_or_else(String::new, |RefusedFilter { filter, reason, words, .. }| {
+        format!("{}: {}", quoted(filter.as_str()), refused(*reason, words.as_ref()))
+    })
+}
+
 impl SubscribeError {
-    /// The server's reason code, if it said no.
+    /// The server's reason code, if it said no; to the first of several filters that it refused.
     #[must_use]
-    pub const fn reason(&self) -> Option<ReasonCode> {
+    pub fn reason(&self) -> Option<ReasonCode> {
         match self {
             Self::Refused { reason, .. } => Some(*reason),
+            Self::SomeRefused(filters) => filters.first().map(|refused| refused.reason),
             _ => None,
         }
     }
@@ -145,9 +197,16 @@ impl From<Infallible> for SubscribeError {
 }
 
 /// Why a message cannot be rejected with that reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{reason} says nothing that a PUBACK or PUBREC could: give one of its failures, such as 0x80")]
-pub struct RejectError {
-    /// The reason that was given.
-    pub reason: ReasonCode,
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RejectError {
+    /// No acknowledgement has such a reason.
+    #[error("{reason} says nothing that a PUBACK or PUBREC could: give one of its failures, such as 0x80")]
+    Reason {
+        /// The reason that was given.
+        reason: ReasonCode,
+    },
+    /// The service that the options are made for takes no failures.
+    #[error("nothing was sent: {0}")]
+    Service(ProfileError),
 }

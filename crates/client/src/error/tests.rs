@@ -20,7 +20,7 @@ fn errors_are_entries_of_the_catalogue() {
 
     let attempt = |error| Attempt { address: ([127, 0, 0, 1], 1).into(), error };
     let timeout = || ConnectErrorKind::Timeout { after: Duration::ZERO, attempts: Vec::new() };
-    let refused = |reason| ConnectErrorKind::Refused { reason, words: None };
+    let refused = |reason| ConnectErrorKind::Refused { reason, farewell: None };
     let cases = [
         (Stage::Options, ConnectErrorKind::NoTrust, None),
         (Stage::Name, ConnectErrorKind::Name(io::ErrorKind::NotFound.into()), Some(Id::C01)),

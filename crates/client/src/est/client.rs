@@ -11,14 +11,15 @@ use gridmq_tls::est::{
 };
 use gridmq_tls::{Certificate, ClientConfig, Identity, Trust};
 use http_body_util::Full;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, Request};
 use zeroize::Zeroizing;
 
 use super::error::{EstError, EstErrorKind};
 use super::server::Server;
-use super::transport::{self, Received};
+use super::transport;
 use crate::clock::Clock;
+use crate::http::Received;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -46,7 +47,7 @@ impl EstClient {
     pub async fn ca_certificates(&self) -> Result<Vec<Certificate>, EstError> {
         let operation = Operation::CaCerts;
         let received = self.ask(operation, None).await?;
-        received.answer().ca_certificates(now()).map_err(|error| self.error(operation, error.into()))
+        answer(&received).ca_certificates(now()).map_err(|error| self.error(operation, error.into()))
     }
 
     /// What the server wants to see in requests (§4.5); nothing where it has no wishes.
@@ -56,7 +57,7 @@ impl EstClient {
     pub async fn csr_attributes(&self) -> Result<CsrAttributes, EstError> {
         let operation = Operation::CsrAttrs;
         let received = self.ask(operation, None).await?;
-        received.answer().csr_attributes(now()).map_err(|error| self.error(operation, error.into()))
+        answer(&received).csr_attributes(now()).map_err(|error| self.error(operation, error.into()))
     }
 
     /// Asks for a certificate (§4.2.1), authenticated by user name and password, by the identity, or by both.
@@ -118,7 +119,7 @@ impl EstClient {
 
     async fn request(&self, operation: Operation, request: &CertificateRequest) -> Result<Enrolment, EstError> {
         let received = self.ask(operation, Some(request.body())).await?;
-        received.answer().enrolled(now()).map_err(|error| self.error(operation, error.into()))
+        answer(&received).enrolled(now()).map_err(|error| self.error(operation, error.into()))
     }
 
     async fn ask(&self, operation: Operation, body: Option<String>) -> Result<Received, EstError> {
@@ -205,13 +206,11 @@ impl fmt::Debug for EstClientBuilder {
     }
 }
 
-impl Received {
-    fn answer(&self) -> Answer<'_> {
-        Answer::new(self.status, &self.body)
-            .content_type(&self.content_type)
-            .retry_after(self.retry_after.as_deref())
-            .location(self.location.as_deref())
-    }
+fn answer(received: &Received) -> Answer<'_> {
+    Answer::new(received.status, &received.body)
+        .content_type(received.field(CONTENT_TYPE).unwrap_or_default())
+        .retry_after(received.field(RETRY_AFTER))
+        .location(received.field(LOCATION))
 }
 
 fn tls(trust: &Trust, identity: Option<&Identity>) -> Result<ClientConfig, ConfigError> {

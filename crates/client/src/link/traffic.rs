@@ -12,6 +12,7 @@ use gridmq_tls::explain;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
 use super::{Link, Phase};
+use crate::watch::decides;
 
 /// Reads in one turn, so that other tasks get theirs.
 const READS: usize = 8;
@@ -68,12 +69,16 @@ impl Link {
 
     fn decode(&mut self) {
         while matches!(self.phase, Phase::Open | Phase::Draining(_)) && self.takes_input() {
+            let before = self.incoming.len();
             match self.decoder.decode(&mut self.incoming) {
                 Ok(Some(packet)) => {
+                    self.meter.received(&packet, before - self.incoming.len());
+                    self.decides = decides(&packet);
                     self.pings_answered += u64::from(matches!(packet, Packet::PingResp));
                     self.words = reason_string(&packet).cloned();
                     self.with(|machine, now| machine.handle_packet(now, packet));
                     self.words = None;
+                    self.decides = None;
                 }
                 Ok(None) => return,
                 Err(violation) => self.with(|machine, now| machine.handle_violation(now, violation)),

@@ -54,6 +54,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Peer<IO> {
         self.io.flush().await.expect("written");
     }
 
+    /// Sends bytes as they are; a client that has closed already is no failure.
+    pub(crate) async fn raw(&mut self, bytes: &[u8]) {
+        if self.io.write_all(bytes).await.is_ok() {
+            self.io.flush().await.ok();
+        }
+    }
+
+    pub(crate) async fn acknowledge(&mut self, id: PacketId) {
+        self.send(Packet::PubAck(Ack::new(id, ReasonCode::Success))).await;
+    }
+
     pub(crate) async fn connect(&mut self) -> Connect {
         match self.packet().await {
             Packet::Connect(connect) => *connect,
@@ -164,4 +175,33 @@ pub(crate) async fn connected_with(
     let (connect, mut server) = pair(version);
     let (client, _) = tokio::join!(connect(builder), server.accept(false, properties));
     (client.expect("connected"), server)
+}
+
+/// The bytes of a packet.
+pub(crate) fn bytes_of(packet: &Packet, version: Version) -> Vec<u8> {
+    let mut bytes = BytesMut::new();
+    encode(packet, version, None, &mut bytes).expect("encodable");
+    bytes.to_vec()
+}
+
+/// What does not end within an hour of the test's clock hangs.
+pub(crate) fn bounded<'a, T>(
+    what: &'a str,
+    future: impl Future<Output = T> + 'a,
+) -> std::pin::Pin<Box<dyn Future<Output = T> + 'a>> {
+    Box::pin(async move {
+        match tokio::time::timeout(Duration::from_secs(3600), future).await {
+            Ok(output) => output,
+            Err(_) => panic!("{what} hangs"),
+        }
+    })
+}
+
+/// Waits for the client's end and gives its cause.
+pub(crate) async fn over(client: &Client) -> gridmq_client::DisconnectCause {
+    let mut state = client.state();
+    bounded("the connection", state.wait_for(|state| matches!(state, gridmq_client::ConnectionState::Disconnected(_))))
+        .await
+        .expect("the driver tells");
+    client.disconnected().expect("over")
 }

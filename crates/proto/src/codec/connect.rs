@@ -197,14 +197,14 @@ impl Connect {
             return Ok(());
         }
         let not_here = |field| Err(EncodeError::NotInVersion { packet: PacketType::Connect, field, version });
-        if self.properties != ConnectProperties::default() {
-            return not_here("a property");
+        if let Some(property) = self.properties.first_set() {
+            return not_here(property);
         }
         if self.will.as_ref().is_some_and(|will| will.delay_interval != 0) {
             return not_here("a will delay interval");
         }
-        if self.will.as_ref().is_some_and(|will| !will.message.properties().is_empty()) {
-            return not_here("a property of the will");
+        if let Some(property) = self.will.as_ref().and_then(|will| will.message.properties().first_set()) {
+            return not_here(property);
         }
         if self.password.is_some() && self.username.is_none() {
             return Err(SpecViolation::of(&statements::PASSWORD_ALONE).on(version).into());

@@ -5,9 +5,9 @@ use bytes::{Buf, BytesMut};
 use super::header::{FixedHeader, publish_flags};
 use super::read::Reader;
 use super::{DEFAULT_MAX_CONNECT_SIZE, MAX_PACKET_SIZE, ack, auth, connack, connect, disconnect, publish, subscribe};
-use crate::Version;
 use crate::error::SpecViolation;
-use crate::packet::{Packet, PacketType};
+use crate::packet::{Ack, Packet, PacketType};
+use crate::{PacketId, ReasonCode, Version};
 
 /// Which side decodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -136,6 +136,11 @@ impl Decoder {
             self.needed = (header.total() - buf.len()).min(READ_STEP);
             return Ok(None);
         }
+        if let Some(packet) = buf.get(header.length..header.total()).and_then(|body| short(header, body)) {
+            buf.advance(header.total());
+            (self.begun, self.needed) = (true, 2);
+            return Ok(Some(packet));
+        }
         let mut bytes = buf.split_to(header.total()).freeze();
         bytes.advance(header.length);
         let packet = self.body(header, Reader::new(bytes)).map_err(|violation| violation.within(header.packet))?;
@@ -171,6 +176,24 @@ impl Decoder {
         };
         reader.end()?;
         Ok(packet)
+    }
+}
+
+/// What has no fields that could share the buffer, and nothing that could be wrong: a ping, an acknowledgement that
+/// only says which packet.
+fn short(header: FixedHeader, body: &[u8]) -> Option<Packet> {
+    let ack = |of: fn(Ack) -> Packet| {
+        let id = PacketId::new(u16::from_be_bytes(*body.first_chunk()?))?;
+        (body.len() == 2).then(|| of(Ack::new(id, ReasonCode::Success)))
+    };
+    match header.packet {
+        PacketType::PubAck => ack(Packet::PubAck),
+        PacketType::PubRec => ack(Packet::PubRec),
+        PacketType::PubRel => ack(Packet::PubRel),
+        PacketType::PubComp => ack(Packet::PubComp),
+        PacketType::PingReq if body.is_empty() => Some(Packet::PingReq),
+        PacketType::PingResp if body.is_empty() => Some(Packet::PingResp),
+        _ => None,
     }
 }
 

@@ -7,10 +7,10 @@ use super::auth::AuthPart;
 use super::connack::ConnAckPart;
 use super::disconnect::DisconnectPart;
 use super::subscribe::{SubscribePart, UnsubscribePart};
-use super::write::{Part, Sink, append, check_size, measure, packet_len};
-use crate::Version;
+use super::write::{Part, Sink, append, begin, check_size, measure, packet_len};
 use crate::error::{EncodeError, SpecViolation};
 use crate::packet::{AckProperties, Packet, PacketType};
+use crate::{PacketId, ReasonCode, Version};
 
 /// Which of the properties for people are written; a peer's Maximum Packet Size may leave no room for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,6 +98,12 @@ pub fn encode(packet: &Packet, version: Version, max: Option<u32>, out: &mut Byt
     }
     let packet_type = packet.packet_type();
     let first = packet_type.as_u8() << 4 | packet_type.reserved_flags().unwrap_or(0);
+    if let Some(id) = plain_success(packet) {
+        check_size(packet_type, 2, max)?;
+        begin(first, 2, out);
+        out.u16(id.get());
+        return Ok(());
+    }
     let mut refused = Ok(());
     for keep in Keep::FALLBACKS {
         let fields = Fields { packet, version, keep };
@@ -108,6 +114,14 @@ pub fn encode(packet: &Packet, version: Version, max: Option<u32>, out: &mut Byt
         }
     }
     refused
+}
+
+/// The identifier of an acknowledgement that says nothing else; all versions write it alike (MQTT 5.0 §3.4.2.1).
+fn plain_success(packet: &Packet) -> Option<PacketId> {
+    let (Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack)) = packet else {
+        return None;
+    };
+    (ack.reason == ReasonCode::Success && ack.properties.is_none()).then_some(ack.packet_id)
 }
 
 /// The length in bytes of `packet` as `version` writes it, with all its properties.

@@ -1,8 +1,8 @@
 //! PUBLISH (MQTT 5.0 §3.3), and its sharing among many subscribers.
 //!
-//! What most subscribers of a message get differs only in the first byte and the packet identifier. So the head of
-//! the packet (fixed header, topic, properties) is made once per version and QoS class, kept with the message, and
-//! copied and patched for each; the payload is copied from the message itself and not kept twice.
+//! What most subscribers of a message get differs only in the first byte and the packet identifier. So, where it has
+//! properties, the head of the packet (fixed header, topic, properties) is made once per QoS class, kept with the
+//! message, and copied and patched for each; the payload is copied from the message itself and not kept twice.
 
 use std::num::NonZeroU16;
 
@@ -12,11 +12,11 @@ use super::decoder::{Context, Role};
 use super::properties::{Id, Properties, Property, PropertySink, Repeats, WithExpiry, take_message_property};
 use super::read::Reader;
 use super::read_topic::publish_topic;
-use super::write::{Part, Sink, append, check_size, measure, packet_len, sized};
+use super::write::{Part, Sink, append, begin, check_size, measure, packet_len, sized};
 use crate::error::{EncodeError, SpecViolation, statements};
 use crate::message::{OutgoingPublish, SubscriptionId};
 use crate::packet::{PacketType, Publish};
-use crate::{Message, MessageProperties, PacketId, QoS, Version};
+use crate::{Message, MessageProperties, PacketId, QoS, TopicName, Version};
 
 pub(super) fn decode(
     reader: &mut Reader,
@@ -127,6 +127,40 @@ impl Part for Whole<'_> {
     }
 }
 
+/// A PUBLISH with its topic and without properties, which most are: nothing of it has to be measured.
+struct Plain<'a> {
+    first: u8,
+    topic: &'a TopicName,
+    packet_id: Option<PacketId>,
+    payload: &'a [u8],
+}
+
+impl Plain<'_> {
+    fn remaining(&self, version: Version) -> usize {
+        let id = if self.packet_id.is_some() { 2 } else { 0 };
+        let properties = if version.is_v5() { 1 } else { 0 };
+        2 + self.topic.as_str().len() + id + properties + self.payload.len()
+    }
+
+    fn encode(&self, version: Version, max: Option<u32>, out: &mut BytesMut) -> Result<(), EncodeError> {
+        let remaining = self.remaining(version);
+        check_size(PacketType::Publish, remaining, max)?;
+        begin(self.first, remaining, out);
+        let topic = self.topic.as_bytes();
+        // A topic name is never longer than its length can say.
+        out.u16(u16::try_from(topic.len()).unwrap_or(u16::MAX));
+        out.put(topic);
+        if let Some(id) = self.packet_id {
+            out.u16(id.get());
+        }
+        if version.is_v5() {
+            out.u8(0);
+        }
+        out.put(self.payload);
+        Ok(())
+    }
+}
+
 /// The combinations of flags, packet identifier and topic that the standard forbids.
 fn check(dup: bool, qos: QoS, packet_id: Option<PacketId>, has_topic: bool) -> Result<(), SpecViolation> {
     let rule = match (qos, packet_id) {
@@ -152,8 +186,8 @@ impl Publish {
             if !self.subscription_identifiers.is_empty() {
                 return not_here("a subscription identifier");
             }
-            if !properties.is_empty() {
-                return not_here("a property");
+            if let Some(property) = properties.first_set() {
+                return not_here(property);
             }
         }
         let head = Head {
@@ -168,7 +202,19 @@ impl Publish {
         Ok(Whole { head, payload: &self.payload })
     }
 
+    /// The packet, if it has no properties.
+    fn plain(&self) -> Option<Plain<'_>> {
+        let has = self.properties.is_some() || self.topic_alias.is_some() || !self.subscription_identifiers.is_empty();
+        let topic = self.topic.as_ref().filter(|_| !has)?;
+        let first = first_byte(self.dup, self.qos, self.retain);
+        Some(Plain { first, topic, packet_id: self.packet_id, payload: &self.payload })
+    }
+
     pub(super) fn encode(&self, version: Version, max: Option<u32>, out: &mut BytesMut) -> Result<(), EncodeError> {
+        if let Some(plain) = self.plain() {
+            check(self.dup, self.qos, self.packet_id, true)?;
+            return plain.encode(version, max, out);
+        }
         let whole = self.parts(version)?;
         let remaining = measure(&whole)?;
         check_size(PacketType::Publish, remaining, max)?;
@@ -179,6 +225,10 @@ impl Publish {
         Ok(packet_len(measure(&self.parts(version)?)?))
     }
 }
+
+/// Holders of a message up to which its frame is not made: a client's message has itself and its session, a broker's
+/// one subscriber likewise.
+const FEW: usize = 2;
 
 /// The head of a PUBLISH as one message's subscribers get it, up to the payload.
 #[derive(Debug)]
@@ -192,11 +242,11 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Makes the head of `message` for a version and for QoS 0 or QoS above 0.
-    pub(crate) fn new(message: &Message, version: Version, acknowledged: bool) -> Result<Self, EncodeError> {
+    /// Makes the head of `message` for QoS 0 or QoS above 0.
+    pub(crate) fn new(message: &Message, acknowledged: bool) -> Result<Self, EncodeError> {
         let properties = message.properties();
         let head = Head {
-            version,
+            version: Version::V5,
             topic: message.topic.as_str(),
             packet_id: acknowledged.then_some(PacketId::MIN),
             topic_alias: None,
@@ -235,25 +285,38 @@ impl Frame {
 }
 
 impl OutgoingPublish {
-    /// The shared frame, if this subscriber gets what the others get.
-    fn frame(&self, version: Version) -> Option<Result<&Frame, EncodeError>> {
-        let alone = version.is_v5()
-            && (self.topic_alias.is_some()
+    /// The packet, if it has no properties. Before MQTT 5.0 none has.
+    fn plain(&self, version: Version) -> Option<Plain<'_>> {
+        let Message { topic, payload, properties } = self.message.message();
+        let has = version.is_v5()
+            && (properties.is_some()
+                || self.topic_alias.is_some()
                 || !self.subscription_identifiers.is_empty()
-                || self.expiry() != self.message.message().properties().message_expiry_interval);
-        (!alone).then(|| self.message.frame(version, self.qos != QoS::AtMostOnce))
+                || self.message_expiry_interval.is_some());
+        let first = first_byte(self.dup, self.qos, self.retain);
+        (!has).then_some(Plain { first, topic, packet_id: self.packet_id, payload })
+    }
+
+    /// The shared frame, if this subscriber gets what the others get, and if it pays: for one or two of them making it
+    /// costs more than it saves.
+    fn frame(&self) -> Option<Result<&Frame, EncodeError>> {
+        let alone = self.topic_alias.is_some()
+            || !self.subscription_identifiers.is_empty()
+            || self.expiry() != self.message.message().properties().message_expiry_interval
+            || self.message.holders() <= FEW;
+        (!alone).then(|| self.message.frame(self.qos != QoS::AtMostOnce))
     }
 
     fn expiry(&self) -> Option<u32> {
         self.message_expiry_interval.or_else(|| self.message.message().properties().message_expiry_interval)
     }
 
-    /// The packet made anew. Before MQTT 5.0 there are no properties, and the message's are left out.
-    fn parts(&self, version: Version) -> Whole<'_> {
+    /// The packet made anew, of MQTT 5.0.
+    fn parts(&self) -> Whole<'_> {
         let message = self.message.message();
-        let with_topic = self.topic_alias.is_none_or(|alias| alias.send_topic) || !version.is_v5();
+        let with_topic = self.topic_alias.is_none_or(|alias| alias.send_topic);
         let head = Head {
-            version,
+            version: Version::V5,
             topic: if with_topic { message.topic.as_str() } else { "" },
             packet_id: self.packet_id,
             topic_alias: self.topic_alias.map(|alias| alias.alias),
@@ -271,17 +334,19 @@ impl OutgoingPublish {
     /// unchanged. The message is to be dropped for this peer as if it had been sent [MQTT-3.1.2-25].
     pub fn encode(&self, version: Version, max: Option<u32>, out: &mut BytesMut) -> Result<(), EncodeError> {
         check(self.dup, self.qos, self.packet_id, true)?;
+        if let Some(plain) = self.plain(version) {
+            return plain.encode(version, max, out);
+        }
         let first = first_byte(self.dup, self.qos, self.retain);
-        let message = self.message.message();
-        match self.frame(version) {
+        match self.frame() {
             Some(frame) => {
                 let frame = frame?;
                 check_size(PacketType::Publish, frame.remaining, max)?;
-                frame.append(first, self.packet_id, &message.payload, out);
+                frame.append(first, self.packet_id, &self.message.message().payload, out);
                 Ok(())
             }
             None => {
-                let whole = self.parts(version);
+                let whole = self.parts();
                 let remaining = measure(&whole)?;
                 check_size(PacketType::Publish, remaining, max)?;
                 append(first, remaining, &whole, out)
@@ -292,9 +357,12 @@ impl OutgoingPublish {
     /// The length of the whole packet in bytes; `usize::MAX` if it cannot be encoded at all.
     #[must_use]
     pub fn encoded_len(&self, version: Version) -> usize {
-        let len = match self.frame(version) {
+        if let Some(plain) = self.plain(version) {
+            return packet_len(plain.remaining(version));
+        }
+        let len = match self.frame() {
             Some(frame) => frame.map(|frame| packet_len(frame.remaining)),
-            None => measure(&self.parts(version)).map(packet_len),
+            None => measure(&self.parts()).map(packet_len),
         };
         len.unwrap_or(usize::MAX)
     }

@@ -70,6 +70,10 @@ impl Reader {
 
     /// The next `length` bytes as a reader of their own.
     pub(super) fn section(&mut self, length: u32, field: &str) -> Result<Self, SpecViolation> {
+        if length == 0 {
+            // Most properties are empty, and an empty slice of the buffer would hold it like any other.
+            return Ok(Self(Bytes::new()));
+        }
         self.take(usize::try_from(length).unwrap_or(usize::MAX), field).map(Self)
     }
 

@@ -127,13 +127,15 @@ impl SubscribePart<'_> {
         require(!subscribe.filters.is_empty(), packet, || SpecViolation::of(&statements::SUBSCRIBE_EMPTY))?;
         for SubscribeFilter { filter, options } in &subscribe.filters {
             check_no_local(filter, *options).map_err(|violation| violation.within(packet))?;
-            if !version.is_v5() && *options != (SubscribeOptions { qos: options.qos, ..Default::default() }) {
-                return not_in_version(packet, "a subscription option besides the QoS", version);
+            if let Some(option) = options.first_set().filter(|_| !version.is_v5()) {
+                return not_in_version(packet, option, version);
             }
         }
-        let has_property = subscribe.subscription_identifier.is_some() || !subscribe.user_properties.is_empty();
-        if !version.is_v5() && has_property {
-            return not_in_version(packet, "a property", version);
+        if !version.is_v5() && subscribe.subscription_identifier.is_some() {
+            return not_in_version(packet, "a subscription identifier", version);
+        }
+        if !version.is_v5() && !subscribe.user_properties.is_empty() {
+            return not_in_version(packet, "a user property", version);
         }
         Ok(())
     }
@@ -179,7 +181,7 @@ impl Part for UnsubscribePart<'_> {
         if S::CHECKS {
             require(!unsubscribe.filters.is_empty(), packet, || SpecViolation::of(&statements::UNSUBSCRIBE_EMPTY))?;
             if !version.is_v5() && !unsubscribe.user_properties.is_empty() {
-                return not_in_version(packet, "a property", version);
+                return not_in_version(packet, "a user property", version);
             }
         }
         sink.u16(unsubscribe.packet_id.get());

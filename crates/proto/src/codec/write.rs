@@ -112,12 +112,17 @@ pub(super) fn check_size(packet: PacketType, remaining: usize, max: Option<u32>)
     Ok(())
 }
 
-/// Appends a whole packet of `remaining` bytes after its fixed header, or nothing.
-pub(super) fn append(first: u8, remaining: usize, fields: &impl Part, out: &mut BytesMut) -> Result<(), EncodeError> {
-    let start = out.len();
+/// Begins a packet whose fields take `remaining` bytes: makes room for all of it, and writes its fixed header.
+pub(super) fn begin(first: u8, remaining: usize, out: &mut BytesMut) {
     out.reserve(packet_len(remaining));
     out.u8(first);
     out.varint(u32::try_from(remaining).unwrap_or(u32::MAX));
+}
+
+/// Appends a whole packet of `remaining` bytes after its fixed header, or nothing.
+pub(super) fn append(first: u8, remaining: usize, fields: &impl Part, out: &mut BytesMut) -> Result<(), EncodeError> {
+    let start = out.len();
+    begin(first, remaining, out);
     let written = fields.write(out);
     if written.is_err() {
         out.truncate(start);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use crate::codec::{Decoder, encode};
-use crate::packet::{Auth, AuthProperties, Connect, ConnectProperties};
+use crate::packet::{Auth, AuthProperties, Connect, ConnectProperties, DisconnectProperties};
 use crate::session::server::{self, Accepted, ConnectDecision};
 use crate::session::{Delivery, Output, PublishToken, QueueLimits, Record, Seq, client};
 use crate::time::{Monotonic, Now, Wall};
@@ -387,7 +387,10 @@ fn use_it(bench: &mut Bench<'_>, machine: &mut client::Connection) {
             machine.auth(now, auth);
         }
         4 if bench.will.byte() > 240 => {
-            machine.disconnect(now, ReasonCode::Success, Some(u32::from(now.wall.as_secs().is_multiple_of(2))))
+            let expiry = u32::from(now.wall.as_secs().is_multiple_of(2));
+            let properties =
+                DisconnectProperties { session_expiry_interval: Some(expiry), ..DisconnectProperties::default() };
+            machine.disconnect(now, ReasonCode::Success, properties)
         }
         _ => {}
     }

@@ -1,5 +1,6 @@
 //! CONNECT (MQTT 5.0 §3.1).
 
+use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32};
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use super::UserProperties;
 use crate::{Message, QoS, Version};
 
 /// The client's request for a connection.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs, reason = "callers build packets field by field")]
 pub struct Connect {
     /// The version asked for.
@@ -45,7 +46,7 @@ pub struct Will {
 }
 
 /// The properties of CONNECT (MQTT 5.0 §3.1.2.11).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 #[allow(clippy::exhaustive_structs, reason = "callers build packets field by field")]
 pub struct ConnectProperties {
     /// Seconds that the session outlives the connection; absent means 0, `u32::MAX` for ever.
@@ -66,4 +67,76 @@ pub struct ConnectProperties {
     pub authentication_data: Option<Bytes>,
     /// User properties.
     pub user_properties: UserProperties,
+}
+
+/// Logs get to see packets, and must not get to see passwords and tokens.
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { version, clean_start, keep_alive, client_id, username, password, will, properties } = self;
+        f.debug_struct("Connect")
+            .field("version", version)
+            .field("clean_start", clean_start)
+            .field("keep_alive", keep_alive)
+            .field("client_id", client_id)
+            .field("username", username)
+            .field("password", &password.as_ref().map(Hidden))
+            .field("will", will)
+            .field("properties", properties)
+            .finish()
+    }
+}
+
+impl fmt::Debug for ConnectProperties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            session_expiry_interval,
+            receive_maximum,
+            maximum_packet_size,
+            topic_alias_maximum,
+            request_response_information,
+            request_problem_information,
+            authentication_method,
+            authentication_data,
+            user_properties,
+        } = self;
+        f.debug_struct("ConnectProperties")
+            .field("session_expiry_interval", session_expiry_interval)
+            .field("receive_maximum", receive_maximum)
+            .field("maximum_packet_size", maximum_packet_size)
+            .field("topic_alias_maximum", topic_alias_maximum)
+            .field("request_response_information", request_response_information)
+            .field("request_problem_information", request_problem_information)
+            .field("authentication_method", authentication_method)
+            .field("authentication_data", &authentication_data.as_ref().map(Hidden))
+            .field("user_properties", user_properties)
+            .finish()
+    }
+}
+
+/// A secret of which only the length is shown.
+pub(super) struct Hidden<'a>(pub(super) &'a Bytes);
+
+impl fmt::Debug for Hidden<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({} bytes, not shown)", self.0.len())
+    }
+}
+
+impl ConnectProperties {
+    /// The name of the first that is set, for errors.
+    pub(crate) fn first_set(&self) -> Option<&'static str> {
+        [
+            ("the session expiry interval", self.session_expiry_interval.is_some()),
+            ("the receive maximum", self.receive_maximum.is_some()),
+            ("the maximum packet size", self.maximum_packet_size.is_some()),
+            ("the topic alias maximum", self.topic_alias_maximum.is_some()),
+            ("the request for response information", self.request_response_information.is_some()),
+            ("the request for problem information", self.request_problem_information.is_some()),
+            ("an authentication method", self.authentication_method.is_some()),
+            ("authentication data", self.authentication_data.is_some()),
+            ("a user property", !self.user_properties.is_empty()),
+        ]
+        .into_iter()
+        .find_map(|(name, set)| set.then_some(name))
+    }
 }

@@ -42,6 +42,19 @@ pub struct SubscribeOptions {
     pub retain_handling: RetainHandling,
 }
 
+impl SubscribeOptions {
+    /// The name of the first that is set besides the QoS, for errors.
+    pub(crate) fn first_set(self) -> Option<&'static str> {
+        [
+            ("No Local", self.no_local),
+            ("Retain As Published", self.retain_as_published),
+            ("Retain Handling", self.retain_handling != RetainHandling::Send),
+        ]
+        .into_iter()
+        .find_map(|(name, set)| set.then_some(name))
+    }
+}
+
 /// Which retained messages a new subscription gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[allow(clippy::exhaustive_enums, reason = "the standard has these three")]

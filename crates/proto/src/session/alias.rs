@@ -53,6 +53,11 @@ impl OutboundAliases {
         Self { maximum, aliases: HashMap::new() }
     }
 
+    /// Whether the peer takes any.
+    pub(crate) const fn any(&self) -> bool {
+        self.maximum != 0
+    }
+
     /// How to write `topic` on the wire.
     pub(crate) fn choose(&mut self, topic: &TopicName) -> Option<TopicAliasUse> {
         if self.maximum == 0 {

@@ -9,25 +9,25 @@
 //! ```
 
 mod connected;
+mod event;
 mod request;
 mod session;
 
 use std::time::Duration;
 
 use self::connected::Connected;
+pub use self::event::{Event, Farewell, Incoming};
 pub use self::request::{Outgoing, RequestError, ServerLimits};
 pub use self::session::Session;
 use super::inbound::PublishToken;
 use super::outbound::Peer;
 use super::outputs::{Output, Outputs, Seq};
 use super::timer::{Timer, TimerTable};
-use super::{Admitted, End, Stage, Verdict, rules};
+use super::{Admitted, End, Position, Stage, Verdict, rules};
 use crate::message::SubscriptionId;
-use crate::packet::{
-    Auth, ConnAck, Connect, Disconnect, DisconnectProperties, SubAck, SubscribeFilter, UnsubAck, UserProperties,
-};
+use crate::packet::{Auth, ConnAck, Connect, Disconnect, DisconnectProperties, SubscribeFilter, UserProperties};
 use crate::time::{Monotonic, Now};
-use crate::{Message, Packet, PacketId, QoS, ReasonCode, SpecViolation, SubscriptionFilter, Version};
+use crate::{Packet, PacketId, ReasonCode, SpecViolation, SubscriptionFilter, Version};
 
 /// How a [`Connection`] behaves.
 #[derive(Debug, Clone)]
@@ -41,56 +41,6 @@ pub struct Config {
     pub receive_maximum: u16,
     /// Topic aliases to use at most, where the server takes them.
     pub outbound_topic_aliases: u16,
-}
-
-/// Something for the owner.
-#[derive(Debug)]
-#[allow(clippy::exhaustive_enums, reason = "an owner must handle every one")]
-pub enum Event {
-    /// The server accepted the connection.
-    Connected(Box<ConnAck>),
-    /// A step of enhanced authentication; answer with [`Connection::auth`].
-    Auth(Box<Auth>),
-    /// A message. With a token, answer with [`Connection::complete`].
-    Message(Incoming),
-    /// A message of QoS 1 or 2 is done with.
-    Published {
-        /// Which.
-        position: super::Position,
-        /// What the server said; `Success` too where the server has the message and lost the session. Where the
-        /// message was not sent: `QosNotSupported`, `RetainNotSupported` or `PacketTooLarge` if the server does not
-        /// take it, `ImplementationSpecificError` if it has expired.
-        reason: ReasonCode,
-    },
-    /// The answer to the SUBSCRIBE with that identifier.
-    Subscribed(SubAck),
-    /// The answer to the UNSUBSCRIBE with that identifier.
-    Unsubscribed(UnsubAck),
-    /// The connection is over. The session can be taken with [`Connection::take_session`].
-    Ended {
-        /// Why.
-        end: End,
-        /// What the server's CONNACK or DISCONNECT said in words, if it did.
-        words: Option<bytestring::ByteString>,
-    },
-}
-
-/// A message from the server.
-#[derive(Debug)]
-#[allow(clippy::exhaustive_structs, reason = "plain data of an event")]
-pub struct Incoming {
-    /// For [`Connection::complete`]; absent for QoS 0.
-    pub token: Option<PublishToken>,
-    /// The message, its topic alias resolved.
-    pub message: Message,
-    /// Its QoS.
-    pub qos: QoS,
-    /// Whether it was retained.
-    pub retain: bool,
-    /// Whether the server marked it as sent before.
-    pub dup: bool,
-    /// Identifiers of the subscriptions that matched.
-    pub subscription_identifiers: smallvec::SmallVec<[SubscriptionId; 2]>,
 }
 
 #[derive(Debug)]
@@ -115,16 +65,37 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// A machine without a connection, to hold the session: messages can be published into it, to wait, and completed.
+    /// Of `config`, only the version matters.
+    #[must_use]
+    pub fn resting(config: Config, session: Session) -> Self {
+        Self {
+            out: Outputs::after(session.numbers()),
+            state: State::Closed(Some(Box::new(session))),
+            config,
+            timers: TimerTable::default(),
+            now: Now::default(),
+            last_sent: Monotonic::default(),
+            excused: false,
+        }
+    }
+
     /// A connection whose transport is open: CONNECT is the first output.
     #[must_use]
     pub fn new(now: Now, config: Config, mut session: Session) -> Self {
-        let mut out = Outputs::default();
+        let mut out = Outputs::after(session.numbers());
         let mut timers = TimerTable::default();
         timers.set(Timer::Connect, now.monotonic.after(config.connect_timeout));
         if config.connect.clean_start {
             session.forget(&mut out);
         }
-        out.send(Packet::Connect(Box::new(config.connect.clone())));
+        let connect = Packet::Connect(Box::new(config.connect.clone()));
+        if config.connect.clean_start {
+            // Once the server has a new session, the old one must not come back from the store.
+            out.send_first(connect);
+        } else {
+            out.send(connect);
+        }
         Self {
             state: State::ExpectConnAck(Box::new(session)),
             config,
@@ -176,15 +147,57 @@ impl Connection {
     /// Takes the session out of a connection that has ended.
     pub fn take_session(&mut self) -> Option<Session> {
         match &mut self.state {
-            State::Closed(session) => session.take().map(|session| *session),
+            State::Closed(session) => session.take().map(|mut session| {
+                session.set_numbers(self.out.numbers());
+                *session
+            }),
             _ => None,
         }
+    }
+
+    /// The session, unless it has been taken.
+    #[must_use]
+    pub fn session(&self) -> Option<&Session> {
+        match &self.state {
+            State::ExpectConnAck(session) => Some(session),
+            State::Connected(connected) => Some(&connected.session),
+            State::Closed(session) => session.as_deref(),
+        }
+    }
+
+    fn session_and_out(&mut self) -> Option<(&mut Session, &mut Outputs<Event>)> {
+        let session = match &mut self.state {
+            State::ExpectConnAck(session) | State::Closed(Some(session)) => session,
+            State::Connected(connected) => &mut connected.session,
+            State::Closed(None) => return None,
+        };
+        Some((session, &mut self.out))
+    }
+
+    /// Drops the oldest of the messages that wait and have never been sent; its position. No event follows.
+    pub fn evict_oldest(&mut self) -> Option<Position> {
+        let (session, out) = self.session_and_out()?;
+        session.evict(true, out)
+    }
+
+    /// As [`evict_oldest`](Self::evict_oldest), the newest.
+    pub fn evict_newest(&mut self) -> Option<Position> {
+        let (session, out) = self.session_and_out()?;
+        session.evict(false, out)
+    }
+
+    /// Drops that message if it waits and has never been sent; whether it did. No event follows.
+    pub fn withdraw(&mut self, position: Position) -> bool {
+        self.session_and_out().is_some_and(|(session, out)| session.withdraw(position, out))
     }
 
     /// The next thing to do; drain until [`Output::Timeout`].
     #[must_use]
     pub fn poll_output(&mut self) -> Output<Event> {
-        let Some(output) = self.out.pop() else { return Output::Timeout(self.timers.next()) };
+        let Some(mut output) = self.out.pop() else { return Output::Timeout(self.timers.next()) };
+        if let (Output::Publish(publish), State::Connected(connected)) = (&mut output, &mut self.state) {
+            connected.session.outbound.choose_alias(publish);
+        }
         if matches!(output, Output::Send(_) | Output::Publish(_)) {
             self.last_sent = self.now.monotonic;
         }
@@ -206,38 +219,28 @@ impl Connection {
         match outcome {
             Ok(()) => {}
             Err(Stop::Violation(violation)) => self.handle_violation(now, violation),
-            Err(Stop::Ended(end, words)) => self.close(end, words, false),
+            Err(Stop::Ended(end, farewell)) => self.close(end, farewell, false),
         }
     }
 
     fn before_connack(&mut self, packet: Packet) -> Result<(), Stop> {
         match packet {
             Packet::ConnAck(ack) if ack.reason.is_failure() => {
-                Err(Stop::Ended(End::Refused(ack.reason), ack.properties.reason_string))
+                Err(Stop::Ended(End::Refused(ack.reason), Farewell::of_connack(*ack)))
             }
             Packet::ConnAck(ack) => self.accepted(ack),
             Packet::Auth(auth) if self.version().is_v5() => {
                 if auth.reason != ReasonCode::ContinueAuthentication {
                     return Err(violation(&rules::AUTH_REASON_OUT_OF_TURN));
                 }
-                self.check_method(&auth)?;
+                connected::check_method(&auth, &self.config)?;
                 self.out.event(Event::Auth(auth));
                 Ok(())
             }
             Packet::Disconnect(disconnect) if self.version().is_v5() => {
-                Err(Stop::Ended(End::PeerDisconnected(disconnect.reason), disconnect.properties.reason_string))
+                Err(Stop::Ended(End::PeerDisconnected(disconnect.reason), Farewell::of_disconnect(disconnect)))
             }
             _ => Err(violation(&rules::CONNACK_EXPECTED)),
-        }
-    }
-
-    fn check_method(&self, auth: &Auth) -> Result<(), Stop> {
-        match &self.config.connect.properties.authentication_method {
-            None => Err(violation(&rules::SERVER_AUTH_WITHOUT_METHOD)),
-            Some(method) if auth.properties.authentication_method.as_ref() != Some(method) => {
-                Err(violation(&rules::AUTH_METHOD_CHANGED))
-            }
-            Some(_) => Ok(()),
         }
     }
 
@@ -250,6 +253,7 @@ impl Connection {
         let mut session = std::mem::take(&mut **session);
         let limits = ServerLimits::new(&ack, connect);
         session.start(limits.session_expiry_interval, ack.session_present, &mut self.out);
+        let began = if ack.session_present { 0 } else { self.out.numbers().issued };
         let peer = Peer {
             version: connect.version,
             window: limits.receive_maximum,
@@ -261,7 +265,7 @@ impl Connection {
         self.timers.clear(Timer::Connect);
         self.out.event(Event::Connected(ack));
         session.connect(self.now.wall, peer, aliases, &mut self.out);
-        let connected = Connected::new(self.now, session, limits, &self.config);
+        let connected = Connected::new(self.now, session, limits, began, &self.config);
         if let Some(at) = connected.ping_at(self.last_sent) {
             self.timers.set(Timer::KeepAlive, at);
         }
@@ -338,7 +342,8 @@ impl Connection {
     /// Publishes a message: what the server said that it does not take is refused before a byte is sent.
     ///
     /// # Errors
-    /// The limit that stands in the way, or [`RequestError::NotConnected`] for QoS 0 without a connection.
+    /// The limit that stands in the way, or [`RequestError::NotConnected`] for QoS 0 without a connection unless the
+    /// session [queues it](Session::queue_at_most_once).
     pub fn publish(&mut self, now: Now, outgoing: Outgoing) -> Result<Admitted, RequestError> {
         self.now = now;
         match &mut self.state {
@@ -400,28 +405,40 @@ impl Connection {
     }
 
     /// Sends AUTH: the next step during the CONNECT, or a re-authentication (`ReAuthenticate`) later. The method is
-    /// the CONNECT's [MQTT-4.12.0-5]; where it had none, nothing is sent [MQTT-4.12.0-7].
+    /// the CONNECT's [MQTT-4.12.0-5]; where it had none, nothing is sent [MQTT-4.12.0-7], and neither is what is out of
+    /// turn: `ContinueAuthentication` unless an exchange is under way, `ReAuthenticate` while one is.
     pub fn auth(&mut self, now: Now, mut auth: Auth) {
         self.now = now;
         let Some(method) = &self.config.connect.properties.authentication_method else { return };
-        if self.version().is_v5() && !matches!(self.state, State::Closed(_)) {
+        let in_turn = match &mut self.state {
+            State::ExpectConnAck(_) => auth.reason == ReasonCode::ContinueAuthentication,
+            State::Connected(connected) => connected.authenticates(auth.reason),
+            State::Closed(_) => false,
+        };
+        if in_turn && self.config.connect.version.is_v5() {
             auth.properties.authentication_method = Some(method.clone());
             self.out.send(Packet::Auth(Box::new(auth)));
         }
     }
 
-    /// Sends DISCONNECT and closes. `Some(expiry)` changes the session's expiry, in seconds: on MQTT 5.0 only, and to
-    /// 0 only where the CONNECT asked for 0 or nothing (MQTT 5.0 §3.14.2.2.2).
-    pub fn disconnect(&mut self, now: Now, reason: ReasonCode, session_expiry_interval: Option<u32>) {
+    /// Sends DISCONNECT and closes. On MQTT 5.0 the properties go with it: a session expiry changes that of the session,
+    /// to 0 only where the CONNECT asked for 0 or nothing (MQTT 5.0 §3.14.2.2.2); a server reference is not a client's to
+    /// give. Words and user properties that are more than the server takes are left out [MQTT-3.14.2-3].
+    pub fn disconnect(&mut self, now: Now, reason: ReasonCode, properties: DisconnectProperties) {
         self.now = now;
         let asked = self.config.connect.properties.session_expiry_interval.unwrap_or(0);
         let v5 = self.version().is_v5();
-        let session_expiry_interval = session_expiry_interval.filter(|&expiry| v5 && (asked != 0 || expiry == 0));
+        let session_expiry_interval =
+            properties.session_expiry_interval.filter(|&expiry| v5 && (asked != 0 || expiry == 0));
         if let State::Connected(connected) = &mut self.state {
             if let Some(expiry) = session_expiry_interval {
                 connected.session.start(expiry, true, &mut self.out);
             }
-            let properties = DisconnectProperties { session_expiry_interval, ..DisconnectProperties::default() };
+            let properties = if v5 {
+                DisconnectProperties { session_expiry_interval, server_reference: None, ..properties }
+            } else {
+                DisconnectProperties::default()
+            };
             let said = if v5 { reason } else { ReasonCode::NORMAL_DISCONNECTION };
             self.out.drop_held();
             self.out.send(Packet::Disconnect(Disconnect { reason: said, properties }));
@@ -430,7 +447,7 @@ impl Connection {
     }
 
     /// `flush`: what was queued for sending still goes out.
-    fn close(&mut self, end: End, words: Option<bytestring::ByteString>, flush: bool) {
+    fn close(&mut self, end: End, farewell: Option<Box<Farewell>>, flush: bool) {
         let session = match std::mem::replace(&mut self.state, State::Closed(None)) {
             State::ExpectConnAck(session) => session,
             State::Connected(connected) => Box::new(connected.end()),
@@ -446,7 +463,7 @@ impl Connection {
         }
         self.timers.clear_all();
         self.state = State::Closed(Some(session));
-        self.out.event(Event::Ended { end: end.clone(), words });
+        self.out.event(Event::Ended { end: end.clone(), farewell });
         self.out.push(Output::Close(end));
     }
 }
@@ -455,7 +472,7 @@ impl Connection {
 #[derive(Debug)]
 enum Stop {
     Violation(SpecViolation),
-    Ended(End, Option<bytestring::ByteString>),
+    Ended(End, Option<Box<Farewell>>),
 }
 
 impl From<SpecViolation> for Stop {

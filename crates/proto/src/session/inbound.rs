@@ -1,7 +1,8 @@
 //! What the peer publishes: deferred acknowledgements in order, and QoS 2 identifiers that outlive a connection.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
+use super::by_id::ById;
 use super::outputs::{Output, Outputs};
 use super::{Record, Verdict};
 use crate::packet::{Ack, AckProperties, PacketType};
@@ -56,7 +57,7 @@ pub(crate) struct Inbound {
     due: VecDeque<Due>,
     /// PUBLISH packets of this connection that count against the Receive Maximum.
     unacknowledged: usize,
-    received: HashMap<PacketId, Received>,
+    received: ById<Received>,
     /// Acknowledgements have reason codes and properties: MQTT 5.0.
     explains: bool,
 }

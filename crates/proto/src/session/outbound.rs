@@ -2,7 +2,7 @@
 
 mod delivery;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::num::NonZeroU16;
 
 pub(crate) use self::delivery::Peer;
@@ -10,10 +10,11 @@ use self::delivery::outgoing;
 pub use self::delivery::{Admitted, Delivery, Position, QueueLimits};
 use super::Record;
 use super::alias::OutboundAliases;
-use super::outputs::{Output, Outputs};
+use super::by_id::ById;
+use super::outputs::{Output, Outputs, Seq};
 use crate::packet::Ack;
 use crate::time::Wall;
-use crate::{Packet, PacketId, QoS, ReasonCode};
+use crate::{OutgoingPublish, Packet, PacketId, QoS, ReasonCode};
 
 /// What a topic alias adds to a PUBLISH at most, in bytes.
 const ALIAS_BYTES: usize = 3;
@@ -42,8 +43,16 @@ pub(crate) struct Finished {
 pub(crate) struct Outbound {
     last_position: Position,
     last_id: u16,
-    in_flight: HashMap<PacketId, InFlight>,
+    in_flight: ById<InFlight>,
+    /// In the order of positions.
     queue: VecDeque<(Position, Delivery)>,
+    /// How many in the queue are of QoS 0, and whether any may be.
+    plain: usize,
+    queues_plain: bool,
+    /// The last position that was given an identifier: messages up to it may have been sent.
+    last_sent: Position,
+    /// The last record of earlier connections: what they sent is only sent again once that is safe.
+    earlier: Seq,
     bytes: usize,
     /// In flight on this connection: sent and not acknowledged (MQTT 5.0 §4.9).
     sent: usize,
@@ -51,7 +60,7 @@ pub(crate) struct Outbound {
     resend: VecDeque<PacketId>,
     peer: Option<Peer>,
     aliases: OutboundAliases,
-    /// Never sent, or not any more; the owner is still to be told.
+    /// Done with, and not by a word of the peer; the owner is still to be told.
     given_up: Vec<Finished>,
 }
 
@@ -77,6 +86,31 @@ impl Outbound {
     /// Messages that wait or are in flight, and the bytes that they hold.
     pub(crate) fn load(&self) -> (usize, usize) {
         (self.queue.len() + self.in_flight.len(), self.bytes)
+    }
+
+    /// Messages that have an identifier.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// The last record that was asked for before this connection, where numbers go on.
+    pub(crate) const fn set_earlier(&mut self, earlier: Seq) {
+        self.earlier = earlier;
+    }
+
+    /// Whether messages of QoS 0 may wait for a connection.
+    pub(crate) const fn set_queues_plain(&mut self, queues: bool) {
+        self.queues_plain = queues;
+    }
+
+    /// The last position that was used; 0: none.
+    pub(crate) const fn last_position(&self) -> Position {
+        self.last_position
+    }
+
+    /// Positions up to `position` have been used.
+    pub(crate) fn skip_positions(&mut self, position: Position) {
+        self.last_position = self.last_position.max(position);
     }
 
     fn next_position(&mut self) -> Position {
@@ -107,11 +141,15 @@ impl Outbound {
         out: &mut Outputs<E>,
     ) -> Admitted {
         if delivery.qos == QoS::AtMostOnce {
-            let Some(peer) = self.peer else { return Admitted::Dropped };
-            if !delivery.expired(wall) && peer.refuses(&delivery).is_none() {
-                self.send(&delivery, None, false, wall, false, out);
+            if let Some(peer) = self.peer {
+                if !delivery.expired(wall) && peer.refuses(&delivery).is_none() {
+                    self.send(&delivery, None, wall, false, out);
+                }
+                return Admitted::Sent(None);
             }
-            return Admitted::Sent(None);
+            if !self.queues_plain {
+                return Admitted::Dropped;
+            }
         }
         let weight = delivery.message.weight();
         if self.window_is_open() && self.queue.is_empty() {
@@ -128,7 +166,9 @@ impl Outbound {
             return Admitted::Full;
         }
         let position = self.next_position();
-        if lasting {
+        if delivery.qos == QoS::AtMostOnce {
+            self.plain += 1;
+        } else if lasting {
             out.persist(Record::Enqueued(position, delivery.clone()));
         }
         self.bytes += weight;
@@ -140,7 +180,8 @@ impl Outbound {
         self.resend.is_empty() && self.peer.is_some_and(|peer| self.sent < usize::from(peer.window))
     }
 
-    /// Sends what the peer's window has room for: first what is sent again, then what waits.
+    /// Sends what the peer's window has room for: first what is sent again, then what waits; messages of QoS 0 need
+    /// none.
     pub(crate) fn fill_window<E>(
         &mut self,
         wall: Wall,
@@ -149,11 +190,12 @@ impl Outbound {
         out: &mut Outputs<E>,
     ) {
         let Some(peer) = self.peer else { return };
-        while self.sent < usize::from(peer.window) {
-            if let Some(id) = self.resend.pop_front() {
-                self.send_again(id, peer, wall, lasting, out);
-                continue;
-            }
+        let window = usize::from(peer.window);
+        while let Some(id) = self.resend.pop_front_if(|_| self.sent < window) {
+            self.send_again(id, peer, wall, lasting, out);
+        }
+        self.send_plain(peer, wall, out);
+        while self.sent < window {
             let Some((position, delivery)) = self.queue.pop_front() else { return };
             let weight = delivery.message.weight();
             let expired = delivery.expired(wall).then_some(EXPIRED);
@@ -172,10 +214,36 @@ impl Outbound {
             if lasting {
                 out.persist(Record::Sent(position, id));
             }
-            self.send(&delivery, Some(id), false, wall, lasting, out);
+            self.send(&delivery, Some(id), wall, lasting, out);
             self.sent += 1;
+            self.last_sent = self.last_sent.max(position);
             self.in_flight.insert(id, InFlight { position, delivery: Some(delivery), weight });
         }
+    }
+
+    /// Sends the messages of QoS 0 that have waited for a connection.
+    fn send_plain<E>(&mut self, peer: Peer, wall: Wall, out: &mut Outputs<E>) {
+        if self.plain == 0 {
+            return;
+        }
+        let (plain, kept): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.queue).into_iter().partition(|(_, delivery)| delivery.qos == QoS::AtMostOnce);
+        self.queue = kept;
+        for (position, delivery) in plain {
+            self.left_queue(&delivery);
+            let expired = delivery.expired(wall).then_some(EXPIRED);
+            let refused = expired.or_else(|| peer.refuses(&delivery));
+            if refused.is_none() {
+                self.send(&delivery, None, wall, false, out);
+            }
+            self.given_up.push(Finished { position, reason: refused.unwrap_or(ReasonCode::Success) });
+        }
+    }
+
+    /// A message has been taken out of the queue.
+    fn left_queue(&mut self, delivery: &Delivery) {
+        self.bytes -= delivery.message.weight();
+        self.plain -= usize::from(delivery.qos == QoS::AtMostOnce);
     }
 
     fn send_again<E>(&mut self, id: PacketId, peer: Peer, wall: Wall, lasting: bool, out: &mut Outputs<E>) {
@@ -190,7 +258,10 @@ impl Outbound {
                 let finished = self.finish(id, reason, lasting, out);
                 self.given_up.extend(finished);
             }
-            None => self.send(&delivery, Some(id), true, wall, false, out),
+            None => {
+                let publish = outgoing(&delivery, Some(id), true, left(&delivery, wall));
+                out.push_once_safe(self.earlier, Output::Publish(publish));
+            }
         }
     }
 
@@ -199,29 +270,43 @@ impl Outbound {
         std::mem::take(&mut self.given_up)
     }
 
-    fn send<E>(
-        &mut self,
-        delivery: &Delivery,
-        id: Option<PacketId>,
-        dup: bool,
-        wall: Wall,
-        lasting: bool,
-        out: &mut Outputs<E>,
-    ) {
-        let mut publish = outgoing(delivery, id, dup, delivery.expires_at.map(|at| seconds_left(at, wall)));
-        if lasting {
-            // An alias set by a packet that is withheld could be used by one that is not: none here.
-            out.push_after_records(Output::Publish(publish));
-        } else {
-            let fits = self.peer.is_some_and(|peer| {
-                let with_alias = || publish.encoded_len(peer.version).saturating_add(ALIAS_BYTES);
-                peer.maximum_packet_size.is_none_or(|maximum| with_alias() <= maximum as usize)
-            });
-            if fits {
-                publish.topic_alias = self.aliases.choose(&delivery.message.message().topic);
-            }
-            out.push(Output::Publish(publish));
+    fn send<E>(&self, delivery: &Delivery, id: Option<PacketId>, wall: Wall, lasting: bool, out: &mut Outputs<E>) {
+        let publish = Output::Publish(outgoing(delivery, id, false, left(delivery, wall)));
+        if lasting { out.push_after_records(publish) } else { out.push(publish) }
+    }
+
+    /// Chooses the topic alias of a message that leaves the machine now: what was withheld must not use an alias before
+    /// it is set.
+    pub(crate) fn choose_alias(&mut self, publish: &mut OutgoingPublish) {
+        let Some(peer) = self.peer.filter(|_| self.aliases.any()) else { return };
+        let with_alias = || publish.encoded_len(peer.version).saturating_add(ALIAS_BYTES);
+        if peer.maximum_packet_size.is_none_or(|maximum| with_alias() <= maximum as usize) {
+            publish.topic_alias = self.aliases.choose(&publish.message.message().topic);
         }
+    }
+
+    /// Takes out of the queue what waits longest, or shortest, among what has never been sent.
+    pub(crate) fn evict<E>(&mut self, oldest: bool, lasting: bool, out: &mut Outputs<E>) -> Option<Position> {
+        let place = if oldest { self.first_unsent() } else { self.queue.len().checked_sub(1)? };
+        let &(position, _) = self.queue.get(place)?;
+        self.withdraw(position, lasting, out).then_some(position)
+    }
+
+    /// Takes a message that has never been sent out of the queue; `false`: there is none such.
+    pub(crate) fn withdraw<E>(&mut self, position: Position, lasting: bool, out: &mut Outputs<E>) -> bool {
+        let found = self.queue.binary_search_by_key(&position, |&(position, _)| position);
+        let Some(place) = found.ok().filter(|_| position > self.last_sent) else { return false };
+        if let Some((_, delivery)) = self.queue.remove(place) {
+            self.left_queue(&delivery);
+            if lasting && delivery.qos != QoS::AtMostOnce {
+                out.persist(Record::Done(position));
+            }
+        }
+        true
+    }
+
+    fn first_unsent(&self) -> usize {
+        self.queue.partition_point(|&(position, _)| position <= self.last_sent)
     }
 
     /// PUBACK.
@@ -257,10 +342,11 @@ impl Outbound {
         None
     }
 
-    /// PUBCOMP.
+    /// PUBCOMP. The peer took the message over with PUBREC; one that does not know the identifier any more has had
+    /// PUBREL before (MQTT 5.0 §3.7.2.1).
     pub(crate) fn pubcomp<E>(&mut self, ack: &Ack, lasting: bool, out: &mut Outputs<E>) -> Option<Finished> {
         let released = self.in_flight.get(&ack.packet_id)?.delivery.is_none();
-        released.then(|| self.finish(ack.packet_id, ack.reason, lasting, out)).flatten()
+        released.then(|| self.finish(ack.packet_id, ReasonCode::Success, lasting, out)).flatten()
     }
 
     fn finish<E>(&mut self, id: PacketId, reason: ReasonCode, lasting: bool, out: &mut Outputs<E>) -> Option<Finished> {
@@ -331,7 +417,7 @@ impl Outbound {
             std::mem::take(&mut self.queue).into_iter().partition(|(_, delivery)| choose(delivery));
         self.queue = kept;
         for (position, delivery) in picked {
-            self.bytes -= delivery.message.weight();
+            self.left_queue(&delivery);
             taken.push((position, delivery));
         }
         taken.sort_by_key(|&(position, _)| position);
@@ -346,32 +432,38 @@ impl Outbound {
     /// Drops queued messages that have expired; answers how many.
     pub(crate) fn drop_expired<E>(&mut self, wall: Wall, lasting: bool, out: &mut Outputs<E>) -> usize {
         let before = self.queue.len();
-        let mut bytes = 0;
+        let (mut bytes, mut plain) = (0, 0);
         self.queue.retain(|(position, delivery)| {
             let expired = delivery.expired(wall);
             if expired {
                 bytes += delivery.message.weight();
-                if lasting {
+                plain += usize::from(delivery.qos == QoS::AtMostOnce);
+                if lasting && delivery.qos != QoS::AtMostOnce {
                     out.persist(Record::Done(*position));
                 }
             }
             !expired
         });
         self.bytes -= bytes;
+        self.plain -= plain;
         before - self.queue.len()
     }
 
     /// A stored message, read back: queued, in flight, or released.
     pub(crate) fn restore(&mut self, position: Position, delivery: Option<Delivery>, id: Option<PacketId>) {
-        self.last_position = self.last_position.max(position);
+        self.skip_positions(position);
         let weight = delivery.as_ref().map_or(0, |delivery| delivery.message.weight());
         self.bytes += weight;
         match (delivery, id) {
             (delivery, Some(id)) => {
                 self.last_id = self.last_id.max(id.get());
+                self.last_sent = self.last_sent.max(position);
                 self.in_flight.insert(id, InFlight { position, delivery, weight });
             }
-            (Some(delivery), None) => self.queue.push_back((position, delivery)),
+            (Some(delivery), None) => {
+                self.plain += usize::from(delivery.qos == QoS::AtMostOnce);
+                self.queue.push_back((position, delivery));
+            }
             (None, None) => {}
         }
     }
@@ -389,7 +481,8 @@ impl Outbound {
     }
 }
 
-/// Whole seconds until `at`, at least 1: what has expired is not sent.
-fn seconds_left(at: Wall, wall: Wall) -> u32 {
-    u32::try_from(at.since(wall).as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1)
+/// Whole seconds that are left, at least 1: what has expired is not sent.
+fn left(delivery: &Delivery, wall: Wall) -> Option<u32> {
+    let whole = |at: Wall| u32::try_from(at.since(wall).as_millis().div_ceil(1000)).unwrap_or(u32::MAX).max(1);
+    delivery.expires_at.map(whole)
 }

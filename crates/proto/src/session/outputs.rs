@@ -6,7 +6,7 @@ use super::{End, Record};
 use crate::time::Monotonic;
 use crate::{OutgoingPublish, Packet};
 
-/// The number of a [`Output::Persist`], rising by one per machine.
+/// The number of a [`Output::Persist`], rising by one per machine; at the client per session, over all its machines.
 pub type Seq = u64;
 
 /// What the caller has to do next.
@@ -50,7 +50,23 @@ impl<E> Default for Outputs<E> {
     }
 }
 
+/// How far a session has asked for records, and how far they are safe; goes with it from machine to machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Numbers {
+    pub(crate) issued: Seq,
+    pub(crate) safe: Seq,
+}
+
 impl<E> Outputs<E> {
+    /// Goes on where another machine of the same session has ended.
+    pub(crate) fn after(Numbers { issued, safe }: Numbers) -> Self {
+        Self { issued, safe, ..Self::default() }
+    }
+
+    pub(crate) const fn numbers(&self) -> Numbers {
+        Numbers { issued: self.issued, safe: self.safe }
+    }
+
     /// Queues what depends on no record.
     pub(crate) fn push(&mut self, output: Output<E>) {
         if self.first.is_some() && matches!(output, Output::Send(_) | Output::Publish(_)) {
@@ -90,6 +106,11 @@ impl<E> Outputs<E> {
         } else {
             self.held.push_back((self.issued, output));
         }
+    }
+
+    /// Queues what may only be said once the records up to `needed` are safe; it may then wait for later ones too.
+    pub(crate) fn push_once_safe(&mut self, needed: Seq, output: Output<E>) {
+        if self.safe >= needed { self.push(output) } else { self.push_after_records(output) }
     }
 
     /// Queues an acknowledgement that depends on no record itself but must not overtake one that does.

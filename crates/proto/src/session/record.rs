@@ -13,6 +13,8 @@ pub enum Record {
         /// Seconds that the session outlives its connection.
         expiry_interval: u32,
     },
+    /// Every position up to this one has been used, whether or not a message with it is left.
+    Positioned(Position),
     /// The session is gone; every other record of it with it.
     Ended,
     /// A subscription was made or changed.

@@ -31,6 +31,7 @@ pub(crate) fn replay(records: impl IntoIterator<Item = Record>) -> Option<Replay
         match record {
             Record::Started { expiry_interval } => session.expiry_interval = expiry_interval,
             Record::Ended => {}
+            Record::Positioned(position) => session.outbound.skip_positions(position),
             Record::Subscribed(filter, subscription) => {
                 session.subscriptions.insert(filter, subscription);
             }
@@ -38,6 +39,7 @@ pub(crate) fn replay(records: impl IntoIterator<Item = Record>) -> Option<Replay
                 session.subscriptions.remove(&filter);
             }
             Record::Enqueued(position, delivery) => {
+                session.outbound.skip_positions(position);
                 messages.insert(position, (Some(delivery), None));
             }
             Record::Sent(position, id) => {

@@ -120,7 +120,11 @@ impl Connection {
     /// The next thing to do; drain until [`Output::Timeout`].
     #[must_use]
     pub fn poll_output(&mut self) -> Output<Event> {
-        self.out.pop().unwrap_or_else(|| Output::Timeout(self.timers.next()))
+        let Some(mut output) = self.out.pop() else { return Output::Timeout(self.timers.next()) };
+        if let (Output::Publish(publish), State::Connected(connected)) = (&mut output, &mut self.state) {
+            connected.session.outbound.choose_alias(publish);
+        }
+        output
     }
 
     /// A packet arrived. Not to be called while [`wants_input`](Self::wants_input) is false: the packet then ends

@@ -77,6 +77,10 @@ impl TopicFilter {
     /// Whether the topic is one of those that this filter stands for.
     #[must_use]
     pub fn matches(&self, topic: &TopicName) -> bool {
+        // A name has no wildcards, so a filter with one is another text.
+        if self.as_str() == topic.as_str() {
+            return true;
+        }
         if topic.is_reserved() && self.leads_with_wildcard() {
             return false;
         }

@@ -378,15 +378,23 @@ pub fn client_config(connect: Connect) -> client::Config {
 
 impl Client {
     pub fn with(config: client::Config, session: client::Session) -> (Self, ClientDid) {
+        let seq = session.last_record();
         let machine = client::Connection::new(secs(0.0), config, session);
-        let mut client = Self { machine, now: secs(0.0), safe: true, seq: 0, maximum: None };
+        let mut client = Self { machine, now: secs(0.0), safe: true, seq, maximum: None };
         let did = client.does();
         (client, did)
     }
 
-    /// It has sent its CONNECT.
+    /// Without a connection, with a store that is slow.
+    pub fn resting(connect: Connect, session: client::Session) -> Self {
+        let seq = session.last_record();
+        let machine = client::Connection::resting(client_config(connect), session);
+        Self { machine, now: secs(0.0), safe: false, seq, maximum: None }
+    }
+
+    /// With a store, it has sent its CONNECT.
     pub fn new(connect: Connect) -> Self {
-        Self::with(client_config(connect), client::Session::new(QueueLimits::default())).0
+        Self::with(client_config(connect), client::Session::recorded(QueueLimits::default())).0
     }
 
     pub fn v(version: Version) -> Self {
@@ -428,6 +436,11 @@ impl Client {
             all.deadline = more.deadline;
         }
         all
+    }
+
+    /// What it wants done, without telling it that anything is safe.
+    pub fn drain(&mut self) -> ClientDid {
+        self.drain_once()
     }
 
     fn drain_once(&mut self) -> ClientDid {

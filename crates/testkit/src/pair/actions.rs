@@ -49,6 +49,10 @@ pub(super) enum Action {
         life: u32,
         token: PublishToken,
     },
+    /// A side loses its memory, once.
+    Crash {
+        side: Side,
+    },
     Decide {
         number: u32,
         event: Box<server::Event>,
@@ -105,6 +109,10 @@ impl Pair {
                     self.complete(side, token);
                 }
             }
+            Action::Crash { side } => {
+                self.crash_at = None;
+                self.crash(side);
+            }
             Action::Decide { number, event } => self.decide(now, number, *event),
         }
     }
@@ -156,6 +164,10 @@ impl Pair {
             return;
         }
         journal.durable = journal.durable.max(len);
+        if self.crash_at.is_some_and(|(of, at, after)| of == side && after && at <= len) {
+            // What was waiting for the record is said, and nobody hears the answer.
+            self.after(Duration::ZERO, Action::Crash { side });
+        }
         let Some((number, seq)) = machine else { return };
         match side {
             Side::Client => {
@@ -202,7 +214,11 @@ impl Pair {
         });
         self.client = Some(Driven {
             number,
-            machine: client::Connection::new(self.now, config, session.unwrap_or_default()),
+            machine: client::Connection::new(
+                self.now,
+                config,
+                session.unwrap_or_else(|| client::Session::recorded(limits())),
+            ),
             incoming: BytesMut::new(),
             decoder: Decoder::for_client(version, 1 << 20),
             deadline: None,

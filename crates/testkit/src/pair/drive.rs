@@ -48,6 +48,7 @@ impl Pair {
                 Output::Event(client::Event::Message(incoming)) => {
                     self.arrives(Side::Client, incoming.token, incoming.message, incoming.qos);
                 }
+                Output::Event(client::Event::Connected(ack)) => self.welcomes(ack.session_present),
                 Output::Event(_) => {}
                 Output::Close(end) => {
                     client.closed = true;
@@ -139,6 +140,9 @@ impl Pair {
 
     fn persist(&mut self, side: Side, number: u32, record: Record, seq: Seq) {
         let len = self.journal(side).write(Entry::Record(record));
+        if self.crash_at == Some((side, len, false)) {
+            self.after(std::time::Duration::ZERO, Action::Crash { side });
+        }
         self.store(side, len, Some((number, seq)));
     }
 
@@ -210,7 +214,7 @@ impl Pair {
             Side::Client => {
                 self.client_session = client::Session::restore(limits(), records);
                 if self.client_session.is_none() {
-                    self.client_session = Some(client::Session::new(limits()));
+                    self.client_session = Some(client::Session::recorded(limits()));
                 }
                 self.client = None;
                 self.after(self.settings.back_off, Action::Connect);

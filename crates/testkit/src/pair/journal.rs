@@ -40,6 +40,10 @@ impl Journal {
         self.entries.len()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(super) fn is_durable(&self) -> bool {
         self.durable == self.entries.len()
     }
@@ -63,6 +67,13 @@ impl Journal {
         self.forgotten.extend(gone.iter().filter_map(enqueued).filter(|payload| !kept.contains(payload)));
         self.life += 1;
         self.records()
+    }
+
+    /// The session's records are gone; what the owner did stays.
+    pub(super) fn forget(&mut self) {
+        self.entries.retain(|entry| matches!(entry, Entry::Took(_)));
+        self.durable = self.entries.len();
+        self.life += 1;
     }
 
     pub(super) fn records(&self) -> Vec<Record> {

@@ -39,6 +39,10 @@ impl Wire {
         self.unacknowledged.is_empty()
     }
 
+    pub(super) fn unacknowledged(&self) -> usize {
+        self.unacknowledged.len()
+    }
+
     pub(super) fn sends(&mut self, publish: &Publish) {
         let Some(id) = publish.packet_id else {
             assert!(!publish.dup && publish.qos == QoS::AtMostOnce);

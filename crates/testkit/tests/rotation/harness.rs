@@ -169,7 +169,7 @@ pub(crate) async fn run(stage: &Stage, version: Version, mut succession: impl Su
         let (number, session_present) = moved.await.expect("the client moves in time");
         assert!(number > generation, "round {round}: generation {number} after {generation}");
         assert!(session_present, "round {round}: the session is lost");
-        assert_eq!(publisher.info().generation, Some(number));
+        assert_eq!(publisher.info().unwrap().generation, Some(number));
         generation = number;
         prints.push(print);
     }

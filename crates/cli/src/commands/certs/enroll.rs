@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use gridmq_client::env::Settings as EnvFile;
 use gridmq_client::est::{EstClient, Hook, PairFiles};
 use gridmq_tls::certificate::AlternativeNames;
 use gridmq_tls::est::{CertificateRequest, Enrolment, EnrolmentKey};
@@ -19,7 +20,6 @@ use crate::commands::block_on;
 use crate::connection::identity::IdentityOptions;
 use crate::connection::password;
 use crate::connection::trust::TrustOptions;
-use crate::envfile::EnvFile;
 use crate::error::{Failure, Outcome};
 use crate::files::{self, Existing, NewFiles};
 use crate::{output, utc};
@@ -95,7 +95,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 async fn enroll(arguments: &Arguments) -> Outcome {
     arguments.refuse_existing()?;
     let identity = arguments.identity.load(&EnvFile::default())?;
-    let trust = arguments.trust.load(None, utc::now())?;
+    let trust = arguments.trust.load(&EnvFile::default(), utc::now())?;
     let mut builder = EstClient::builder(&arguments.est).trust(trust);
     if let Some(identity) = &identity {
         builder = builder.identity(identity.clone());

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use gridmq_client::env::Settings as EnvFile;
 use gridmq_doctor::{Exit, Options, Profile, Report, Target, files, json, redact, run_with};
 use gridmq_proto::{QoS, Version};
 use gridmq_tls::TlsVersion;
@@ -15,7 +16,6 @@ use super::{ended, show};
 use crate::commands::publish::qos;
 use crate::connection::trust::TrustOptions;
 use crate::connection::{password, protocol_version, seconds, tls_version};
-use crate::envfile::EnvFile;
 use crate::error::{Failure, Outcome};
 use crate::output;
 use crate::signal::Stop;
@@ -154,7 +154,7 @@ impl Examine {
         let input = self.files.input(&self.trust.cafile, self.profile(target), env);
         let examined = files::load(&input, now);
         // With a file that cannot be used the network is examined all the same.
-        options.trust = match self.trust.load(env.ca_file.as_deref(), now) {
+        options.trust = match self.trust.load(env, now) {
             Ok(trust) => Some(trust),
             Err(_) if !input.cafile.is_empty() => None,
             Err(failure) => return Err(failure),
@@ -166,7 +166,7 @@ impl Examine {
         options.password = match (&self.password, &self.password_file) {
             (Some(password), _) => Some(password.clone().into_bytes().into()),
             (None, Some(path)) => Some(password(path)?.into_bytes().into()),
-            (None, None) => env.password.clone().map(|password| password.into_bytes().into()),
+            (None, None) => env.read_password()?.map(|password| password.into_bytes().into()),
         };
         options.client_id = self.client_id.clone().or_else(|| env.client_id.clone());
         options.version = self.protocol_version;

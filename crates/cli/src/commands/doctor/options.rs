@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use gridmq_client::env::Settings as EnvFile;
 use gridmq_doctor::Profile;
 use gridmq_doctor::files::FilesInput;
 use gridmq_doctor::fix::repair;
 use gridmq_tls::source::Source;
 
 use crate::connection::identity::IdentityOptions;
-use crate::envfile::EnvFile;
 use crate::error::{Failure, Outcome};
 use crate::files::{Existing, NewFiles, make_directory, shown};
 use crate::output;
@@ -49,7 +49,7 @@ pub(super) struct FileOptions {
 impl FileOptions {
     /// The env file, or an empty one.
     pub(super) fn env(&self) -> Result<EnvFile, Failure> {
-        Ok(self.env_file.as_deref().map(EnvFile::read).transpose()?.unwrap_or_default())
+        Ok(self.env_file.as_deref().map(EnvFile::from_file).transpose()?.unwrap_or_default())
     }
 
     /// The profile that was asked for.

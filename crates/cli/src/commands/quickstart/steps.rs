@@ -5,7 +5,7 @@ mod words;
 
 use std::time::Duration;
 
-use gridmq_client::{Client, ConnectError, Options};
+use gridmq_client::{Client, ConnectError, Options, Reconnect};
 use gridmq_namespace::gate::RefusalKind;
 use gridmq_proto::{QoS, ReasonCode};
 use gridmq_tls::{Identity, TlsVersion, Trust, VerifyError};
@@ -34,6 +34,7 @@ impl Target<'_> {
     /// A connection as the device makes it, but for who it is.
     fn device(&self, session: &str, username: &str) -> Result<Options, Failure> {
         Ok(Client::builder(&format!("mqtts://localhost:{}", self.port))
+            .reconnect(Reconnect::never())
             .trust(Trust::only_pem(self.material.root_pem.as_bytes())?)
             .client_id(session)
             .username(username)
@@ -72,7 +73,7 @@ async fn conversation(target: &Target<'_>, report: &mut Report, version: TlsVers
         Ok(client) => client,
         Err(error) => return report.step(false, &title, &error.to_string()),
     };
-    let (good, seen) = match &client.info().tls {
+    let (good, seen) = match client.info().as_ref().and_then(|info| info.tls.as_ref()) {
         Some(tls) => (
             tls.version == version && tls.sent_chain.len() == 2,
             format!(

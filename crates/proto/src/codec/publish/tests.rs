@@ -29,6 +29,8 @@ fn encoded(publish: &OutgoingPublish, version: Version) -> Vec<u8> {
 #[test]
 fn a_frame_is_patched_for_each_subscriber() {
     let first = outgoing();
+    let others = [first.message.clone(), first.message.clone()];
+    assert!(first.frame().is_some());
     assert_eq!(encoded(&first, Version::V5), b"\x32\x12\0\x03a/b\x12\x34\x05\x02\0\0\0\x3Chello");
     let dup = OutgoingPublish {
         qos: QoS::ExactlyOnce,
@@ -42,6 +44,10 @@ fn a_frame_is_patched_for_each_subscriber() {
     assert_eq!(encoded(&plain, Version::V5), b"\x30\x10\0\x03a/b\x05\x02\0\0\0\x3Chello");
     assert_eq!(encoded(&first, Version::V3_1_1), b"\x32\x0C\0\x03a/b\x12\x34hello");
     assert_eq!(encoded(&plain, Version::V3_1), b"\x30\x0A\0\x03a/bhello");
+    drop((dup, plain, others));
+    // For one subscriber none is made, and it gets the same.
+    assert!(first.frame().is_none());
+    assert_eq!(encoded(&first, Version::V5), b"\x32\x12\0\x03a/b\x12\x34\x05\x02\0\0\0\x3Chello");
 }
 
 #[test]
@@ -49,9 +55,10 @@ fn mqtt5_3_3_2_6_the_remaining_expiry_interval_is_sent() {
     let later = OutgoingPublish { message_expiry_interval: Some(9), ..outgoing() };
     assert_eq!(encoded(&later, Version::V5), b"\x32\x12\0\x03a/b\x12\x34\x05\x02\0\0\0\x09hello");
     let same = OutgoingPublish { message_expiry_interval: Some(60), ..outgoing() };
-    assert!(same.frame(Version::V5).is_some());
-    assert!(later.frame(Version::V5).is_none());
-    assert!(later.frame(Version::V3_1_1).is_some());
+    let _others = [&same, &same, &later, &later].map(|publish| publish.message.clone());
+    assert!(same.frame().is_some());
+    assert!(later.frame().is_none());
+    assert_eq!(encoded(&later, Version::V3_1_1), b"\x32\x0C\0\x03a/b\x12\x34hello");
 }
 
 #[test]
@@ -68,8 +75,26 @@ fn an_alias_and_subscription_identifiers_are_this_subscribers_own() {
 }
 
 #[test]
+fn a_message_without_properties_is_written_at_once() {
+    let message = Message::new(TopicName::try_from("a/b").unwrap(), Bytes::from_static(b"hello"));
+    let first = OutgoingPublish { message: SharedMessage::new(message), ..outgoing() };
+    assert_eq!(encoded(&first, Version::V5), b"\x32\x0D\0\x03a/b\x12\x34\0hello");
+    assert_eq!(encoded(&first, Version::V3_1_1), b"\x32\x0C\0\x03a/b\x12\x34hello");
+    let plain = OutgoingPublish { qos: QoS::AtMostOnce, packet_id: None, retain: true, ..first.clone() };
+    assert_eq!(encoded(&plain, Version::V5), b"\x31\x0B\0\x03a/b\0hello");
+    let mut out = BytesMut::from(&b"kept"[..]);
+    assert!(matches!(
+        first.encode(Version::V5, Some(14), &mut out),
+        Err(EncodeError::PacketTooLarge { bytes: 15, .. })
+    ));
+    assert_eq!(&out[..], b"kept");
+}
+
+#[test]
 fn what_the_peer_cannot_take_is_refused_whole() {
-    for publish in [outgoing(), OutgoingPublish { message_expiry_interval: Some(1), ..outgoing() }] {
+    let shared = outgoing();
+    let _others = [shared.message.clone(), shared.message.clone()];
+    for publish in [shared, OutgoingPublish { message_expiry_interval: Some(1), ..outgoing() }] {
         let mut out = BytesMut::from(&b"kept"[..]);
         let refused = publish.encode(Version::V5, Some(19), &mut out);
         assert!(matches!(refused, Err(EncodeError::PacketTooLarge { bytes: 20, limit: 19, .. })));

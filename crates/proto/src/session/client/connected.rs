@@ -1,19 +1,19 @@
 //! A client that the server has accepted.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use super::request::{Outgoing, RequestError, ServerLimits};
 use super::session::Session;
-use super::{Config, End, Event, Incoming, Stop, rules, violation};
+use super::{Config, End, Event, Farewell, Incoming, Stop, rules, violation};
 use crate::message::SubscriptionId;
-use crate::packet::{Auth, Publish, Subscribe, SubscribeFilter, Unsubscribe, UserProperties};
+use crate::packet::{Auth, AuthProperties, Publish, Subscribe, SubscribeFilter, Unsubscribe, UserProperties};
 use crate::session::alias::InboundAliases;
+use crate::session::by_id::ById;
 use crate::session::inbound::Arrival;
 use crate::session::outbound::{Admitted, Finished};
-use crate::session::outputs::Outputs;
+use crate::session::outputs::{Output, Outputs, Seq};
 use crate::time::{Monotonic, Now};
-use crate::{OutgoingPublish, Packet, PacketId, QoS, SubscriptionFilter, Version};
+use crate::{OutgoingPublish, Packet, PacketId, QoS, ReasonCode, SubscriptionFilter, Version};
 
 /// A request that waits for its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,24 +27,30 @@ enum Request {
 pub(super) struct Connected {
     pub(super) session: Session,
     pub(super) limits: ServerLimits,
-    requests: HashMap<PacketId, Request>,
+    requests: ById<Request>,
     aliases: InboundAliases,
     /// Absent: no keep-alive.
     keep_alive: Option<Duration>,
     last_heard: Monotonic,
+    /// The record up to which the session of before is forgotten for good: until then, no subscription is made.
+    began: Seq,
+    /// A re-authentication is under way.
+    authenticating: bool,
 }
 
 impl Connected {
-    pub(super) fn new(now: Now, session: Session, limits: ServerLimits, config: &Config) -> Self {
+    pub(super) fn new(now: Now, session: Session, limits: ServerLimits, began: Seq, config: &Config) -> Self {
         let keep_alive = (limits.keep_alive != 0).then(|| Duration::from_secs(u64::from(limits.keep_alive)));
         let aliases = config.connect.properties.topic_alias_maximum.unwrap_or(0);
         Self {
             session,
             limits,
-            requests: HashMap::new(),
+            requests: ById::default(),
             aliases: InboundAliases::new(aliases),
             keep_alive,
             last_heard: now.monotonic,
+            began,
+            authenticating: false,
         }
     }
 
@@ -72,7 +78,7 @@ impl Connected {
         out: &mut Outputs<Event>,
     ) -> Result<(), Stop> {
         self.last_heard = now.monotonic;
-        let lasting = self.session.lasting();
+        let lasting = self.session.is_recorded();
         match packet {
             Packet::Publish(publish) => return self.publish_arrived(publish, config, out),
             Packet::PubAck(ack) => {
@@ -104,11 +110,11 @@ impl Connected {
                 out.event(Event::Unsubscribed(ack));
             }
             Packet::Auth(auth) => {
-                check_method(&auth, config)?;
+                self.check_auth(&auth, config)?;
                 out.event(Event::Auth(auth));
             }
             Packet::Disconnect(disconnect) if config.connect.version.is_v5() => {
-                return Err(Stop::Ended(End::PeerDisconnected(disconnect.reason), disconnect.properties.reason_string));
+                return Err(Stop::Ended(End::PeerDisconnected(disconnect.reason), Farewell::of_disconnect(disconnect)));
             }
             Packet::ConnAck(_) => return Err(violation(&rules::SECOND_CONNACK)),
             Packet::Connect(_)
@@ -202,7 +208,7 @@ impl Connected {
         self.limits.check_subscribe(&filters, identifier.is_some())?;
         let packet_id = self.request(Request::Subscribe { filters: filters.len() })?;
         let subscribe = Subscribe { packet_id, subscription_identifier: identifier, user_properties, filters };
-        out.send(Packet::Subscribe(subscribe));
+        out.push_once_safe(self.began, Output::Send(Packet::Subscribe(subscribe)));
         Ok(packet_id)
     }
 
@@ -220,6 +226,26 @@ impl Connected {
         Ok(packet_id)
     }
 
+    /// The server speaks of authentication only after the client has begun it anew, and ends it with Success (MQTT 5.0
+    /// §4.12.1).
+    fn check_auth(&mut self, auth: &Auth, config: &Config) -> Result<(), Stop> {
+        check_method(auth, config)?;
+        if !self.authenticating || auth.reason == ReasonCode::ReAuthenticate {
+            return Err(violation(&rules::AUTH_REASON_OUT_OF_TURN));
+        }
+        self.authenticating = auth.reason != ReasonCode::Success;
+        Ok(())
+    }
+
+    /// Whether an AUTH of the client with that reason has its turn.
+    pub(super) fn authenticates(&mut self, reason: ReasonCode) -> bool {
+        match reason {
+            ReasonCode::ReAuthenticate => !std::mem::replace(&mut self.authenticating, true),
+            ReasonCode::ContinueAuthentication => self.authenticating,
+            _ => false,
+        }
+    }
+
     pub(super) fn end(self) -> Session {
         let Self { mut session, .. } = self;
         session.disconnect();
@@ -227,9 +253,11 @@ impl Connected {
     }
 }
 
-fn check_method(auth: &Auth, config: &Config) -> Result<(), Stop> {
+pub(super) fn check_method(auth: &Auth, config: &Config) -> Result<(), Stop> {
     match &config.connect.properties.authentication_method {
         None => Err(violation(&rules::SERVER_AUTH_WITHOUT_METHOD)),
+        // Success without properties may be left out as a whole (§3.15.2.1), although the method is required (§3.15.2.2.2).
+        Some(_) if auth.reason == ReasonCode::Success && auth.properties == AuthProperties::default() => Ok(()),
         Some(method) if auth.properties.authentication_method.as_ref() != Some(method) => {
             Err(violation(&rules::AUTH_METHOD_CHANGED))
         }

@@ -5,7 +5,7 @@ use super::request::{Outgoing, RequestError};
 use crate::session::Verdict;
 use crate::session::inbound::{Inbound, PublishToken};
 use crate::session::outbound::{Admitted, Delivery, Finished, Outbound, Peer, Position, QueueLimits};
-use crate::session::outputs::Outputs;
+use crate::session::outputs::{Numbers, Outputs, Seq};
 use crate::session::record::Record;
 use crate::session::replay::{self, Replayed};
 use crate::time::Wall;
@@ -14,6 +14,9 @@ use crate::{PacketId, QoS};
 /// A session of the client.
 #[derive(Debug, Default)]
 pub struct Session {
+    /// Every change is a record.
+    recorded: bool,
+    numbers: Numbers,
     expiry_interval: u32,
     queue_limits: QueueLimits,
     pub(super) inbound: Inbound,
@@ -21,25 +24,60 @@ pub struct Session {
 }
 
 impl Session {
-    /// An empty session.
+    /// An empty session of a client without a store: it asks for no records, and nothing waits for any.
     #[must_use]
     pub fn new(queue_limits: QueueLimits) -> Self {
         Self { queue_limits, ..Self::default() }
     }
 
-    /// Rebuilds a session from its records, oldest first. `None`: they end with [`Record::Ended`] or are none.
+    /// An empty session of a client with a store: every change is a record, however long the server keeps its part.
+    #[must_use]
+    pub fn recorded(queue_limits: QueueLimits) -> Self {
+        Self { recorded: true, ..Self::new(queue_limits) }
+    }
+
+    /// Rebuilds a recorded session from its records, oldest first. `None`: they end with [`Record::Ended`] or are none.
     #[must_use]
     pub fn restore(queue_limits: QueueLimits, records: impl IntoIterator<Item = Record>) -> Option<Self> {
         let Replayed { expiry_interval, inbound, outbound, .. } = replay::replay(records)?;
-        Some(Self { expiry_interval, queue_limits, inbound, outbound })
+        Some(Self { expiry_interval, inbound, outbound, ..Self::recorded(queue_limits) })
     }
 
     /// The records that rebuild this session.
     #[must_use]
     pub fn snapshot(&self) -> Vec<Record> {
-        let mut records = vec![Record::Started { expiry_interval: self.expiry_interval }];
-        records.extend(replay::messages(&self.inbound, &self.outbound));
+        let mut records = vec![
+            Record::Started { expiry_interval: self.expiry_interval },
+            Record::Positioned(self.outbound.last_position()),
+        ];
+        let plain = |record: &Record| matches!(record, Record::Enqueued(_, it) if it.qos == QoS::AtMostOnce);
+        records.extend(replay::messages(&self.inbound, &self.outbound).into_iter().filter(|record| !plain(record)));
         records
+    }
+
+    /// Has messages of QoS 0 wait for a connection too, without a record. When such a message is handed over for
+    /// sending, [`Event::Published`] with `Success` says so.
+    pub const fn queue_at_most_once(&mut self, queue: bool) {
+        self.outbound.set_queues_plain(queue);
+    }
+
+    /// Whether its changes are records.
+    #[must_use]
+    pub const fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
+    /// The last position that a message was given; 0: none. It is never given again, also where all messages are done
+    /// with and the session has been restored. Only messages of QoS 0, which are not recorded, are forgotten.
+    #[must_use]
+    pub const fn last_position(&self) -> Position {
+        self.outbound.last_position()
+    }
+
+    /// The number of the last record that it asked for; the next machine goes on from there.
+    #[must_use]
+    pub const fn last_record(&self) -> Seq {
+        self.numbers.issued
     }
 
     /// Messages that wait or are unacknowledged, and the bytes that they hold.
@@ -48,21 +86,30 @@ impl Session {
         self.outbound.load()
     }
 
+    /// Messages that were given an identifier and are unacknowledged.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.outbound.in_flight()
+    }
+
     /// Positions of the messages that wait or are unacknowledged, oldest first.
     #[must_use]
     pub fn unfinished(&self) -> Vec<Position> {
         self.outbound.unfinished().into_iter().map(|(position, ..)| position).collect()
     }
 
-    const fn is_lasting(&self) -> bool {
-        self.expiry_interval != 0
+    pub(super) const fn numbers(&self) -> Numbers {
+        self.numbers
+    }
+
+    pub(super) const fn set_numbers(&mut self, numbers: Numbers) {
+        self.numbers = numbers;
     }
 
     /// Clean Start: identifiers taken over from the server are forgotten, messages that wait are not.
     pub(super) fn forget(&mut self, out: &mut Outputs<Event>) {
-        let lasting = self.is_lasting();
-        self.inbound.start_over(lasting, out);
-        self.outbound.start_over(lasting, out);
+        self.inbound.start_over(self.recorded, out);
+        self.outbound.start_over(self.recorded, out);
         self.tell_given_up(out);
     }
 
@@ -73,33 +120,24 @@ impl Session {
     }
 
     pub(super) fn start(&mut self, expiry_interval: u32, present: bool, out: &mut Outputs<Event>) {
-        let was_lasting = self.is_lasting();
-        let changed = self.expiry_interval != expiry_interval;
         if !present {
             self.forget(out);
         }
-        self.expiry_interval = expiry_interval;
-        match (was_lasting, self.is_lasting()) {
-            (true, false) => out.persist(Record::Ended),
-            (false, true) => {
-                for record in self.snapshot() {
-                    out.persist(record);
-                }
-            }
-            (true, true) if changed => out.persist(Record::Started { expiry_interval }),
-            _ => {}
+        if self.recorded && self.expiry_interval != expiry_interval {
+            out.persist(Record::Started { expiry_interval });
         }
+        self.expiry_interval = expiry_interval;
     }
 
     pub(super) fn connect(&mut self, wall: Wall, peer: Peer, aliases: u16, out: &mut Outputs<Event>) {
         self.inbound.connect(peer.version);
         self.outbound.connect(peer, aliases);
+        self.outbound.set_earlier(self.numbers.issued);
         self.fill_window(wall, |_| false, out);
     }
 
     pub(super) fn fill_window(&mut self, wall: Wall, taken: impl Fn(PacketId) -> bool, out: &mut Outputs<Event>) {
-        let lasting = self.is_lasting();
-        self.outbound.fill_window(wall, lasting, taken, out);
+        self.outbound.fill_window(wall, self.recorded, taken, out);
         self.tell_given_up(out);
     }
 
@@ -109,13 +147,12 @@ impl Session {
     }
 
     pub(super) fn complete<E>(&mut self, token: PublishToken, verdict: Verdict, out: &mut Outputs<E>) {
-        self.inbound.complete(token, verdict, self.is_lasting(), out);
+        self.inbound.complete(token, verdict, self.recorded, out);
         self.inbound.release(out);
     }
 
     pub(super) fn pubrel<E>(&mut self, id: PacketId, out: &mut Outputs<E>) {
-        let lasting = self.is_lasting();
-        self.inbound.pubrel(id, lasting, out);
+        self.inbound.pubrel(id, self.recorded, out);
     }
 
     pub(super) fn deliver(
@@ -125,8 +162,8 @@ impl Session {
         taken: impl Fn(PacketId) -> bool,
         out: &mut Outputs<Event>,
     ) -> Result<Admitted, RequestError> {
-        let (limits, lasting) = (self.queue_limits, self.is_lasting());
-        let admitted = self.outbound.deliver(delivery, wall, limits, lasting, taken, out);
+        let limits = self.queue_limits;
+        let admitted = self.outbound.deliver(delivery, wall, limits, self.recorded, taken, out);
         self.tell_given_up(out);
         match admitted {
             Admitted::Full => Err(RequestError::QueueFull { messages: limits.messages, bytes: limits.bytes }),
@@ -135,8 +172,12 @@ impl Session {
         }
     }
 
-    pub(super) fn lasting(&self) -> bool {
-        self.is_lasting()
+    pub(super) fn evict(&mut self, oldest: bool, out: &mut Outputs<Event>) -> Option<Position> {
+        self.outbound.evict(oldest, self.recorded, out)
+    }
+
+    pub(super) fn withdraw(&mut self, position: Position, out: &mut Outputs<Event>) -> bool {
+        self.outbound.withdraw(position, self.recorded, out)
     }
 
     /// Takes a message while there is no connection.
@@ -146,9 +187,6 @@ impl Session {
         outgoing: Outgoing,
         out: &mut Outputs<Event>,
     ) -> Result<Admitted, RequestError> {
-        if outgoing.qos == QoS::AtMostOnce {
-            return Err(RequestError::NotConnected);
-        }
         self.deliver(wall, outgoing.into_delivery(wall), |_| false, out)
     }
 }

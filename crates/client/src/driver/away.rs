@@ -1,0 +1,342 @@
+//! Between two connections: attempts, what becomes of them, and what waits meanwhile.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use gridmq_proto::session::client::{Config, Connection};
+use gridmq_proto::{PacketId, ReasonCode, SubscriptionFilter};
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use super::authenticating::Authentication;
+use super::replies::Unanswered;
+use super::{Driver, MAX_REQUESTS, Request};
+use crate::address::Address;
+use crate::clock;
+use crate::connect::{Ready, Seed, attempt, refusal};
+use crate::error::{AddressError, ConnectError, ConnectErrorKind, DisconnectCause, Ending, Side, Stage};
+use crate::events::ConnectionEvent;
+use crate::inbox::SubscriptionKey;
+use crate::lifecycle::{Judgement, Next, Phase, Try};
+use crate::link::Link;
+use crate::reconnect::{Failure, FailureKind};
+use crate::state::{ConnectionState, Setback};
+
+/// What waits for the next connection.
+#[derive(Debug)]
+pub(super) struct Absence {
+    /// Why the connection ended that was there before.
+    pub(super) cause: Option<DisconnectCause>,
+    pub(super) unanswered: Unanswered,
+    /// Requests, each with somebody who waits for its answer.
+    pub(super) held: VecDeque<Request>,
+    /// With so many of them, those that nobody waits for any more are dropped.
+    look_through: usize,
+    /// Subscriptions that were dropped meanwhile; a resumed session has them still.
+    pub(super) dropped: Vec<SubscriptionFilter>,
+    /// Subscriptions made again on the connection that is, to be answered.
+    pub(super) resubscribed: HashMap<PacketId, Vec<SubscriptionKey>>,
+    /// Those of them that the connection before did not answer.
+    pub(super) unmade: Vec<SubscriptionKey>,
+}
+
+impl Default for Absence {
+    fn default() -> Self {
+        Self {
+            cause: None,
+            unanswered: Unanswered::default(),
+            held: VecDeque::new(),
+            look_through: MAX_REQUESTS,
+            dropped: Vec::new(),
+            resubscribed: HashMap::new(),
+            unmade: Vec::new(),
+        }
+    }
+}
+
+impl Absence {
+    fn hold(&mut self, request: Request) {
+        // Never a reason to stop: behind them may be the wish to disconnect.
+        if self.held.len() >= self.look_through {
+            self.held.retain(|request| !request.is_abandoned());
+            self.look_through = MAX_REQUESTS.max(2 * self.held.len());
+        }
+        self.held.push_back(request);
+    }
+
+    /// There will be no other connection: dropping a reply says so.
+    pub(super) fn fail(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// Whether the server spoke against us, so that another certificate may help.
+fn refuses_us(error: &ConnectError) -> bool {
+    let busy = match error.kind() {
+        ConnectErrorKind::Refused { reason, .. } => matches!(
+            reason,
+            ReasonCode::ServerUnavailable
+                | ReasonCode::ServerBusy
+                | ReasonCode::QuotaExceeded
+                | ReasonCode::ConnectionRateExceeded
+        ),
+        _ => false,
+    };
+    !busy && error.stage() >= Stage::Tls && error.side() == Side::Server
+}
+
+/// The first server of a reference, reached as `base` is (MQTT 5.0 §4.11).
+fn elsewhere(reference: &str, base: &Address) -> Result<Address, AddressError> {
+    let first = reference.split_ascii_whitespace().next().unwrap_or_default();
+    let scheme = if base.tls { "mqtts" } else { "mqtt" };
+    let Address { host, port, .. } = Address::parse(&format!("{scheme}://{first}"))?;
+    Ok(Address { host, port, ..base.clone() })
+}
+
+impl Driver {
+    /// One turn without a connection.
+    pub(super) fn poll_away(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.hold(cx);
+            self.news(cx);
+            self.publishes(cx);
+            self.events();
+            if self.ended {
+                self.replies.left();
+                return Poll::Ready(());
+            }
+            let now = self.link.now();
+            self.listen(cx, now);
+            if let Some(attempt) = &mut self.attempt {
+                let Poll::Ready(outcome) = attempt.as_mut().poll(cx) else { return Poll::Pending };
+                self.attempt = None;
+                match outcome {
+                    Ok(ready) => {
+                        self.opened(ready);
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    Err(error) => self.attempt_failed(error),
+                }
+            } else if let Some(next) = self.life.tries(now) {
+                self.start(next);
+            } else {
+                if let Some(at) = self.life.deadline() {
+                    self.sleep.as_mut().reset(self.clock.instant(at));
+                }
+                if self.sleep.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, Try { choice, server }: Try) {
+        let mut connect = self.plan.connect.clone();
+        if self.life.was_up() && connect.version.is_v5() {
+            connect.clean_start = false;
+            if let Some(info) = &*self.channels.info.borrow() {
+                connect.client_id = info.client_id.clone();
+            }
+        }
+        if let Some(user) = &self.user {
+            connect.username.clone_from(&user.name);
+            connect.password.clone_from(&user.password);
+        }
+        let generation = self.certificates.as_mut().map(|certificates| certificates.choose(choice));
+        let listed = || self.plan.addresses.get(server).or_else(|| self.plan.addresses.first()).cloned();
+        let Some(address) = self.redirect.take().or_else(listed) else { return self.life.stop() };
+        if !self.life.is_moving() {
+            self.set_state(ConnectionState::Connecting { attempts: self.life.attempts() });
+        }
+        let span = self.watch.attempt(&address.shown(), self.life.attempts());
+        let asks_user = self.user.is_none();
+        let seed = Seed { address, generation, connect, asks_user, io: self.io.take() };
+        self.attempt = Some(Box::pin(attempt(Arc::clone(&self.plan), seed).instrument(span)));
+    }
+
+    /// The stream is open: CONNECT goes out.
+    fn opened(&mut self, ready: Ready) {
+        let Ready { io, connect, greeting, exchange, deadline } = ready;
+        let config = Config {
+            connect,
+            connect_timeout: deadline.saturating_duration_since(Instant::now()),
+            receive_maximum: self.plan.receive_maximum,
+            outbound_topic_aliases: self.plan.outbound_topic_aliases,
+        };
+        self.collect();
+        let session = self.link.take_session().unwrap_or_default();
+        let machine = Connection::new(self.clock.now(), config, session);
+        let mut link = Link::new(io, machine, self.clock, self.plan.maximum_packet_size, self.watch.meter());
+        link.hold();
+        self.link = link;
+        self.greeting = Some(greeting);
+        self.authentication = exchange.map(Authentication::new);
+        self.life.opened();
+    }
+
+    /// The server did not accept us.
+    pub(super) fn refused(&mut self, ending: Ending) {
+        let Some(greeting) = &self.greeting else { return };
+        let error = match self.authentication.take().and_then(Authentication::into_error) {
+            Some(error) => self.plan.error(&greeting.address, Stage::Connect, ConnectErrorKind::Auth(error)),
+            None => refusal(&self.plan, &greeting.address, &self.link, ending),
+        };
+        self.link.hang_up();
+        self.attempt_failed(error);
+    }
+
+    fn attempt_failed(&mut self, error: ConnectError) {
+        let now = self.clock.now();
+        self.greeting = None;
+        let number = self.certificates.as_ref().map(|certificates| certificates.tried());
+        let failure = Failure { kind: FailureKind::Attempt(&error), attempts: self.life.rounds().saturating_add(1) };
+        let verdict = self.plan.reconnect.decide(&failure);
+        self.user = verdict.user.or_else(|| self.user.take());
+        let judgement = Judgement {
+            retries: verdict.retries,
+            after: verdict.after,
+            refused: refuses_us(&error),
+            redirected: self.follow(error.server_reference(), error.reason()),
+        };
+        let moving = self.life.is_moving();
+        let next = self.life.failed(now.monotonic, now.wall.as_secs(), number, judgement, clock::random());
+        let attempts = self.life.attempts();
+        let retry_in = match next {
+            Next::Retry { wait } => Some(wait),
+            Next::GiveUp => None,
+        };
+        if moving {
+            self.set_state(self.rotating(Some(error.clone())));
+            let generation = number.unwrap_or(0);
+            self.tell(ConnectionEvent::RotationFailed { generation, attempts, error: error.clone(), retry_in });
+        } else {
+            self.tell(ConnectionEvent::AttemptFailed { error: error.clone(), attempts, retry_in });
+        }
+        match retry_in {
+            Some(wait) if !moving => {
+                let retry_at = Instant::now() + wait;
+                self.set_state(ConnectionState::Waiting { why: Setback::Failed(error), attempts, retry_at });
+            }
+            Some(_) => {}
+            None => {
+                if let Some(first) = self.first.take() {
+                    // Who asked may have gone.
+                    let _ = first.send(Err(error.clone()));
+                }
+                self.end(DisconnectCause::unreachable(error));
+            }
+        }
+    }
+
+    /// A connection that was up has ended; both sides have still to close.
+    pub(super) fn connection_ended(&mut self, ending: Ending) {
+        let failed = self.authentication.take().and_then(Authentication::into_error);
+        let cause = failed.map_or_else(|| DisconnectCause::new(ending), DisconnectCause::auth);
+        if self.ended {
+            return;
+        }
+        if cause.is_requested() && self.life.phase() != Phase::Leaving {
+            return self.end(cause);
+        }
+        self.absence.cause = Some(cause);
+        self.life.ended();
+    }
+
+    /// Both sides have closed a connection that was up.
+    pub(super) fn gone(&mut self) {
+        let cause = self.absence.cause.take().unwrap_or_else(DisconnectCause::requested);
+        let failure = Failure { kind: FailureKind::Lost(&cause), attempts: self.life.rounds() };
+        let mut judgement = Judgement { retries: cause.is_requested(), ..Judgement::default() };
+        if !cause.is_requested() {
+            let verdict = self.plan.reconnect.decide(&failure);
+            self.user = verdict.user.or_else(|| self.user.take());
+            judgement.retries = verdict.retries;
+            judgement.after = verdict.after;
+            judgement.redirected = self.follow(cause.server_reference(), cause.reason());
+        }
+        let moving = self.life.is_moving();
+        let wait = match self.life.gone(self.link.now(), judgement, clock::random()) {
+            Next::Retry { wait } => wait,
+            Next::GiveUp => return self.end(cause),
+        };
+        self.link.hang_up();
+        let Unanswered { subscribed, unsubscribed, pinged } = self.replies.interrupt(&cause);
+        let absence = &mut self.absence;
+        absence.unanswered.subscribed.extend(subscribed);
+        absence.unanswered.unsubscribed.extend(unsubscribed);
+        absence.unanswered.pinged.extend(pinged);
+        absence.unmade.extend(absence.resubscribed.drain().flat_map(|(_, keys)| keys));
+        if moving {
+            return;
+        }
+        let retry_at = Instant::now() + wait;
+        self.set_state(ConnectionState::Waiting { why: Setback::Lost(cause.clone()), attempts: 0, retry_at });
+        self.tell(ConnectionEvent::Lost { cause, retry_in: wait });
+    }
+
+    /// Whether the server sends us elsewhere, and we go.
+    fn follow(&mut self, reference: Option<&str>, reason: Option<ReasonCode>) -> bool {
+        let named = matches!(reason, Some(ReasonCode::UseAnotherServer | ReasonCode::ServerMoved));
+        let Some(reference) = reference.filter(|_| named && self.redirects < self.plan.reconnect.redirects) else {
+            return false;
+        };
+        let Some(base) = self.plan.addresses.first() else { return false };
+        match elsewhere(reference, base) {
+            Ok(address) => {
+                tracing::info!(server = address.shown(), "the server names another");
+                self.redirects += 1;
+                self.redirect = Some(address);
+                true
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the server names another that cannot be used");
+                false
+            }
+        }
+    }
+
+    /// Takes requests without handling them. `true`: there is more to do at once.
+    pub(super) fn hold(&mut self, cx: &mut Context<'_>) -> bool {
+        loop {
+            match self.channels.requests.poll_recv(cx) {
+                Poll::Ready(Some(Request::Disconnect(command))) if self.ended => self.replies.disconnect(command.reply),
+                Poll::Ready(Some(_)) if self.ended => {}
+                Poll::Ready(Some(request @ Request::Disconnect(_))) => {
+                    self.stay_away(Some(request));
+                    return true;
+                }
+                Poll::Ready(Some(request)) => self.absence.hold(request),
+                Poll::Ready(None) => {
+                    let first = !self.ended;
+                    self.stay_away(None);
+                    return first;
+                }
+                Poll::Pending => return false,
+            }
+        }
+    }
+
+    /// The application leaves for good, or nobody is there any more: no coming back.
+    fn stay_away(&mut self, request: Option<Request>) {
+        match self.life.phase() {
+            Phase::Up => {}
+            Phase::Finishing { .. } => self.life.stay(),
+            phase => {
+                if let Some(Request::Disconnect(command)) = request {
+                    self.replies.disconnect(command.reply);
+                }
+                if phase == Phase::Greeting {
+                    self.link.hang_up();
+                }
+                return self.end(DisconnectCause::requested());
+            }
+        }
+        // Without a request the next turn says goodbye.
+        if let Some(request) = request {
+            self.certificates = None;
+            self.request(request);
+        }
+    }
+}

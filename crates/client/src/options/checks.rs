@@ -1,0 +1,185 @@
+//! What can be wrong with options, found before anything is sent.
+
+use std::num::{NonZeroU16, NonZeroU32};
+use std::time::Duration;
+
+use gridmq_proto::codec::encoded_len;
+use gridmq_proto::packet::Connect;
+use gridmq_proto::{ByteString, Packet, Version};
+use gridmq_tls::{ClientConfig, CredentialProvider};
+
+use super::Options;
+use super::tls::default_trust;
+use crate::address::Address;
+use crate::connect::{Plan, Tls};
+use crate::error::{ConnectError, ConnectErrorKind, Stage};
+use crate::preset;
+use crate::profile::Login;
+use crate::publish::whole_seconds;
+use crate::will::Will;
+
+/// How long a session lasts on the way from one certificate to the next, if the application asks for nothing.
+const MIN_MOVE_EXPIRY: Duration = Duration::from_secs(60);
+const MAX_MOVE_EXPIRY: Duration = Duration::from_secs(60 * 60);
+/// How long a session outlives a lost connection, if the application asks for nothing.
+const RETURN_EXPIRY: Duration = Duration::from_secs(5 * 60);
+const DEFAULT_TOPIC_ALIASES: u16 = 16;
+
+/// Makes errors of options.
+struct Judge {
+    target: String,
+    version: Version,
+}
+
+impl Judge {
+    fn fail(&self, kind: ConnectErrorKind) -> ConnectError {
+        ConnectError::new(&self.target, self.version, Stage::Options, kind)
+    }
+
+    fn option(&self, option: &'static str, problem: impl Into<String>) -> ConnectError {
+        self.fail(ConnectErrorKind::Option { option, problem: problem.into() })
+    }
+}
+
+impl Options {
+    /// Looks at everything that can be wrong before anything is sent; every connect does the same first.
+    ///
+    /// # Errors
+    /// The first option that cannot be used, by its name, with the cure.
+    pub fn check(&self) -> Result<(), ConnectError> {
+        self.clone().plan(true).map(drop)
+    }
+
+    /// The first option that is set and that only MQTT 5.0 has.
+    fn only_v5(&self) -> Option<&'static str> {
+        let properties = &self.properties;
+        [
+            ("session_expiry", properties.session_expiry_interval.is_some()),
+            ("topic_alias_maximum", self.topic_alias_maximum.is_some_and(|aliases| aliases != 0)),
+            ("outbound_topic_aliases", self.outbound_topic_aliases.is_some_and(|aliases| aliases != 0)),
+            ("request_response_information", properties.request_response_information.is_some()),
+            ("request_problem_information", properties.request_problem_information.is_some()),
+            ("user_property", !properties.user_properties.is_empty()),
+        ]
+        .into_iter()
+        .find_map(|(name, set)| set.then_some(name))
+        .or_else(|| self.will.as_ref().and_then(Will::only_v5))
+    }
+
+    /// The CONNECT as it is sent, but for what an authenticator or a provider adds.
+    fn connect_packet(&self, judge: &Judge, address: &Address) -> Result<Connect, ConnectError> {
+        let version = self.version;
+        let keep_alive = u16::try_from(whole_seconds(self.keep_alive))
+            .map_err(|_| judge.option("keep_alive", "it is longer than 65,535 seconds"))?;
+        let receive_maximum = NonZeroU16::new(self.receive_maximum)
+            .ok_or_else(|| judge.option("receive_maximum", "it is 0, so nothing of QoS 1 or 2 could be received"))?;
+        let maximum_packet_size = NonZeroU32::new(self.maximum_packet_size)
+            .ok_or_else(|| judge.option("maximum_packet_size", "it is 0, so nothing could be received"))?;
+        if let Some(option) = self.only_v5().filter(|_| !version.is_v5()) {
+            let problem = format!("{version} has no such thing: leave it out, or connect with 5.0");
+            return Err(judge.option(option, problem));
+        }
+        let will = match self.will.clone().map(Will::into_packet).transpose() {
+            Ok(will) => will.map(Box::new),
+            Err(error) => return Err(judge.option("will", error.to_string())),
+        };
+        let username = self.username.clone().or_else(|| address.username.as_deref().map(ByteString::from));
+        let password = self.password.clone().or_else(|| address.password.clone().map(Into::into));
+        let unnamed = self.client_id.is_empty();
+        if unnamed && version == Version::V3_1 {
+            return Err(judge.option("client_id", "MQTT 3.1 needs one: give each client a name of its own"));
+        }
+        if unnamed && !self.clean_start && !version.is_v5() {
+            return Err(judge.option("client_id", "a session that is kept needs a name to find it by: give one"));
+        }
+        if password.is_some() && username.is_none() && !version.is_v5() {
+            return Err(judge.option("password", "MQTT 3.1.1 takes one only with a user name: give that too"));
+        }
+        let mut properties = self.properties.clone();
+        if version.is_v5() {
+            properties.receive_maximum = Some(receive_maximum);
+            properties.maximum_packet_size = Some(maximum_packet_size);
+            let aliases = self.topic_alias_maximum.unwrap_or(DEFAULT_TOPIC_ALIASES);
+            properties.topic_alias_maximum = (aliases != 0).then_some(aliases);
+        }
+        let client_id = self.client_id.clone();
+        let clean_start = self.clean_start;
+        Ok(Connect { version, clean_start, keep_alive, client_id, username, password, will, properties })
+    }
+
+    /// Looks at everything that can be wrong before anything is sent. `comes_back`: there is a way to connect again.
+    pub(super) fn plan(self, comes_back: bool) -> Result<Plan, ConnectError> {
+        let target = self.address.as_ref().map(Address::shown).unwrap_or_default();
+        let judge = Judge { target, version: self.version };
+        let address = match &self.address {
+            Ok(address) => address.clone(),
+            Err(error) => return Err(judge.fail(ConnectErrorKind::Address(error.clone()))),
+        };
+        let addresses = self
+            .transport
+            .addresses(&address)
+            .map_err(|(target, kind)| ConnectError::new(&target, self.version, Stage::Options, kind))?;
+        let mut connect = self.connect_packet(&judge, &address)?;
+        let comes_back = comes_back && (self.reconnect.enabled || self.credentials.is_some());
+        let lends_session = comes_back && connect.properties.session_expiry_interval.unwrap_or(0) == 0;
+        if lends_session && self.version.is_v5() {
+            let move_expiry = self.connect_timeout.saturating_mul(2).clamp(MIN_MOVE_EXPIRY, MAX_MOVE_EXPIRY);
+            let expiry = if self.reconnect.enabled { move_expiry.max(RETURN_EXPIRY) } else { move_expiry };
+            connect.properties.session_expiry_interval = Some(whole_seconds(expiry));
+        }
+        let packet = Packet::Connect(Box::new(connect.clone()));
+        encoded_len(&packet, self.version).map_err(|error| judge.fail(ConnectErrorKind::Packet(error)))?;
+        self.auth.check(self.version, &self.properties).map_err(|(option, problem)| judge.option(option, problem))?;
+        for address in &addresses {
+            preset::check_address(self.profile, address).map_err(|bad| judge.option(bad.rule.option(), bad.problem))?;
+        }
+        self.profile
+            .check_connect(&connect, self.login())
+            .map_err(|error| judge.option(error.rule.option(), error.to_string()))?;
+        if self.queue.store.is_some() && (connect.client_id.is_empty() || self.clean_start) {
+            let problem = "a session that outlives the process needs a client_id and clean_start(false)";
+            return Err(judge.option("store", problem));
+        }
+        let tls = self.tls(&judge, &addresses)?;
+        Ok(Plan {
+            addresses,
+            tls,
+            connect,
+            profile: self.profile,
+            ends_session: lends_session,
+            receive_maximum: self.receive_maximum,
+            maximum_packet_size: self.maximum_packet_size,
+            outbound_topic_aliases: self.outbound_topic_aliases.unwrap_or(DEFAULT_TOPIC_ALIASES),
+            connect_timeout: self.connect_timeout,
+            request_timeout: self.request_timeout,
+            transport: self.transport,
+            auth: self.auth,
+            queue: self.queue,
+            watch: self.watch,
+            reconnect: self.reconnect,
+        })
+    }
+
+    const fn login(&self) -> Login {
+        // A provider is asked at the connect, and a token says itself who its bearer is.
+        let asked_later = self.auth.user.is_some() || self.auth.authenticator.is_some();
+        Login { named_elsewhere: self.named_elsewhere || asked_later }
+    }
+
+    fn tls(&self, judge: &Judge, addresses: &[Address]) -> Result<Option<Tls>, ConnectError> {
+        let has_identity = self.identity.is_some() || self.credentials.is_some();
+        let Some(address) = addresses.iter().find(|address| address.tls) else {
+            return if has_identity { Err(judge.fail(ConnectErrorKind::IdentityWithoutTls)) } else { Ok(None) };
+        };
+        let trust = self.trust.clone().or_else(default_trust).ok_or_else(|| judge.fail(ConnectErrorKind::NoTrust))?;
+        let alpn = self.alpn.clone().unwrap_or_else(|| preset::protocols(self.profile, address, has_identity));
+        let mut config = ClientConfig::builder().trust(trust).versions(self.tls_versions).alpn(alpn);
+        if let Some(identity) = self.identity.clone() {
+            config = config.identity(identity);
+        }
+        let tls = Tls { config, credentials: self.credentials.clone(), server_name: self.server_name.clone() };
+        let current = tls.credentials.as_deref().map(CredentialProvider::current);
+        tls.config(current.as_deref()).map_err(|error| judge.fail(ConnectErrorKind::TlsConfig(error)))?;
+        Ok(Some(tls))
+    }
+}

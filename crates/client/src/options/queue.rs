@@ -1,0 +1,31 @@
+//! What waits to be sent, and where it is kept.
+
+use super::Options;
+use crate::outbox::QueueOptions;
+use crate::store::{Choice, SessionStore};
+
+impl Options {
+    /// How much may wait to be sent and acknowledged, and what happens when it is too much; [`QueueOptions::new`] when
+    /// not called.
+    pub fn queue(mut self, queue: QueueOptions) -> Self {
+        let store = std::mem::take(&mut self.queue.store);
+        self.queue = QueueOptions { store, ..queue };
+        self
+    }
+
+    /// Keeps the session in this file, so that messages survive the process; see [`store`](crate::store). The file is
+    /// made if it is not there, its directory is not. Wants a [client identifier](Self::client_id) and
+    /// [`clean_start(false)`](Self::clean_start). The file is read when the client is started, and until then anything
+    /// may be wrong with it.
+    #[cfg(feature = "store")]
+    pub fn store(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.queue.store = Choice::File(path.into());
+        self
+    }
+
+    /// Keeps the session in a store of the application's own, as [`store`](crate::store) says.
+    pub fn session_store(mut self, store: Box<dyn SessionStore>) -> Self {
+        self.queue.store = Choice::given(store);
+        self
+    }
+}

@@ -1,0 +1,72 @@
+//! AWS IoT Core.
+
+use super::BadAddress;
+use crate::address::Address;
+use crate::profile::{Limit, Outcome, Rule, Service, Value};
+
+const PROTOCOLS: &str = "AWS IoT Core: device communication protocols";
+const DIFFERENCES: &str = "AWS IoT Core: differences from MQTT specifications";
+const QUOTAS: &str = "AWS IoT Core: endpoints and quotas";
+
+/// What AWS IoT Core limits.
+pub static AWS_IOT: &[Limit] = {
+    use Outcome::{RefusedAtBuild, RefusedAtCall, Split};
+    use Value::{Number, Text};
+    &[
+        Limit::new(Rule::Port, Text("8883; 443 with ALPN x-amzn-mqtt-ca or mqtt"), RefusedAtBuild, PROTOCOLS),
+        Limit::new(Rule::Tls, Text("required, 1.2 or 1.3"), RefusedAtBuild, PROTOCOLS),
+        Limit::new(Rule::Version, Text("3.1.1 or 5.0"), RefusedAtBuild, DIFFERENCES),
+        Limit::new(Rule::ClientId, Number(128), RefusedAtBuild, QUOTAS),
+        Limit::new(Rule::KeepAliveMinimum, Number(30), RefusedAtBuild, QUOTAS),
+        Limit::new(Rule::KeepAliveMaximum, Number(1200), RefusedAtBuild, QUOTAS),
+        Limit::new(Rule::Qos, Number(1), RefusedAtCall, DIFFERENCES),
+        Limit::new(Rule::SubscriptionIdentifiers, Number(0), RefusedAtCall, DIFFERENCES),
+        Limit::new(Rule::Payload, Number(128 * 1024), RefusedAtCall, QUOTAS),
+        Limit::new(Rule::Topic, Number(256), RefusedAtCall, QUOTAS),
+        Limit::new(Rule::TopicLevels, Number(8), RefusedAtCall, QUOTAS),
+        Limit::new(Rule::FiltersPerSubscribe, Number(8), Split, QUOTAS),
+    ]
+};
+
+/// Basic Ingest: `$aws/rules/NAME/` in front of a topic does not count.
+pub(crate) static SERVICE: Service = Service::new("AWS IoT Core", Some(("$aws/rules/", 3)), AWS_IOT);
+
+/// The port at which protocols are told apart by ALPN.
+const SHARED_PORT: u16 = 443;
+
+/// Checks scheme and port. Endpoints can have domains of one's own.
+pub(crate) fn check(address: &Address) -> Result<(), BadAddress> {
+    if !address.tls {
+        let problem = "AWS IoT Core takes TLS only: begin it with mqtts://, or with nothing".to_owned();
+        return Err(BadAddress::new(Rule::Tls, problem));
+    }
+    match address.port {
+        port @ 8443 if address.host.ends_with(".amazonaws.com") => {
+            let problem = format!("port {port} is for HTTP: use 8883, or 443");
+            Err(BadAddress::new(Rule::Port, problem))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What to offer by ALPN where the application has not said: on the shared port, what a certificate or a user name
+/// stand for.
+pub(crate) fn protocols(port: u16, has_identity: bool) -> Vec<Vec<u8>> {
+    match (port, has_identity) {
+        (SHARED_PORT, true) => vec![b"x-amzn-mqtt-ca".to_vec()],
+        (SHARED_PORT, false) => vec![b"mqtt".to_vec()],
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protocols_are_told_apart_on_the_shared_port_only() {
+        assert_eq!(protocols(443, true), [b"x-amzn-mqtt-ca".to_vec()]);
+        assert_eq!(protocols(443, false), [b"mqtt".to_vec()]);
+        assert!(protocols(8883, true).is_empty());
+    }
+}

@@ -1,0 +1,254 @@
+//! Tables for people.
+
+use std::fmt::Write;
+
+use super::outcome::Outcome;
+use super::peers::{Contestant, OURS, RUMQTTC_END};
+use super::rows::{Group, Row, Server, WINDOW};
+use super::{Choice, Measured};
+use crate::shell::{Result, cargo, quiet};
+
+const HEAD: &str = "\
+# Benchmarks
+
+Written by `cargo xtask compare --clients`, which installs and builds the peers, starts the broker and measures; one
+part for each broker. Everything runs on one machine, so compare within a table and not with other pages. The peers'
+programs are in [bench/peers](../bench/peers).
+
+- **Publishing**: one client publishes to a broker where nobody subscribes. The time ends with the last
+  acknowledgement; at QoS 0 with that of a last message of QoS 1. At most 100 messages are under way at once.
+- **Receiving**: a program writes packets that were encoded beforehand as fast as the client takes them, at QoS 1 with at
+  most 100 unacknowledged, so that the client is what is measured. It is the same for both brokers.
+- **Round trip**: a client sends itself 1,000 messages of 256 bytes a second through the broker.
+- **Connecting**: CONNECT and DISCONNECT, one connection after the other, each with a full TLS handshake in which both
+  sides show a certificate (P-256).
+- A cell has messages a second and, in brackets, the client's processor time for each message. The last column is
+  gridmq-client's throughput over the better one of rumqttc's.
+- Each row is measured twice and the better run counts; the clients that leave TCP_NODELAY to the application run once
+  without it and once with it, and always with it for round trips and connections.
+";
+
+/// The part of one broker.
+pub(super) fn part(choice: Choice, broker: &str, contestants: &[Contestant], measured: &[Measured]) -> String {
+    let mut page = format!("## Broker: {broker}\n\n");
+    let _ = writeln!(page, "`{}` on {}.\n", choice.command(), machine());
+    let versions: Vec<String> =
+        contestants.iter().enumerate().map(|(column, c)| format!("{} {}", c.name, version(column, measured))).collect();
+    let _ = writeln!(page, "Clients: {}.\n", versions.join("; "));
+    let groups = [
+        (Group::Publish, "Publishing, messages a second"),
+        (Group::Receive, "Receiving, messages a second"),
+        (Group::Latency, "Round trip at 1,000 messages a second, p50 / p99 in µs"),
+        (Group::Connect, "Connecting, connections a second"),
+    ];
+    for (group, title) in groups {
+        let rows: Vec<&Measured> = measured.iter().filter(|measured| measured.row.group == group).collect();
+        if !rows.is_empty() {
+            table(&mut page, title, contestants, &rows, cell, true);
+        }
+    }
+    let memory: Vec<&Measured> =
+        measured.iter().filter(|m| m.row.group == Group::Publish && m.row.qos == 1 && m.row.size == 256).collect();
+    let title = "Memory (most, resident) and processor time for 10,000 messages published at QoS 1";
+    table(
+        &mut page,
+        title,
+        contestants,
+        &memory,
+        |_, o| format!("{:.1} MiB, {:.0} ms", o.hwm_kib / 1024.0, o.cost() * 10.0),
+        false,
+    );
+    behind(&mut page, contestants, measured);
+    page
+}
+
+fn table(
+    page: &mut String,
+    title: &str,
+    contestants: &[Contestant],
+    rows: &[&Measured],
+    cell: impl Fn(&Row, &Outcome) -> String,
+    ratio: bool,
+) {
+    let names: Vec<&str> = contestants.iter().map(|contestant| contestant.name).collect();
+    let last = if ratio { " × rumqttc |" } else { "" };
+    let _ = writeln!(page, "### {title}\n\n| | {} |{last}", names.join(" | "));
+    let _ = writeln!(page, "|---|{}", "---:|".repeat(names.len() + usize::from(ratio)));
+    for measured in rows {
+        let cells = measured.outcomes.iter().map(|outcome| match outcome {
+            Ok(outcome) => cell(&measured.row, outcome),
+            Err(_) => "failed".to_owned(),
+        });
+        let cells: Vec<String> = cells.collect();
+        let last = if ratio { format!(" {} |", against_rumqttc(measured)) } else { String::new() };
+        let _ = writeln!(page, "| {} | {} |{last}", measured.row.title(), cells.join(" | "));
+    }
+    page.push('\n');
+}
+
+fn cell(row: &Row, outcome: &Outcome) -> String {
+    match row.group {
+        Group::Latency => {
+            format!(
+                "{:.0} / {:.0} ({:.1})",
+                outcome.p50_us.unwrap_or(0.0),
+                outcome.p99_us.unwrap_or(0.0),
+                outcome.cost()
+            )
+        }
+        Group::Publish | Group::Receive | Group::Connect => {
+            format!("{} ({:.1})", thousands(outcome.rate()), outcome.cost())
+        }
+    }
+}
+
+/// `1,234,567`, with three digits that count.
+fn thousands(number: f64) -> String {
+    let whole = number.max(0.0);
+    let step = 10_f64.powi((whole.max(1.0).log10().floor() as i32 - 2).max(0));
+    let digits = format!("{:.0}", (whole / step).round() * step);
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// How many times rumqttc's better version our merit is.
+fn ratio(measured: &Measured) -> Option<f64> {
+    let merit = |outcome: &Result<Outcome, String>| outcome.as_ref().ok().map(|outcome| measured.row.merit(outcome));
+    let ours = merit(measured.outcomes.first()?)?;
+    let theirs = measured.outcomes.get(OURS..RUMQTTC_END)?.iter().filter_map(merit).fold(0.0, f64::max);
+    (theirs > 0.0).then(|| ours / theirs)
+}
+
+fn against_rumqttc(measured: &Measured) -> String {
+    ratio(measured).map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"))
+}
+
+/// Says where ours is not the first, by how much, and what failed.
+fn behind(page: &mut String, contestants: &[Contestant], measured: &[Measured]) {
+    let mut lines = Vec::new();
+    for Measured { row, outcomes } in measured {
+        let title = format!("{:?}, {}", row.group, row.title()).to_lowercase();
+        let merits = outcomes.iter().map(|outcome| outcome.as_ref().map_or(0.0, |outcome| row.merit(outcome)));
+        let merits: Vec<f64> = merits.collect();
+        let first = merits.iter().copied().enumerate().max_by(|(_, one), (_, other)| one.total_cmp(other));
+        if let (Some((column, best)), Some(&ours)) = (first, merits.first())
+            && column >= OURS
+            && let Some(contestant) = contestants.get(column)
+        {
+            lines.push(format!(
+                "- {title}: {} is first, {:.2} times gridmq-client.",
+                contestant.name,
+                best / ours.max(f64::MIN_POSITIVE)
+            ));
+        }
+        for (contestant, outcome) in contestants.iter().zip(outcomes) {
+            if let Err(why) = outcome {
+                lines.push(format!("- {title}: {} failed: {why}.", contestant.name));
+            }
+        }
+    }
+    let title = "### Where gridmq-client is not first";
+    if lines.is_empty() {
+        let _ = writeln!(page, "{title}\n\nNowhere.");
+    } else {
+        let _ = writeln!(page, "{title}\n\n{}", lines.join("\n"));
+    }
+}
+
+fn version(column: usize, measured: &[Measured]) -> String {
+    let outcomes = measured.iter().filter_map(|measured| measured.outcomes.get(column)?.as_ref().ok());
+    outcomes.map(|outcome| outcome.version.clone()).next().unwrap_or_else(|| "(never ran)".to_owned())
+}
+
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
+    let rustc = quiet(cargo().arg("--version")).unwrap_or_default();
+    let plural = if cores == 1 { "core" } else { "cores" };
+    format!(
+        "{cores} {plural} of {}, {rustc}, at most {WINDOW} messages under way",
+        model.unwrap_or("an unknown processor")
+    )
+}
+
+/// A line to watch the run by.
+pub(super) fn line(row: &Row, outcomes: &[Result<Outcome, String>]) -> String {
+    let cells = outcomes.iter().map(|outcome| match outcome {
+        Ok(outcome) => format!("{:>22}", cell(row, outcome)),
+        Err(why) => format!("{why:>22}"),
+    });
+    let server = if row.server == Server::Source { "source " } else { "" };
+    format!("{:<8} {server}{:<22} {}", format!("{:?}", row.group), row.title(), cells.collect::<Vec<_>>().join(" "))
+}
+
+/// The page with `part` in place of the part of the same broker.
+pub(super) fn with_part(page: &str, mosquitto: bool, part: &str) -> String {
+    let is_of = |text: &str, of_mosquitto: bool| text.starts_with("mosquitto") == of_mosquitto;
+    let other = page.split("\n## Broker: ").skip(1).find(|text| is_of(text, !mosquitto));
+    let other = other.map(|text| format!("## Broker: {}\n", text.trim_end()));
+    let this = format!("{}\n", part.trim_end());
+    let (ours, theirs) = if mosquitto { (other, Some(this)) } else { (Some(this), other) };
+    let parts: Vec<String> = [ours, theirs].into_iter().flatten().collect();
+    format!("{HEAD}\n{}", parts.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows;
+    use super::*;
+
+    fn outcome(seconds: f64) -> Result<Outcome, String> {
+        let version = "1".to_owned();
+        Ok(Outcome { version, count: 1000.0, seconds, cpu_us: 2000.0, hwm_kib: 1024.0, p50_us: None, p99_us: None })
+    }
+
+    fn measured(seconds: [f64; 4]) -> Measured {
+        Measured { row: rows::all(false)[0], outcomes: seconds.map(outcome).into() }
+    }
+
+    #[test]
+    fn a_number_has_three_digits_that_count() {
+        assert_eq!(thousands(1_234_567.0), "1,230,000");
+        assert_eq!(thousands(98_765.0), "98,800");
+        assert_eq!(thousands(123.4), "123");
+        assert_eq!(thousands(0.0), "0");
+    }
+
+    #[test]
+    fn the_ratio_is_to_the_better_one_of_rumqttc() {
+        assert_eq!(against_rumqttc(&measured([0.1, 0.4, 0.2, 0.01])), "2.00");
+        let mut none = measured([0.1; 4]);
+        none.outcomes[1] = Err("it died".to_owned());
+        none.outcomes[2] = Err("it died".to_owned());
+        assert_eq!(against_rumqttc(&none), "-");
+    }
+
+    #[test]
+    fn a_part_takes_the_place_of_its_own_and_leaves_the_other() {
+        let page = with_part("", false, "## Broker: gridmq 1\n\nold\n");
+        let page = with_part(&page, true, "## Broker: mosquitto version 2\n\ntheirs\n");
+        let page = with_part(&page, false, "## Broker: gridmq 2\n\nnew\n");
+        assert!(page.starts_with("# Benchmarks\n"), "{page}");
+        assert!(!page.contains("old") && page.contains("theirs\n") && page.ends_with("theirs\n"), "{page}");
+        assert!(page.find("gridmq 2") < page.find("mosquitto version 2"), "{page}");
+        assert_eq!(page.matches("## Broker").count(), 2);
+    }
+
+    #[test]
+    fn where_another_is_first_the_page_says_so() {
+        let contestants = ["a", "b", "c", "d"].map(|name| Contestant { name, program: "x".into(), mqtt: "5" });
+        let mut page = String::new();
+        behind(&mut page, &contestants, &[measured([0.2, 0.4, 0.2, 0.1])]);
+        assert!(page.contains("d is first, 2.00 times"), "{page}");
+        let mut page = String::new();
+        behind(&mut page, &contestants, &[measured([0.1, 0.4, 0.2, 0.2])]);
+        assert!(page.ends_with("Nowhere.\n"), "{page}");
+    }
+}
