@@ -48,7 +48,7 @@
 //! A publish is admitted to the session's queue ([`QueueOptions`]), also while there is no connection, and from then on
 //! the session owns it: a timeout or a dropped future changes only who hears of the outcome. Awaiting
 //! [`Client::publish`] waits for the acknowledgement, [`PublishRequest::enqueue`] for admission only. With a
-//! [store](store) the queue survives the process.
+//! [`store`] the queue survives the process.
 //!
 //! # Acknowledgements
 //! A message of QoS 1 or 2 is acknowledged when it is taken from its [`Subscription`], or, with
