@@ -66,7 +66,11 @@ pub fn closed_port() -> SocketAddr {
 
 /// Closes as soon as somebody connects.
 pub fn fin() -> SocketAddr {
-    listen(|stream| async move { drop(stream) })
+    listen(|mut stream| async move {
+        stream.shutdown().await.ok();
+        // What comes to a closed socket is answered by a reset.
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.ok();
+    })
 }
 
 /// Resets as soon as somebody connects.

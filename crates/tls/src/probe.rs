@@ -179,6 +179,8 @@ pub struct Probe<IO> {
     plain: Vec<u8>,
     /// Writing failed; what the peer said before may still be read.
     broken: bool,
+    /// Writing found the connection reset.
+    reset: bool,
     complete: bool,
     end: Option<End>,
 }
@@ -214,6 +216,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Probe<IO> {
             out: Vec::new(),
             plain: Vec::new(),
             broken: false,
+            reset: false,
             complete: false,
             end: None,
         })
@@ -302,7 +305,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Probe<IO> {
         }
         while !self.out.is_empty() && !self.broken {
             match self.io.write(&self.out).await {
-                Ok(0) | Err(_) => self.broken = true,
+                Ok(0) => self.broken = true,
+                Err(error) => {
+                    self.broken = true;
+                    // The system tells of it once; reading then sees no more than an end.
+                    self.reset |= error.kind() == std::io::ErrorKind::ConnectionReset;
+                }
                 Ok(written) => drop(self.out.drain(..written)),
             }
         }
@@ -317,7 +325,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Probe<IO> {
     async fn receive(&mut self) {
         let mut chunk = vec![0; CHUNK];
         match self.io.read(&mut chunk).await {
-            Ok(0) => self.ended(How::Closed),
+            Ok(0) => self.ended(if self.reset { How::Reset } else { How::Closed }),
             Err(error) => {
                 let how = end::from_io(&error);
                 self.ended(how);
