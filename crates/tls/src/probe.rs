@@ -309,7 +309,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Probe<IO> {
                 Err(error) => {
                     self.broken = true;
                     // The system tells of it once; reading then sees no more than an end.
-                    self.reset |= error.kind() == std::io::ErrorKind::ConnectionReset;
+                    self.reset |= error.kind() == io::ErrorKind::ConnectionReset;
                 }
                 Ok(written) => drop(self.out.drain(..written)),
             }
