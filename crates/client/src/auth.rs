@@ -35,8 +35,9 @@
 //! does not answer a re-authentication within 30 s is left, for it is not known what it thinks [MQTT-4.12.1-2].
 //!
 //! # Secrets
-//! Passwords and tokens are never part of `Debug` outputs, errors or logs, and their memory is overwritten when the last
-//! copy that is ours goes. What the network stack below copies is not in our hands.
+//! Passwords of a [`User`] and tokens are not part of the `Debug` outputs, errors and logs of this module, and their memory
+//! is overwritten when the last copy that is held here goes. That is not so of [`Options::password`], of a password in an
+//! address, and of what is written into CONNECT and AUTH.
 //!
 //! [`Options::username`]: crate::Options::username
 //! [`Options::password`]: crate::Options::password

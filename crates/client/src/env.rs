@@ -8,7 +8,7 @@
 //! | `MQTT_USE_TLS` | `UseTls` | `true` or `false` | `true` |
 //! | `MQTT_CLEAN_SESSION`, `MQTT_CLEAN_START` | `CleanSession`, `CleanStart` | `true` or `false` | `true` |
 //! | `MQTT_KEEP_ALIVE_IN_SECONDS`, `MQTT_KEEP_ALIVE` | `KeepAliveInSeconds`, `KeepAlive` | a time | 60 s |
-//! | `MQTT_SESSION_EXPIRY` | `SessionExpiry` | a time | the server's |
+//! | `MQTT_SESSION_EXPIRY` | `SessionExpiry` | a time | 5 minutes, see [`Options::session_expiry`] |
 //! | `MQTT_CONNECTION_TIMEOUT` | `ConnectionTimeout` | a time | 30 s |
 //! | `MQTT_CLIENT_ID` | `ClientId` | the client identifier | the server assigns one |
 //! | `MQTT_USERNAME` | `Username` | the user name | none |

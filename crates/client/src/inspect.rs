@@ -26,6 +26,7 @@
 //! The client writes to `tracing`, in a span `client` of its own with the field `name`
 //! ([`Options::log_name`](crate::Options::log_name)), and each attempt in a span `connect` inside it, with the fields
 //! `server` and `failed` (attempts before it). Payloads, passwords, tokens and authentication data are in none of it.
+//! The WebSocket library logs whole frames at TRACE under `tungstenite`: filter that target out.
 //!
 //! | target | what | levels |
 //! |---|---|---|

@@ -106,7 +106,8 @@ impl PublishRequest {
     }
 
     /// How long the message is worth delivering, in whole seconds, rounded up, at least 1 (MQTT 5.0 only). If it has
-    /// to wait for longer than that before it can be sent, it is dropped, and the request ends with a timeout.
+    /// to wait for longer than that before it can be sent, it is dropped, and the request ends
+    /// with [`PublishError::Refused`] and reason 0x83, unless its time was up before.
     pub fn message_expiry(mut self, expiry: Duration) -> Self {
         self.set().message_expiry_interval = Some(whole_seconds(expiry));
         self

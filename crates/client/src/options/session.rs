@@ -40,8 +40,9 @@ impl Options {
         self
     }
 
-    /// How long the session outlives the connection, in whole seconds; not at all when not called (MQTT 5.0 only).
-    /// From 136 years on, for ever.
+    /// How long the session outlives the connection, in whole seconds (MQTT 5.0 only); from 136 years on, for ever. When
+    /// not called, and for zero: five minutes while the client comes back by itself, taken back when the application
+    /// disconnects; with [`Reconnect::never`](crate::Reconnect::never) not at all, but for moving to another certificate.
     pub fn session_expiry(mut self, expiry: Duration) -> Self {
         self.properties.session_expiry_interval = Some(whole_seconds(expiry));
         self
@@ -60,13 +61,13 @@ impl Options {
         self
     }
 
-    /// How long name, TCP, TLS and CONNACK may take together; 30 s when not called.
+    /// How long an attempt may take in all, from the credentials and the name to CONNACK; 30 s when not called.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How long a publish, a subscribe or an unsubscribe may take; 30 s when not called.
+    /// How long a publish, a subscribe, an unsubscribe or a ping may take; 30 s when not called.
     pub const fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
