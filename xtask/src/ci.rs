@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::shell::{Context, Result, cargo, duration, has_cargo_command, quiet, root, run, target, timed};
-use crate::{callgrind, conformance, doctor_doc, files, suite};
+use crate::{callgrind, conformance, doctor_doc, files, suite, weigh};
 
 /// Names and times of the stages that have passed, or why they were not needed.
 #[derive(Default)]
@@ -62,6 +62,7 @@ fn checks(stages: &mut Stages) -> Result<()> {
     stages.stage("conformance", || conformance::command(true))?;
     stages.stage("doctor-doc", || doctor_doc::command(true))?;
     advisories(stages)?;
+    stages.stage("weigh", || weigh::command(false))?;
     stages.stage("clippy", || {
         run(cargo().args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
     })?;

@@ -47,9 +47,9 @@ pub(crate) fn command(check: bool) -> Result<()> {
         let file = root.join(path);
         std::fs::read_to_string(&file).context(format_args!("cannot read {}", file.display()))
     };
-    let mut entries = read::entries(&text("crates/tls/src/catalogue/ids.rs")?);
+    let mut entries = read::entries(&text("crates/catalogue/src/ids.rs")?);
     for group in read::GROUPS {
-        read::add_words(&mut entries, &text(&format!("crates/tls/src/catalogue/words/{group}.rs"))?);
+        read::add_words(&mut entries, &text(&format!("crates/catalogue/src/words/{group}.rs"))?);
     }
     let mut faults = Vec::new();
     add_fixtures(&mut entries, &mut faults)?;

@@ -14,6 +14,8 @@ pub(crate) const WS_PORT: u16 = 80;
 const DEFAULT_PATH: &str = "/mqtt";
 
 const KNOWN: &str = "mqtts:// or wss:// (TLS), mqtt:// or ws:// (plain), or unix://";
+#[cfg(not(feature = "tls"))]
+pub(crate) const NEEDS_TLS: &str = "the feature tls of gridmq-client: build with it, or connect to mqtt://";
 pub(crate) const NEEDS_WEBSOCKET: &str =
     "the feature websocket of gridmq-client: build with it, or connect to mqtts:// or mqtt://";
 const NEEDS_UNIX: &str = "a Unix system: connect to mqtts:// or mqtt:// here";
@@ -118,6 +120,7 @@ impl Address {
     }
 
     /// The name that TLS expects of the server: a zone is this machine's affair.
+    #[cfg(any(feature = "tls", test))]
     pub(crate) fn server_name(&self) -> &str {
         without_zone(&self.host)
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gridmq_proto::{QoS, SubscriptionFilter, TopicName, Version};
-use gridmq_tls::{CredentialProvider, CredentialStatus};
+#[cfg(feature = "tls")]
+use gridmq_tls::CredentialStatus;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::timeout;
 
@@ -20,6 +21,7 @@ use crate::options::Options;
 use crate::outbox::{Gauge, QueueStatus};
 use crate::profile::Profile;
 use crate::publish::PublishRequest;
+use crate::secure::CredentialProvider;
 use crate::state::{ConnectionInfo, ConnectionState};
 use crate::subscribe::SubscribeRequest;
 use crate::subscription::Messages;
@@ -42,6 +44,7 @@ pub(crate) struct Inner {
     pub(crate) info: watch::Receiver<Option<Arc<ConnectionInfo>>>,
     /// Never read; what it is made anew from.
     pub(crate) events: broadcast::Receiver<ConnectionEvent>,
+    #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "there are none"))]
     pub(crate) credentials: Option<Arc<dyn CredentialProvider>>,
     pub(crate) version: Version,
     /// What the service refuses.
@@ -148,6 +151,7 @@ impl Client {
     /// How the certificates of this client stand: the newest generation, when it ends, and why the latest attempt at a
     /// newer one failed. `None` without [`Options::credentials`]. The generation that the connection uses is in
     /// [`Self::info`].
+    #[cfg(feature = "tls")]
     #[must_use]
     pub fn credential_status(&self) -> Option<CredentialStatus> {
         self.0.credentials.as_ref().map(|credentials| credentials.status())

@@ -9,9 +9,6 @@ use gridmq_proto::Packet;
 use gridmq_proto::codec::encoded_len;
 use gridmq_proto::packet::Connect;
 use gridmq_proto::session::End;
-use gridmq_tls::client::{ClientConfigBuilder, ConfigError};
-use gridmq_tls::stream::HandshakeInfo;
-use gridmq_tls::{ClientConfig, CredentialProvider, Generation};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
@@ -28,6 +25,7 @@ use crate::link::Link;
 use crate::outbox::{Gauge, QueueOptions};
 use crate::profile::Profile;
 use crate::reconnect::Reconnect;
+use crate::secure::{CredentialProvider, Generation, HandshakeInfo, Tls};
 use crate::state::ConnectionState;
 use crate::transport::{self, Opened, Proxy, Transport, TransportOptions};
 use crate::watch::{Watch, WatchOptions};
@@ -56,27 +54,6 @@ pub(crate) struct Plan {
     pub(crate) reconnect: Reconnect,
 }
 
-/// How TLS is set up for each connection.
-#[derive(Debug)]
-pub(crate) struct Tls {
-    /// All but what changes from one generation to the next.
-    pub(crate) config: ClientConfigBuilder,
-    pub(crate) credentials: Option<Arc<dyn CredentialProvider>>,
-    /// Whom to expect, where it is not the address's host.
-    pub(crate) server_name: Option<String>,
-}
-
-impl Tls {
-    /// A configuration of its own for each generation: nothing of an earlier one speaks for it.
-    pub(crate) fn config(&self, generation: Option<&Generation>) -> Result<ClientConfig, ConfigError> {
-        let config = self.config.clone();
-        match generation {
-            Some(generation) => config.identity(generation.identity.clone()).build(),
-            None => config.build(),
-        }
-    }
-}
-
 impl Plan {
     pub(crate) fn error(&self, address: &Address, stage: Stage, kind: ConnectErrorKind) -> ConnectError {
         let error = ConnectError::new(&address.shown(), self.connect.version, stage, kind);
@@ -88,7 +65,7 @@ impl Plan {
     }
 
     pub(crate) fn credentials(&self) -> Option<&Arc<dyn CredentialProvider>> {
-        self.tls.as_ref().and_then(|tls| tls.credentials.as_ref())
+        self.tls.as_ref().and_then(Tls::credentials)
     }
 }
 

@@ -16,6 +16,10 @@ pub use proxy::{ProxyError, SocksReply};
 pub use request::{Outcome, PingError, PublishError, RejectError, SubscribeError};
 pub use websocket::WebSocketError;
 
+#[cfg(not(feature = "tls"))]
+#[doc(hidden)]
+pub use crate::secure::{ConfigError, HandshakeInfo, TlsError};
+
 pub(crate) use cause::Ending;
 
 /// Who ended it.

@@ -66,7 +66,7 @@
 //! # Features
 //! | feature | what for |
 //! |---|---|
-//! | `tls` (default) | TLS, identities and trust; always on in this version |
+//! | `tls` (default) | TLS, identities and trust, options from the environment |
 //! | `websocket` | `ws://` and `wss://` |
 //! | `store` | a session in a file |
 //! | `tokens` | tokens from Azure's identity endpoint and OpenID token endpoints |
@@ -95,6 +95,7 @@ mod clock;
 mod connect;
 mod disconnect;
 mod driver;
+#[cfg(feature = "tls")]
 pub mod env;
 pub mod error;
 #[cfg(feature = "est")]
@@ -118,6 +119,7 @@ pub mod raw;
 mod receipt;
 mod reconnect;
 pub mod rpc;
+mod secure;
 mod state;
 pub mod store;
 mod subscribe;

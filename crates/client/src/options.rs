@@ -5,19 +5,22 @@ mod checks;
 mod connect_properties;
 mod queue;
 mod session;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "options/without_tls.rs"]
 mod tls;
 mod transport;
 mod watch;
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use gridmq_proto::packet::ConnectProperties;
 use gridmq_proto::{ByteString, Version};
-use gridmq_tls::{CredentialProvider, Identity, TlsVersions, Trust};
 
+use self::tls::TlsOptions;
 use crate::address::Address;
 use crate::auth::AuthOptions;
 use crate::client::Client;
@@ -58,12 +61,7 @@ const DEFAULT_MAXIMUM_PACKET_SIZE: u32 = 16 << 20;
 #[must_use]
 pub struct Options {
     address: Result<Address, AddressError>,
-    identity: Option<Identity>,
-    credentials: Option<Arc<dyn CredentialProvider>>,
-    trust: Option<Trust>,
-    tls_versions: TlsVersions,
-    alpn: Option<Vec<Vec<u8>>>,
-    server_name: Option<String>,
+    tls: TlsOptions,
     version: Version,
     clean_start: bool,
     keep_alive: Duration,
@@ -94,12 +92,7 @@ impl Options {
     pub fn new(address: &str) -> Self {
         Self {
             address: Address::parse(address),
-            identity: None,
-            credentials: None,
-            trust: None,
-            tls_versions: TlsVersions::BOTH,
-            alpn: None,
-            server_name: None,
+            tls: TlsOptions::default(),
             version: Version::V5,
             clean_start: true,
             keep_alive: DEFAULT_KEEP_ALIVE,
@@ -176,8 +169,7 @@ impl fmt::Debug for Options {
             .field("client_id", &self.client_id)
             .field("username", &self.username)
             .field("password", &self.password.as_ref().map(|_| "(not shown)"))
-            .field("identity", &self.identity)
-            .field("credentials", &self.credentials)
+            .field("tls", &self.tls)
             .field("version", &self.version)
             .finish_non_exhaustive()
     }

@@ -18,7 +18,9 @@ pub use aws_iot::AWS_IOT;
 pub use event_grid::EVENT_GRID;
 
 pub(crate) use aws_iot::SERVICE as AWS_IOT_SERVICE;
-pub(crate) use event_grid::{SERVICE as EVENT_GRID_SERVICE, is_event_grid};
+pub(crate) use event_grid::SERVICE as EVENT_GRID_SERVICE;
+#[cfg(feature = "tls")]
+pub(crate) use event_grid::is_event_grid;
 
 use crate::address::Address;
 use crate::options::Options;
@@ -108,6 +110,7 @@ pub(crate) fn check_address(profile: Profile, address: &Address) -> Result<(), B
 }
 
 /// What to offer by ALPN where the application has not said.
+#[cfg(feature = "tls")]
 pub(crate) fn protocols(profile: Profile, address: &Address, has_identity: bool) -> Vec<Vec<u8>> {
     match profile.0 {
         Some(service) if service.name == AWS_IOT_SERVICE.name => aws_iot::protocols(address.port, has_identity),

@@ -34,9 +34,6 @@ use bytes::{Buf, BytesMut};
 use gridmq_proto::codec::{self, Decoder, Foreign};
 use gridmq_proto::packet::Connect;
 use gridmq_proto::{EncodeError, SpecViolation, Version};
-use gridmq_tls::explain;
-use gridmq_tls::stream::HandshakeInfo;
-use gridmq_tls::{CredentialProvider, TlsError};
 use tokio::io::{AsyncReadExt, AsyncWrite as _, AsyncWriteExt};
 use tokio::time::Instant;
 
@@ -44,6 +41,7 @@ pub use gridmq_proto::{Packet, packet};
 
 use crate::connect::Plan;
 use crate::error::{AddressError, ConnectError, ConnectErrorKind, Stage};
+use crate::secure::{self, CredentialProvider, HandshakeInfo, TlsError};
 use crate::transport::{self, Opened, Transport};
 
 /// Bytes that may wait to be written; a packet that finds more is not taken.
@@ -82,7 +80,7 @@ pub enum RawError {
 
 impl From<io::Error> for RawError {
     fn from(error: io::Error) -> Self {
-        match explain::from_io(&error) {
+        match secure::from_io(&error) {
             Some(tls) => Self::Tls(tls),
             None => Self::Network(error),
         }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use gridmq_proto::packet::ConnAckProperties;
 use gridmq_proto::session::client::ServerLimits;
 use gridmq_proto::{ByteString, Version};
-use gridmq_tls::stream::HandshakeInfo;
 use tokio::time::Instant;
 
 use crate::error::{ConnectError, DisconnectCause};
+use crate::secure::HandshakeInfo;
 
 /// Whether there is a connection.
 #[derive(Debug, Clone)]

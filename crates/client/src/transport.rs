@@ -12,16 +12,19 @@ mod websocket;
 use std::fmt;
 use std::net::SocketAddr;
 
-use gridmq_tls::Generation;
-use gridmq_tls::stream::HandshakeInfo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
 
+#[cfg(not(feature = "tls"))]
+use crate::address::NEEDS_TLS;
 #[cfg(not(feature = "websocket"))]
 use crate::address::NEEDS_WEBSOCKET;
 use crate::address::{Address, Carrier};
 use crate::connect::Plan;
 use crate::error::{ConnectError, ConnectErrorKind, Stage};
+#[cfg(feature = "tls")]
+use crate::secure;
+use crate::secure::{Generation, HandshakeInfo};
 
 pub use dialer::{Dialer, Dialing, Target};
 pub use proxy::Proxy;
@@ -163,6 +166,18 @@ async fn over(way: Way<'_>, io: Transport, generation: Option<&Generation>) -> R
     Ok(Opened { io, address: None, tls })
 }
 
+/// Such addresses are refused before.
+#[cfg(not(feature = "tls"))]
+async fn secure(
+    way: Way<'_>,
+    _: Transport,
+    _: Option<&Generation>,
+) -> Result<(Transport, HandshakeInfo), ConnectError> {
+    let error = crate::error::AddressError::NotInThisBuild { scheme: "mqtts".to_owned(), needs: NEEDS_TLS };
+    std::future::ready(Err(way.error(Stage::Options, ConnectErrorKind::Address(error)))).await
+}
+
+#[cfg(feature = "tls")]
 async fn secure(
     way: Way<'_>,
     io: Transport,
@@ -171,8 +186,8 @@ async fn secure(
     let options = |kind| way.error(Stage::Options, kind);
     let tls = way.plan.tls.as_ref().ok_or_else(|| options(ConnectErrorKind::NoTrust))?;
     let config = tls.config(generation).map_err(|error| options(ConnectErrorKind::TlsConfig(error)))?;
-    let name = tls.server_name.as_deref().unwrap_or_else(|| way.address.server_name());
-    match timeout_at(way.deadline, gridmq_tls::stream::connect(io, name, &config)).await {
+    let name = tls.server_name().unwrap_or_else(|| way.address.server_name());
+    match timeout_at(way.deadline, secure::connect(io, name, &config)).await {
         Ok(Ok((stream, info))) => Ok((Box::new(stream), info)),
         Ok(Err(error)) => Err(way.error(Stage::Tls, ConnectErrorKind::Tls(error))),
         Err(_) => Err(way.late(Stage::Tls)),

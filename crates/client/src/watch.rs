@@ -15,6 +15,7 @@ use crate::connect::Plan;
 use crate::events::ConnectionEvent;
 use crate::inspect::Inspector;
 use crate::metrics::{Cause, Condition, Load, Metrics, Outcome};
+use crate::secure::Tls;
 use crate::state::{ConnectionInfo, ConnectionState};
 
 /// Where the life of connections is logged.
@@ -47,9 +48,8 @@ impl Watch {
         let name = log_name.as_deref().unwrap_or(&plan.connect.client_id);
         let metrics = metrics.clone().unwrap_or_default();
         // A certificate that does not change; one that does is told of when it is used.
-        let fixed = plan.tls.as_ref().filter(|tls| tls.credentials.is_none()).and_then(|tls| tls.config(None).ok());
-        if let Some(identity) = fixed.as_ref().and_then(|config| config.identity()) {
-            metrics.certificate(identity.not_after());
+        if let Some(not_after) = plan.tls.as_ref().and_then(Tls::fixed_not_after) {
+            metrics.certificate(not_after);
         }
         Self {
             metrics,

@@ -18,7 +18,6 @@
 
 #![forbid(unsafe_code)]
 
-pub mod catalogue;
 pub mod certificate;
 pub mod classify;
 pub mod client;
@@ -57,11 +56,12 @@ pub mod trust;
 pub mod verify;
 pub mod versions;
 
-pub use catalogue::{Finding, Id, Severity};
 pub use certificate::{Certificate, DistinguishedName};
 pub use client::ClientConfig;
 pub use credentials::{CredentialProvider, CredentialStatus, Generation};
 pub use explain::{TlsError, TlsErrorKind};
+pub use gridmq_catalogue as catalogue;
+pub use gridmq_catalogue::{Finding, Id, Severity};
 pub use identity::{Identity, IdentityLoader};
 pub use peer::PresentedPeer;
 pub use revocation::Revocation;

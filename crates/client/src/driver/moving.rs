@@ -7,12 +7,12 @@ use std::task::{Context, Poll};
 use gridmq_proto::ReasonCode;
 use gridmq_proto::packet::DisconnectProperties;
 use gridmq_proto::time::Monotonic;
-use gridmq_tls::{CredentialProvider, Generation};
 
 use super::{Boxed, Driver};
 use crate::error::ConnectError;
 use crate::events::ConnectionEvent;
 use crate::lifecycle::{Choice, Phase};
+use crate::secure::{CredentialProvider, Generation};
 use crate::state::ConnectionState;
 
 /// The generations of the client's certificate.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use gridmq_proto::ReasonCode;
 
 use super::{Side, quoted};
+use crate::secure::ConfigError;
 
 /// Why a client cannot say who it is: where its proof was to come from, why it did not, and what to do. Cheap to
 /// clone; never holds a password or a token.
@@ -61,7 +62,7 @@ pub enum AuthErrorKind {
     Url(&'static str),
     /// TLS cannot be set up as asked. The caller's to put right.
     #[error("TLS cannot be set up: {0}")]
-    TlsConfig(#[from] gridmq_tls::client::ConfigError),
+    TlsConfig(#[from] ConfigError),
     /// It was asked over HTTP, and no complete answer came.
     #[cfg(any(feature = "tokens", feature = "est"))]
     #[error(transparent)]

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use gridmq_proto::session::End;
 use gridmq_proto::session::client::Farewell;
 use gridmq_proto::{ByteString, ReasonCode, SpecViolation};
-use gridmq_tls::TlsError;
-use gridmq_tls::explain::{self, Side as TlsSide};
 
 use super::{AuthError, ConnectError, Side, advice, quoted};
+use crate::secure::{self, TlsError, TlsSide};
 
 /// Why a connection ended. Cheap to clone; its display says who ended it, why, and what to do, the
 /// alternate one (`{:#}`) leaves out advice and id.
@@ -65,7 +64,7 @@ impl DisconnectCause {
             End::KeepAliveTimeout | End::Deadline(_) => DisconnectKind::KeepAlive,
             End::ConnectionLost => match ending.failure {
                 None => DisconnectKind::Closed,
-                Some(error) => match explain::from_io(&error) {
+                Some(error) => match secure::from_io(&error) {
                     Some(tls) => DisconnectKind::Tls(tls),
                     None if error.kind() == io::ErrorKind::UnexpectedEof => DisconnectKind::Closed,
                     None => DisconnectKind::Network(error),

@@ -10,13 +10,12 @@ use std::time::Duration;
 use gridmq_proto::codec::Foreign;
 use gridmq_proto::session::client::Farewell;
 use gridmq_proto::{EncodeError, ReasonCode, SpecViolation, Version};
-use gridmq_tls::TlsError;
-use gridmq_tls::client::ConfigError;
 
 use super::cause::tls_side;
 use super::proxy::ProxyError;
 use super::websocket::WebSocketError;
 use super::{AddressError, AuthError, Side, Stage, advice, quoted};
+use crate::secure::{self, ConfigError, TlsError};
 
 /// Why a connection could not be made. Its display is a sentence or two: what, where, who refused, and the cure.
 /// Cheap to clone.
@@ -123,7 +122,7 @@ pub enum ConnectErrorKind {
 impl ConnectErrorKind {
     /// What reading or writing says: TLS, WebSocket, or the network.
     pub(crate) fn of_io(error: io::Error) -> Self {
-        if let Some(tls) = gridmq_tls::explain::from_io(&error) {
+        if let Some(tls) = secure::from_io(&error) {
             return Self::Tls(tls);
         }
         match error.get_ref().and_then(|inner| inner.downcast_ref::<WebSocketError>()) {

@@ -2,9 +2,9 @@
 
 use std::io;
 
+use gridmq_catalogue::{Finding, Id, Severity};
 use gridmq_proto::ReasonCode;
 use gridmq_proto::codec::Foreign;
-use gridmq_tls::catalogue::{Finding, Id, Severity};
 
 use super::connect::{Attempt, ConnectError, ConnectErrorKind, What};
 use super::proxy::{ProxyError, SocksReply};

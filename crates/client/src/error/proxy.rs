@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use gridmq_tls::TlsError;
+use crate::secure::TlsError;
 
 use super::{Side, quoted};
 

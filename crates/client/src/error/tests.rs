@@ -14,9 +14,9 @@ fn errors_are_entries_of_the_catalogue() {
     use std::io;
     use std::time::Duration;
 
+    use gridmq_catalogue::Id;
     use gridmq_proto::codec::Foreign;
     use gridmq_proto::{ReasonCode, Version};
-    use gridmq_tls::catalogue::Id;
 
     let attempt = |error| Attempt { address: ([127, 0, 0, 1], 1).into(), error };
     let timeout = || ConnectErrorKind::Timeout { after: Duration::ZERO, attempts: Vec::new() };

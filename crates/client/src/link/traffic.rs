@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use bytes::Buf;
 use gridmq_proto::{ByteString, Packet};
-use gridmq_tls::TlsErrorKind;
-use gridmq_tls::explain;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
 use super::{Link, Phase};
+use crate::secure::{self, TlsErrorKind};
 use crate::watch::decides;
 
 /// Reads in one turn, so that other tasks get theirs.
@@ -151,7 +150,7 @@ impl Link {
 
 /// Whether a later error knows better than an earlier one why the connection went.
 fn says_more(error: &io::Error) -> bool {
-    explain::from_io(error).is_some_and(|tls| tls.kind() != TlsErrorKind::ClosedAfterHandshake)
+    secure::from_io(error).is_some_and(|tls| tls.kind() != TlsErrorKind::ClosedAfterHandshake)
 }
 
 fn reason_string(packet: &Packet) -> Option<&ByteString> {

@@ -6,12 +6,10 @@ use std::time::Duration;
 use gridmq_proto::codec::encoded_len;
 use gridmq_proto::packet::Connect;
 use gridmq_proto::{ByteString, Packet, Version};
-use gridmq_tls::{ClientConfig, CredentialProvider};
 
 use super::Options;
-use super::tls::default_trust;
 use crate::address::Address;
-use crate::connect::{Plan, Tls};
+use crate::connect::Plan;
 use crate::error::{ConnectError, ConnectErrorKind, Stage};
 use crate::preset;
 use crate::profile::Login;
@@ -26,13 +24,13 @@ const RETURN_EXPIRY: Duration = Duration::from_secs(5 * 60);
 const DEFAULT_TOPIC_ALIASES: u16 = 16;
 
 /// Makes errors of options.
-struct Judge {
+pub(super) struct Judge {
     target: String,
     version: Version,
 }
 
 impl Judge {
-    fn fail(&self, kind: ConnectErrorKind) -> ConnectError {
+    pub(super) fn fail(&self, kind: ConnectErrorKind) -> ConnectError {
         ConnectError::new(&self.target, self.version, Stage::Options, kind)
     }
 
@@ -120,7 +118,7 @@ impl Options {
             .addresses(&address)
             .map_err(|(target, kind)| ConnectError::new(&target, self.version, Stage::Options, kind))?;
         let mut connect = self.connect_packet(&judge, &address)?;
-        let comes_back = comes_back && (self.reconnect.enabled || self.credentials.is_some());
+        let comes_back = comes_back && (self.reconnect.enabled || self.tls.rotates());
         let lends_session = comes_back && connect.properties.session_expiry_interval.unwrap_or(0) == 0;
         if lends_session && self.version.is_v5() {
             let move_expiry = self.connect_timeout.saturating_mul(2).clamp(MIN_MOVE_EXPIRY, MAX_MOVE_EXPIRY);
@@ -140,7 +138,7 @@ impl Options {
             let problem = "a session that outlives the process needs a client_id and clean_start(false)";
             return Err(judge.option("store", problem));
         }
-        let tls = self.tls(&judge, &addresses)?;
+        let tls = self.tls.plan(&judge, &addresses, self.profile)?;
         Ok(Plan {
             addresses,
             tls,
@@ -164,22 +162,5 @@ impl Options {
         // A provider is asked at the connect, and a token says itself who its bearer is.
         let asked_later = self.auth.user.is_some() || self.auth.authenticator.is_some();
         Login { named_elsewhere: self.named_elsewhere || asked_later }
-    }
-
-    fn tls(&self, judge: &Judge, addresses: &[Address]) -> Result<Option<Tls>, ConnectError> {
-        let has_identity = self.identity.is_some() || self.credentials.is_some();
-        let Some(address) = addresses.iter().find(|address| address.tls) else {
-            return if has_identity { Err(judge.fail(ConnectErrorKind::IdentityWithoutTls)) } else { Ok(None) };
-        };
-        let trust = self.trust.clone().or_else(default_trust).ok_or_else(|| judge.fail(ConnectErrorKind::NoTrust))?;
-        let alpn = self.alpn.clone().unwrap_or_else(|| preset::protocols(self.profile, address, has_identity));
-        let mut config = ClientConfig::builder().trust(trust).versions(self.tls_versions).alpn(alpn);
-        if let Some(identity) = self.identity.clone() {
-            config = config.identity(identity);
-        }
-        let tls = Tls { config, credentials: self.credentials.clone(), server_name: self.server_name.clone() };
-        let current = tls.credentials.as_deref().map(CredentialProvider::current);
-        tls.config(current.as_deref()).map_err(|error| judge.fail(ConnectErrorKind::TlsConfig(error)))?;
-        Ok(Some(tls))
     }
 }

@@ -32,6 +32,7 @@ pub static AWS_IOT: &[Limit] = {
 pub(crate) static SERVICE: Service = Service::new("AWS IoT Core", Some(("$aws/rules/", 3)), AWS_IOT);
 
 /// The port at which protocols are told apart by ALPN.
+#[cfg(feature = "tls")]
 const SHARED_PORT: u16 = 443;
 
 /// Checks scheme and port. Endpoints can have domains of one's own.
@@ -51,6 +52,7 @@ pub(crate) fn check(address: &Address) -> Result<(), BadAddress> {
 
 /// What to offer by ALPN where the application has not said: on the shared port, what a certificate or a user name
 /// stand for.
+#[cfg(feature = "tls")]
 pub(crate) fn protocols(port: u16, has_identity: bool) -> Vec<Vec<u8>> {
     match (port, has_identity) {
         (SHARED_PORT, true) => vec![b"x-amzn-mqtt-ca".to_vec()],

@@ -64,6 +64,7 @@ pub(crate) static SERVICE: Service = Service::new("Event Grid", None, EVENT_GRID
 const DOMAIN: &str = ".eventgrid.azure.";
 
 /// Whether the host is one of Event Grid's own names.
+#[cfg(feature = "tls")]
 pub(crate) fn is_event_grid(host: &str) -> bool {
     host.to_ascii_lowercase().contains(DOMAIN)
 }

@@ -6,6 +6,7 @@ mod socks5;
 use std::fmt;
 use std::net::IpAddr;
 
+#[cfg(feature = "tls")]
 use gridmq_tls::ClientConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::lookup_host;
@@ -15,6 +16,7 @@ use super::http::{Head, HeadError, MAX_HEAD, ReadError};
 use super::{AddressFamily, Transport, tcp};
 use crate::address::{self, credentials, host_and_port};
 use crate::error::{AddressError, ConnectErrorKind, ProxyError};
+use crate::secure;
 use socks5::{Host, Socks5};
 
 const SOCKS_PORT: u16 = 1080;
@@ -41,6 +43,7 @@ pub struct Proxy {
     username: Option<String>,
     password: Zeroizing<Vec<u8>>,
     resolves_here: bool,
+    #[cfg(feature = "tls")]
     tls: Option<ClientConfig>,
 }
 
@@ -92,7 +95,15 @@ impl Proxy {
             Some(at) => Err(AddressError::Path { path: address.get(at..).unwrap_or_default().to_owned() }),
             None => host_and_port(address).map(|(host, port)| (host, port.unwrap_or(default))),
         };
-        Self { kind, address, username: None, password: Zeroizing::default(), resolves_here: false, tls: None }
+        Self {
+            kind,
+            address,
+            username: None,
+            password: Zeroizing::default(),
+            resolves_here: false,
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
     }
 
     /// User name and password: RFC 1929 with SOCKS5, where each has 255 bytes at most, Basic (RFC 7617) with HTTP, where
@@ -112,6 +123,7 @@ impl Proxy {
     }
 
     /// The proxy itself is reached over TLS, with this trust and identity; the server's TLS lies inside.
+    #[cfg(feature = "tls")]
     pub fn over_tls(mut self, config: ClientConfig) -> Self {
         self.tls = Some(config);
         self
@@ -153,6 +165,19 @@ impl Proxy {
         Ok(())
     }
 
+    #[cfg(feature = "tls")]
+    async fn secured(&self, io: Transport) -> Result<Transport, ProxyError> {
+        let Some(config) = &self.tls else { return Ok(io) };
+        let name = self.address.as_ref().map(|(host, _)| address::without_zone(host)).unwrap_or_default();
+        let (io, _) = secure::connect(io, name, config).await.map_err(ProxyError::Tls)?;
+        Ok(Box::new(io))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    async fn secured(&self, io: Transport) -> Result<Transport, ProxyError> {
+        std::future::ready(Ok(io)).await
+    }
+
     /// Asks for a way to the server over a stream to the proxy.
     pub(super) async fn tunnel(
         &self,
@@ -161,14 +186,7 @@ impl Proxy {
         port: u16,
         family: AddressFamily,
     ) -> Result<Transport, ProxyError> {
-        let mut io = match &self.tls {
-            Some(config) => {
-                let name = self.address.as_ref().map(|(host, _)| address::without_zone(host)).unwrap_or_default();
-                let (io, _) = gridmq_tls::stream::connect(io, name, config).await.map_err(ProxyError::Tls)?;
-                Box::new(io)
-            }
-            None => io,
-        };
+        let mut io = self.secured(io).await?;
         let host = match host.parse::<IpAddr>() {
             Ok(address) => Host::Address(address),
             Err(_) if self.resolves_here => Host::Address(resolved(host, port, family).await?),
@@ -246,7 +264,7 @@ async fn write<IO: AsyncWrite + Unpin>(io: &mut IO, bytes: &[u8]) -> Result<(), 
 /// A proxy that closes before it has read everything resets the connection.
 fn failed(error: std::io::Error) -> ProxyError {
     use std::io::ErrorKind;
-    match gridmq_tls::explain::from_io(&error) {
+    match secure::from_io(&error) {
         Some(tls) => ProxyError::Tls(tls),
         None if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => ProxyError::Closed,
         None => ProxyError::Network(error),
@@ -261,7 +279,6 @@ impl fmt::Debug for Proxy {
             .field("address", &self.address)
             .field("credentials", &self.username.as_ref().map(|_| "(not shown)"))
             .field("resolves_here", &self.resolves_here)
-            .field("over_tls", &self.tls.is_some())
             .finish()
     }
 }

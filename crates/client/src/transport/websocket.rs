@@ -13,6 +13,7 @@ use super::Transport;
 use super::http::{Head, HeadError, MAX_HEAD, ReadError};
 use crate::address::{Address, WS_PORT, WSS_PORT, shown, without_zone};
 use crate::error::WebSocketError;
+use crate::secure;
 
 pub(super) use stream::Stream;
 
@@ -131,7 +132,7 @@ impl Upgrade<'_> {
     /// A server that closes before it has read everything resets the connection.
     fn failed(error: io::Error) -> Failure {
         use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
-        match gridmq_tls::explain::from_io(&error) {
+        match secure::from_io(&error) {
             None if matches!(error.kind(), ConnectionReset | BrokenPipe | UnexpectedEof) => {
                 WebSocketError::Closed.into()
             }

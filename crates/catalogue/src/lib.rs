@@ -4,6 +4,8 @@
 //! words. The doctor's findings, the errors of the client and the log of the broker use the same
 //! ids; docs/doctor.md lists them all.
 
+#![forbid(unsafe_code)]
+
 use std::fmt;
 
 mod ids;
