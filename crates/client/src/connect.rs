@@ -43,6 +43,8 @@ pub(crate) struct Plan {
     pub(crate) outbound_topic_aliases: u16,
     /// The session's expiry is ours, not the application's: it ends when the application disconnects.
     pub(crate) ends_session: bool,
+    /// Each address says itself who the user is there.
+    pub(crate) user_of_address: bool,
     pub(crate) receive_maximum: u16,
     pub(crate) maximum_packet_size: u32,
     pub(crate) connect_timeout: Duration,

@@ -85,8 +85,10 @@ pub(crate) struct Driver {
     absence: Absence,
     /// Where the server has sent us.
     redirect: Option<Address>,
-    /// How often in this absence.
+    /// How often, since a connection was steady.
     redirects: u8,
+    /// The server of the latest attempt.
+    dialled: Option<Address>,
     /// Whom the application has put in the place of the user of the options.
     user: Option<NewUser>,
     /// Who waits for the first outcome.
@@ -148,6 +150,7 @@ impl Driver {
             absence: Absence::default(),
             redirect: None,
             redirects: 0,
+            dialled: None,
             user: None,
             first,
             sleep: Box::pin(tokio::time::sleep_until(tokio::time::Instant::now())),

@@ -32,6 +32,8 @@ struct Contents {
 pub(crate) struct News {
     /// Messages that the application has judged.
     pub(crate) completions: Vec<(PublishToken, Verdict)>,
+    /// Messages that the application has let go of without a judgement.
+    pub(crate) abandoned: Vec<PublishToken>,
     /// Subscriptions whose handle was dropped.
     pub(crate) dropped: Vec<SubscriptionKey>,
     /// Where messages go from now on that match no subscription.
@@ -51,6 +53,10 @@ impl Inbox {
         self.tell(|news| news.completions.push((token, verdict)));
     }
 
+    pub(crate) fn abandoned(&self, token: PublishToken) {
+        self.tell(|news| news.abandoned.push(token));
+    }
+
     pub(crate) fn complete_all(&self, completions: Vec<(PublishToken, Verdict)>) {
         self.tell(|news| news.completions.extend(completions));
     }
@@ -60,8 +66,12 @@ impl Inbox {
     }
 
     pub(crate) fn catch_all(&self, queue: &Arc<Queue>) {
-        if !self.tell(|news| news.catch_all = Some(Arc::clone(queue))) {
+        let mut earlier = None;
+        if !self.tell(|news| earlier = news.catch_all.replace(Arc::clone(queue))) {
             queue.close();
+        }
+        if let Some(earlier) = earlier {
+            earlier.close();
         }
     }
 

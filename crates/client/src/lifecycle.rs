@@ -96,8 +96,10 @@ pub(crate) struct Lifecycle {
     phase: Phase,
     rules: Rules,
     certificates: Option<Certificates>,
-    /// Failed rounds over all servers since a connection was steady.
+    /// Failed rounds over all servers in this absence.
     rounds: u32,
+    /// Those, and connections that did not last, since a connection was steady.
+    setbacks: u32,
     /// Failed attempts of this round.
     tried: usize,
     /// Failed attempts of this absence.
@@ -119,6 +121,7 @@ impl Lifecycle {
             rules,
             certificates: certificate.map(Certificates::new),
             rounds: 0,
+            setbacks: 0,
             tried: 0,
             attempts: 0,
             offset: 0,
@@ -198,6 +201,7 @@ impl Lifecycle {
         }
         self.attempts = 0;
         self.rounds = 0;
+        self.setbacks = 0;
         self.moving = true;
         self.phase = Phase::Finishing { until: now.after(FINISH) };
     }
@@ -225,9 +229,7 @@ impl Lifecycle {
         self.shuffle(random);
         self.tried = 0;
         self.attempts = 0;
-        if now.since(self.up_since) >= self.rules.steady {
-            self.rounds = 0;
-        }
+        self.setbacks = if self.is_steady(now) { 1 } else { self.setbacks.saturating_add(1) };
         if (self.moving && judgement.retries) || judgement.redirected {
             return self.wait(now, Duration::ZERO);
         }
@@ -235,8 +237,13 @@ impl Lifecycle {
             return self.give_up();
         }
         // Also the first attempt: a server that went has many clients.
-        let wait = judgement.after.unwrap_or_else(|| self.backoff(self.rounds.saturating_add(1), random));
+        let wait = judgement.after.unwrap_or_else(|| self.backoff(self.setbacks, random));
         self.wait(now, wait)
+    }
+
+    /// Whether the connection that is, or was last, has lasted.
+    pub(crate) fn is_steady(&self, now: Monotonic) -> bool {
+        now.since(self.up_since) >= self.rules.steady
     }
 
     /// What to try now; `None`: it is not time.
@@ -284,12 +291,13 @@ impl Lifecycle {
         self.shuffle(random);
         self.tried = 0;
         self.rounds = self.rounds.saturating_add(1);
+        self.setbacks = self.setbacks.saturating_add(1);
         let enough = self.rules.rounds.is_some_and(|rounds| self.rounds >= rounds);
         let goes_on = if self.known { self.rules.returns || self.has_time(wall) } else { self.rules.patient };
         if enough || !goes_on {
             return self.give_up();
         }
-        let wait = judgement.after.unwrap_or_else(|| self.backoff(self.rounds, random));
+        let wait = judgement.after.unwrap_or_else(|| self.backoff(self.setbacks, random));
         self.wait(now, wait)
     }
 
@@ -301,6 +309,7 @@ impl Lifecycle {
         self.known = true;
         self.moving = false;
         self.attempts = 0;
+        self.rounds = 0;
         self.tried = 0;
         self.up_since = now;
         self.phase = Phase::Up;

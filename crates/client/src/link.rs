@@ -150,6 +150,9 @@ impl Link {
     pub(crate) fn hang_up(&mut self) {
         self.io = Box::new(tokio::io::empty());
         self.phase = Phase::Closed;
+        self.outgoing = BytesMut::new();
+        self.held = None;
+        self.own = 0;
         self.with(|machine, _| machine.handle_close());
     }
 
@@ -174,12 +177,13 @@ impl Link {
 
     /// Bytes that wait to be written.
     pub(crate) fn backlog(&self) -> usize {
-        self.outgoing.len()
+        self.outgoing.len() + self.held.as_ref().map_or(0, BytesMut::len)
     }
 
     /// The place in the stream behind everything encoded so far, and how far it is on its way.
-    pub(crate) const fn progress(&self) -> (u64, u64) {
-        (self.encoded, self.flushed)
+    pub(crate) fn progress(&self) -> (u64, u64) {
+        // What is held goes out before anything that comes later.
+        (self.encoded + self.held.as_ref().map_or(0, |held| held.len() as u64), self.flushed)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -239,8 +243,9 @@ impl Link {
                     self.events.push_back(Happening { event, words: self.words.clone() });
                 }
                 Output::Close(end) => {
-                    // A server that answers nothing is not waited for.
-                    let gone = self.phase != Phase::Open || end == End::KeepAliveTimeout;
+                    // A server that answers nothing, or has said that it goes, is not waited for.
+                    let gone =
+                        self.phase != Phase::Open || matches!(end, End::KeepAliveTimeout | End::PeerDisconnected(_));
                     self.phase = if gone { Phase::Closed } else { Phase::Closing(self.now().after(LINGER)) };
                 }
                 Output::Timeout(at) => {
@@ -273,7 +278,10 @@ impl Link {
         self.expire();
         let ended = matches!(self.phase, Phase::Closing(_));
         let mut more = self.read(cx);
+        let full = !self.takes_input();
         self.write(cx);
+        // What is written makes room for what may have come meanwhile.
+        more |= full && self.phase == Phase::Open && self.takes_input();
         self.meter.flush();
         more |= !ended && matches!(self.phase, Phase::Closing(_));
         self.arm(cx, at);

@@ -45,7 +45,9 @@ struct Opinion {
 impl Drop for Owed {
     fn drop(&mut self) {
         let opinion = std::mem::take(self.opinion.get_mut().unwrap_or_else(PoisonError::into_inner));
-        if !opinion.abandoned {
+        if opinion.abandoned {
+            self.inbox.abandoned(self.token);
+        } else {
             self.inbox.complete(self.token, opinion.refused.unwrap_or_else(|| ReasonCode::Success.into()));
         }
     }
@@ -78,8 +80,9 @@ impl Duty {
     }
 
     fn abandon(self) {
-        if let Self::Shared(owed) = self {
-            owed.opinion.lock().unwrap_or_else(PoisonError::into_inner).abandoned = true;
+        match self {
+            Self::Alone(token, inbox) => inbox.abandoned(token),
+            Self::Shared(owed) => owed.opinion.lock().unwrap_or_else(PoisonError::into_inner).abandoned = true,
         }
     }
 }

@@ -131,7 +131,8 @@ impl Reconnect {
             Kind::Retry => true,
             Kind::Final => false,
         };
-        Verdict { retries, after: decision.after, user: decision.user }
+        let stops = decision.kind == Kind::Final;
+        Verdict { retries, stops, after: decision.after, user: decision.user }
     }
 }
 
@@ -237,6 +238,8 @@ impl fmt::Debug for Decision {
 /// A judgement that is made.
 pub(crate) struct Verdict {
     pub(crate) retries: bool,
+    /// The application has said so: not even where the server sends us.
+    pub(crate) stops: bool,
     pub(crate) after: Option<Duration>,
     pub(crate) user: Option<NewUser>,
 }

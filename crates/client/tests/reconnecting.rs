@@ -318,3 +318,38 @@ async fn a_dead_link_is_noticed_within_one_and_a_half_keep_alives() {
     publisher.await.unwrap();
     drop(peer);
 }
+
+#[tokio::test]
+async fn each_address_names_its_own_user() {
+    let (first, second) = (Server::new().await, Server::new().await);
+    let options = Client::builder(&format!("mqtt://one:1@127.0.0.1:{}", first.port()))
+        .server(&format!("mqtt://two@127.0.0.1:{}", second.port()))
+        .client_id("several")
+        .reconnect(quick());
+    let (client, refused, (_peer, taken)) =
+        tokio::join!(options.connect(), first.refuse(ReasonCode::ServerBusy, <_>::default()), second.accept(false));
+    client.unwrap();
+    assert_eq!((refused.username.unwrap(), &refused.password.unwrap()[..]), ("one".into(), &b"1"[..]));
+    assert_eq!((taken.username.unwrap(), taken.password), ("two".into(), None));
+}
+
+#[tokio::test]
+async fn a_session_expiry_of_zero_is_taken_at_its_word() {
+    let server = Server::new().await;
+    let (_client, _peer, connect) = server.connected(server.options().session_expiry(Duration::ZERO)).await;
+    assert_eq!(connect.properties.session_expiry_interval, Some(0));
+}
+
+#[tokio::test]
+async fn servers_that_take_us_and_send_us_to_each_other_are_left() {
+    let server = Server::new().await;
+    let server_reference = Some(format!("127.0.0.1:{}", server.port()).into());
+    let properties = DisconnectProperties { server_reference, ..DisconnectProperties::default() };
+    let (client, peer, _) = server.connected(server.options().reconnect(quick().follow_server_reference())).await;
+    leave(peer, ReasonCode::ServerMoved, properties.clone()).await;
+    for _ in 0..4 {
+        let (peer, _) = server.accept(false).await;
+        leave(peer, ReasonCode::ServerMoved, properties.clone()).await;
+    }
+    assert!(matches!(ended(&client).await.kind(), DisconnectKind::Server(ReasonCode::ServerMoved)));
+}

@@ -675,3 +675,26 @@ fn names_of_subscriptions_are_the_whole_filters() {
     server.machine.drop_subscription(&filter("$share/g/a"));
     assert_eq!(server.does().records, [Record::Unsubscribed(filter("$share/g/a"))]);
 }
+
+/// MQTT 5.0 §4.4: what is not acknowledged is sent again, and is the owner's to judge again.
+#[test]
+fn a_qos_2_message_that_is_let_go_of_comes_anew_on_the_next_connection() {
+    for while_connected in [true, false] {
+        let mut client = Client::v(V5);
+        let token = client.token(publish(7, Q2, "x"));
+        if while_connected {
+            client.machine.abandon(token);
+            client.does().nothing();
+            // On this connection its acknowledgement is still due.
+            client.packet(again(publish(7, Q2, "x"))).nothing();
+        } else {
+            client.machine.handle_close();
+            client.machine.abandon(token);
+        }
+        let session = client.lose();
+        let (mut client, _) = Client::resumed(connect_packet(V5), session, ConnAckProperties::default());
+        let anew = client.token(again(publish(7, Q2, "x")));
+        assert_ne!(anew, token);
+        assert_eq!(client.complete(anew, OK).names(), ["PUBREC 7"]);
+    }
+}

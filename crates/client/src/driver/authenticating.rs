@@ -43,6 +43,7 @@ impl Driver {
     pub(super) fn welcomed(&mut self, ack: ConnAck) {
         match &mut self.authentication {
             Some(authentication) => {
+                self.absence.session_lost |= !ack.session_present;
                 authentication.exchange.on_connack(&ack.properties);
                 authentication.welcome = Some(ack);
             }

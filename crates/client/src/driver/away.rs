@@ -4,15 +4,16 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use gridmq_proto::session::client::{Config, Connection};
-use gridmq_proto::{PacketId, ReasonCode, SubscriptionFilter};
+use gridmq_proto::{ByteString, PacketId, ReasonCode, SubscriptionFilter};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::authenticating::Authentication;
 use super::replies::Unanswered;
 use super::{Driver, MAX_REQUESTS, Request};
-use crate::address::Address;
+use crate::address::{Address, Carrier};
 use crate::clock;
 use crate::connect::{Ready, Seed, attempt, refusal};
 use crate::error::{AddressError, ConnectError, ConnectErrorKind, DisconnectCause, Ending, Side, Stage};
@@ -39,6 +40,8 @@ pub(super) struct Absence {
     pub(super) resubscribed: HashMap<PacketId, Vec<SubscriptionKey>>,
     /// Those of them that the connection before did not answer.
     pub(super) unmade: Vec<SubscriptionKey>,
+    /// The server has begun a new session since subscriptions were last made again.
+    pub(super) session_lost: bool,
 }
 
 impl Default for Absence {
@@ -51,6 +54,7 @@ impl Default for Absence {
             dropped: Vec::new(),
             resubscribed: HashMap::new(),
             unmade: Vec::new(),
+            session_lost: false,
         }
     }
 }
@@ -86,12 +90,22 @@ fn refuses_us(error: &ConnectError) -> bool {
     !busy && error.stage() >= Stage::Tls && error.side() == Side::Server
 }
 
-/// The first server of a reference, reached as `base` is (MQTT 5.0 §4.11).
-fn elsewhere(reference: &str, base: &Address) -> Result<Address, AddressError> {
+/// The first server of a reference, reached as the one is that named it (MQTT 5.0 §4.11).
+fn elsewhere(reference: &str, named_by: &Address) -> Result<Address, AddressError> {
     let first = reference.split_ascii_whitespace().next().unwrap_or_default();
-    let scheme = if base.tls { "mqtts" } else { "mqtt" };
+    let scheme = match (&named_by.carrier, named_by.tls) {
+        (Carrier::WebSocket { .. }, true) => "wss",
+        (Carrier::WebSocket { .. }, false) => "ws",
+        (Carrier::Tcp | Carrier::Unix, true) => "mqtts",
+        (Carrier::Tcp | Carrier::Unix, false) => "mqtt",
+    };
     let Address { host, port, .. } = Address::parse(&format!("{scheme}://{first}"))?;
-    Ok(Address { host, port, ..base.clone() })
+    let carrier = match &named_by.carrier {
+        // A name leads away from this machine.
+        Carrier::Unix => Carrier::Tcp,
+        carrier => carrier.clone(),
+    };
+    Ok(Address { host, port, carrier, ..named_by.clone() })
 }
 
 impl Driver {
@@ -140,18 +154,23 @@ impl Driver {
                 connect.client_id = info.client_id.clone();
             }
         }
+        let generation = self.certificates.as_mut().map(|certificates| certificates.choose(choice));
+        let listed = || self.plan.addresses.get(server).or_else(|| self.plan.addresses.first()).cloned();
+        let Some(address) = self.redirect.take().or_else(listed) else { return self.life.stop() };
+        if self.plan.user_of_address {
+            connect.username = address.username.as_deref().map(ByteString::from);
+            connect.password = address.password.clone().map(Bytes::from);
+        }
         if let Some(user) = &self.user {
             connect.username.clone_from(&user.name);
             connect.password.clone_from(&user.password);
         }
-        let generation = self.certificates.as_mut().map(|certificates| certificates.choose(choice));
-        let listed = || self.plan.addresses.get(server).or_else(|| self.plan.addresses.first()).cloned();
-        let Some(address) = self.redirect.take().or_else(listed) else { return self.life.stop() };
         if !self.life.is_moving() {
             self.set_state(ConnectionState::Connecting { attempts: self.life.attempts() });
         }
         let span = self.watch.attempt(&address.shown(), self.life.attempts());
         let asks_user = self.user.is_none();
+        self.dialled = Some(address.clone());
         let seed = Seed { address, generation, connect, asks_user, io: self.io.take() };
         self.attempt = Some(Box::pin(attempt(Arc::clone(&self.plan), seed).instrument(span)));
     }
@@ -198,7 +217,7 @@ impl Driver {
             retries: verdict.retries,
             after: verdict.after,
             refused: refuses_us(&error),
-            redirected: self.follow(error.server_reference(), error.reason()),
+            redirected: !verdict.stops && self.follow(error.server_reference(), error.reason()),
         };
         let moving = self.life.is_moving();
         let next = self.life.failed(now.monotonic, now.wall.as_secs(), number, judgement, clock::random());
@@ -216,7 +235,7 @@ impl Driver {
         }
         match retry_in {
             Some(wait) if !moving => {
-                let retry_at = Instant::now() + wait;
+                let retry_at = self.clock.instant(now.monotonic.after(wait));
                 self.set_state(ConnectionState::Waiting { why: Setback::Failed(error), attempts, retry_at });
             }
             Some(_) => {}
@@ -254,7 +273,10 @@ impl Driver {
             self.user = verdict.user.or_else(|| self.user.take());
             judgement.retries = verdict.retries;
             judgement.after = verdict.after;
-            judgement.redirected = self.follow(cause.server_reference(), cause.reason());
+            if self.life.is_steady(self.link.now()) {
+                self.redirects = 0;
+            }
+            judgement.redirected = !verdict.stops && self.follow(cause.server_reference(), cause.reason());
         }
         let moving = self.life.is_moving();
         let wait = match self.life.gone(self.link.now(), judgement, clock::random()) {
@@ -271,7 +293,7 @@ impl Driver {
         if moving {
             return;
         }
-        let retry_at = Instant::now() + wait;
+        let retry_at = self.clock.instant(self.link.now().after(wait));
         self.set_state(ConnectionState::Waiting { why: Setback::Lost(cause.clone()), attempts: 0, retry_at });
         self.tell(ConnectionEvent::Lost { cause, retry_in: wait });
     }
@@ -282,8 +304,8 @@ impl Driver {
         let Some(reference) = reference.filter(|_| named && self.redirects < self.plan.reconnect.redirects) else {
             return false;
         };
-        let Some(base) = self.plan.addresses.first() else { return false };
-        match elsewhere(reference, base) {
+        let Some(named_by) = &self.dialled else { return false };
+        match elsewhere(reference, named_by) {
             Ok(address) => {
                 tracing::info!(server = address.shown(), "the server names another");
                 self.redirects += 1;

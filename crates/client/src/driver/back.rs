@@ -16,7 +16,9 @@ use crate::state::{ConnectionInfo, ConnectionState};
 
 impl Driver {
     pub(super) fn accepted(&mut self, ack: ConnAck) {
-        // A server that takes us and leaves in the same breath has refused.
+        // Also of a server that takes us and leaves in the same breath, or that we do not take.
+        self.absence.session_lost |= !ack.session_present;
+        // Such a one has refused.
         let Some(limits) = self.link.machine().server_limits().cloned() else { return };
         let Some(greeting) = self.greeting.take() else { return };
         let info = Arc::new(ConnectionInfo {
@@ -40,7 +42,6 @@ impl Driver {
         if let (Some(certificates), Some(generation)) = (&mut self.certificates, greeting.generation) {
             certificates.accepted(generation, known);
         }
-        self.redirects = 0;
         let session_present = info.session_present;
         self.channels.info.send_replace(Some(Arc::clone(&info)));
         self.set_state(ConnectionState::Connected(Arc::clone(&info)));
@@ -65,7 +66,8 @@ impl Driver {
         let unmade = std::mem::take(&mut self.absence.unmade);
         let dropped = std::mem::take(&mut self.absence.dropped);
         let held = std::mem::take(&mut self.absence.held);
-        if session_present {
+        let lost = std::mem::take(&mut self.absence.session_lost);
+        if session_present && !lost {
             self.give_up(dropped);
             let unmade = self.router.again(|key| unmade.contains(&key));
             self.subscribe_again(unmade);

@@ -15,9 +15,12 @@ use crate::lifecycle::Phase;
 
 impl Driver {
     pub(super) fn news(&mut self, cx: &Context<'_>) {
-        let News { completions, dropped, catch_all } = self.channels.inbox.take(cx);
+        let News { completions, abandoned, dropped, catch_all } = self.channels.inbox.take(cx);
         for (token, verdict) in completions {
             self.link.with(|machine, now| machine.complete(now, token, verdict));
+        }
+        for token in abandoned {
+            self.link.with(|machine, _| machine.abandon(token));
         }
         if let Some(queue) = catch_all {
             self.router.catch_all(queue);

@@ -115,6 +115,21 @@ fn connections_that_do_not_last_do_not_start_the_waits_anew() {
 }
 
 #[test]
+fn connections_that_are_lost_at_once_come_back_less_and_less_often() {
+    let mut life = life(RULES);
+    let mut now = at(0);
+    let mut bounds = Vec::new();
+    for _ in 0..8 {
+        life.tries(now).unwrap();
+        life.accepted(now, None);
+        let Next::Retry { wait } = life.gone(now, RETRY, 59_999_999) else { panic!("gave up") };
+        bounds.push(wait.as_secs());
+        now = now.after(wait);
+    }
+    assert!(bounds.windows(2).all(|pair| pair[0] <= pair[1]) && *bounds.last().unwrap() == 59, "{bounds:?}");
+}
+
+#[test]
 fn the_applications_own_wait_is_kept_to() {
     let mut life = life(RULES);
     life.tries(at(0)).unwrap();

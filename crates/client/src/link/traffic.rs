@@ -62,7 +62,7 @@ impl Link {
         outcome
     }
 
-    fn takes_input(&self) -> bool {
+    pub(super) fn takes_input(&self) -> bool {
         self.machine.wants_input() && self.outgoing.len().saturating_sub(self.own) < MAX_ANSWERS
     }
 

@@ -119,7 +119,7 @@ impl Options {
             .map_err(|(target, kind)| ConnectError::new(&target, self.version, Stage::Options, kind))?;
         let mut connect = self.connect_packet(&judge, &address)?;
         let comes_back = comes_back && (self.reconnect.enabled || self.tls.rotates());
-        let lends_session = comes_back && connect.properties.session_expiry_interval.unwrap_or(0) == 0;
+        let lends_session = comes_back && connect.properties.session_expiry_interval.is_none();
         if lends_session && self.version.is_v5() {
             let move_expiry = self.connect_timeout.saturating_mul(2).clamp(MIN_MOVE_EXPIRY, MAX_MOVE_EXPIRY);
             let expiry = if self.reconnect.enabled { move_expiry.max(RETURN_EXPIRY) } else { move_expiry };
@@ -145,6 +145,7 @@ impl Options {
             connect,
             profile: self.profile,
             ends_session: lends_session,
+            user_of_address: self.username.is_none() && self.password.is_none(),
             receive_maximum: self.receive_maximum,
             maximum_packet_size: self.maximum_packet_size,
             outbound_topic_aliases: self.outbound_topic_aliases.unwrap_or(DEFAULT_TOPIC_ALIASES),

@@ -404,6 +404,16 @@ impl Connection {
         });
     }
 
+    /// The message will not be judged: it stays unacknowledged, and comes again on the next connection of the session.
+    /// Until then the acknowledgements of later messages wait behind it.
+    pub fn abandon(&mut self, token: PublishToken) {
+        match &mut self.state {
+            State::Connected(connected) => connected.session.inbound.abandon(token),
+            State::Closed(Some(session)) | State::ExpectConnAck(session) => session.inbound.abandon(token),
+            State::Closed(None) => {}
+        }
+    }
+
     /// Sends AUTH: the next step during the CONNECT, or a re-authentication (`ReAuthenticate`) later. The method is
     /// the CONNECT's [MQTT-4.12.0-5]; where it had none, nothing is sent [MQTT-4.12.0-7], and neither is what is out of
     /// turn: `ContinueAuthentication` unless an exchange is under way, `ReAuthenticate` while one is.

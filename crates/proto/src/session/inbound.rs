@@ -18,6 +18,8 @@ pub struct PublishToken(u64);
 enum Stage {
     /// Handed to the owner, not completed.
     Pending(PublishToken),
+    /// The owner let go of it without a verdict.
+    Abandoned,
     /// Completed with success; PUBREL is due.
     Taken,
 }
@@ -107,6 +109,8 @@ impl Inbound {
         }
         let (token, done) = match stage {
             Stage::Pending(token) => (token, None),
+            // As long as there is such a one, its acknowledgement is due.
+            Stage::Abandoned => return,
             Stage::Taken => (self.token(), Some(ReasonCode::Success.into())),
         };
         self.due.push_back(Due { token, packet_id, qos, done });
@@ -146,6 +150,20 @@ impl Inbound {
             if lasting {
                 out.persist(Record::Received(id));
             }
+        }
+    }
+
+    /// The owner will not judge it. Its acknowledgement stays due on this connection; on the next, a QoS 2 message that
+    /// comes again is new to the owner.
+    pub(crate) fn abandon(&mut self, token: PublishToken) {
+        let pending = Stage::Pending(token);
+        let is_due = self.due.iter().any(|due| due.token == token);
+        let Some((&id, received)) = self.received.iter_mut().find(|(_, received)| received.stage == pending) else {
+            return;
+        };
+        received.stage = Stage::Abandoned;
+        if !is_due {
+            self.received.remove(&id);
         }
     }
 
@@ -201,6 +219,7 @@ impl Inbound {
     pub(crate) fn disconnect(&mut self) {
         self.due.clear();
         self.unacknowledged = 0;
+        self.received.retain(|_, received| received.stage != Stage::Abandoned);
         for received in self.received.values_mut() {
             received.counted = false;
         }
