@@ -351,5 +351,6 @@ async fn servers_that_take_us_and_send_us_to_each_other_are_left() {
         let (peer, _) = server.accept(false).await;
         leave(peer, ReasonCode::ServerMoved, properties.clone()).await;
     }
-    assert!(matches!(ended(&client).await.kind(), DisconnectKind::Server(ReasonCode::ServerMoved)));
+    // Accepting and leaving may come in one read, which is a connection refused.
+    assert_eq!(ended(&client).await.reason(), Some(ReasonCode::ServerMoved));
 }

@@ -97,11 +97,12 @@ impl DisconnectCause {
         &self.0.kind
     }
 
-    /// The server's reason code, if it sent one.
+    /// The server's reason code, if it sent one: with DISCONNECT, or as it refused the last attempt.
     #[must_use]
     pub fn reason(&self) -> Option<ReasonCode> {
-        match self.0.kind {
-            DisconnectKind::Server(reason) => Some(reason),
+        match &self.0.kind {
+            DisconnectKind::Server(reason) => Some(*reason),
+            DisconnectKind::Unreachable(error) => error.reason(),
             _ => None,
         }
     }
