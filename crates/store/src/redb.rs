@@ -1,14 +1,22 @@
 //! An engine in one file.
 
+mod trial;
+
+use std::any::Any;
 use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io;
 use std::ops::Bound;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition, TableError};
 use thiserror::Error;
 
+use self::trial::Trial;
 use crate::{Engine, EngineError, Key, Operation, Page, Reader, Table, WriteBatch};
 
 /// How much of the file is kept in memory, in bytes.
@@ -34,7 +42,8 @@ pub enum RedbOpenError {
         /// Which file.
         path: PathBuf,
     },
-    /// It was not written by this engine, or is damaged.
+    /// It was not written by this engine, or is damaged. It is left as it was found, so that opening it again says the
+    /// same: go on with a copy of it, or with none after moving it away.
     #[error("{} is damaged or no store ({why}): restore it from a copy, or move it away to start anew", path.display())]
     Corrupt {
         /// Which file.
@@ -49,25 +58,30 @@ pub enum RedbOpenError {
         path: PathBuf,
         /// Why.
         #[source]
-        error: std::io::Error,
+        error: io::Error,
     },
 }
 
 impl RedbEngine {
-    /// Opens the file, or makes it where there is none. What is in it is checked whole: a damaged file is an error, not
-    /// a smaller store.
+    /// Opens the file, or makes it where there is none, readable to its owner only (on Unix). What is in it is checked
+    /// whole: a damaged file is an error, not a smaller store, and stays as it is. What a crash has left is no damage.
+    ///
+    /// The check reads the whole file. Damage can make the engine panic, which is caught and is an error like the rest;
+    /// the program's panic hook hears of it, and a program built with `panic = "abort"` ends.
     ///
     /// # Errors
     /// When another process has it, when it is damaged or something else, and when the system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, RedbOpenError> {
         let path = path.as_ref().to_owned();
-        let opened = Database::builder().set_cache_size(CACHE).create(&path);
-        let mut database = opened.map_err(|error| open_error(&path, error))?;
-        match database.check_integrity() {
-            Ok(true) => Ok(Self { database: Arc::new(database), path }),
-            Ok(false) => Err(RedbOpenError::Corrupt { path, why: "a checksum does not fit".to_owned() }),
-            Err(error) => Err(open_error(&path, error)),
+        let file = || open_file(&path).map_err(|error| RedbOpenError::Io { path: path.clone(), error });
+        let length = file()?.metadata().map_err(|error| RedbOpenError::Io { path: path.clone(), error })?.len();
+        if length > 0 {
+            sound(&path, file()?)?;
         }
+        let file = file()?;
+        let create = || Database::builder().set_cache_size(CACHE).create_with_backend(FileBackend::new(file)?);
+        let database = caught(&path, create)?;
+        Ok(Self { database: Arc::new(database), path })
     }
 
     /// Where it is.
@@ -77,8 +91,45 @@ impl RedbEngine {
     }
 }
 
+fn open_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    // There are payloads in it.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Whether all that is in the file is as it was written, or as a crash has left it.
+fn sound(path: &Path, file: File) -> Result<(), RedbOpenError> {
+    let sound = caught(path, || {
+        let trial = Trial::new(FileBackend::new(file)?)?;
+        Database::builder().set_cache_size(CACHE).create_with_backend(trial)?.check_integrity()
+    });
+    if sound? {
+        return Ok(());
+    }
+    Err(RedbOpenError::Corrupt { path: path.to_owned(), why: "a checksum does not fit".to_owned() })
+}
+
+/// What the engine says, also by a panic.
+fn caught<T>(path: &Path, act: impl FnOnce() -> Result<T, DatabaseError>) -> Result<T, RedbOpenError> {
+    match catch_unwind(AssertUnwindSafe(act)) {
+        Ok(outcome) => outcome.map_err(|error| open_error(path, error)),
+        Err(panic) => Err(RedbOpenError::Corrupt { path: path.to_owned(), why: words(&*panic).to_owned() }),
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> &str {
+    match (panic.downcast_ref::<String>(), panic.downcast_ref::<&str>()) {
+        (Some(words), _) => words,
+        (None, Some(words)) => words,
+        (None, None) => "it makes no sense",
+    }
+}
+
 fn open_error(path: &Path, error: DatabaseError) -> RedbOpenError {
-    use std::io::ErrorKind::{InvalidData, UnexpectedEof};
+    use io::ErrorKind::{InvalidData, UnexpectedEof};
     let path = path.to_owned();
     match error {
         DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => RedbOpenError::InUse { path },

@@ -86,3 +86,92 @@ fn what_was_submitted_is_there_after_the_last_handle_is_gone() {
     assert_eq!(Reader::get(&engine, TABLES[0], &key(1, false)).unwrap().unwrap(), "value");
     assert_eq!(Reader::get(&engine, TABLES[1], &key(1, false)).unwrap(), None);
 }
+
+/// A file of a few rows that was closed in order, after a few commits.
+fn filled(path: &std::path::Path) {
+    let mut engine = RedbEngine::open(path).unwrap();
+    for round in 0..20_u8 {
+        let mut batch = WriteBatch::new();
+        batch.put(TABLES[usize::from(round % 2)], key(round, round % 3 == 0), vec![round; 300]);
+        engine.commit(&[batch]).unwrap();
+    }
+}
+
+/// All rows, or nothing where it is damaged.
+fn rows(path: &std::path::Path) -> Option<Vec<(Key, bytes::Bytes)>> {
+    let engine = match RedbEngine::open(path) {
+        Ok(engine) => engine,
+        Err(RedbOpenError::Corrupt { .. }) => return None,
+        Err(other) => panic!("{other}"),
+    };
+    let all = Key::new(NamespaceId::DEFAULT, &[]);
+    let page = |table| Reader::scan(&engine, table, &all, None, 1000).unwrap().entries;
+    Some(TABLES.into_iter().flat_map(page).collect())
+}
+
+/// Opens a damaged file twice: it has what it had, or is refused, and stays so. Whether it was refused.
+fn opened_twice(path: &std::path::Path, bytes: &[u8], whole: &[(Key, bytes::Bytes)], what: &str) -> bool {
+    std::fs::write(path, bytes).unwrap();
+    let first = rows(path);
+    assert!(first.as_deref().is_none_or(|rows| rows == whole), "{what}: rows are lost without a word");
+    if first.is_none() {
+        assert!(std::fs::read(path).unwrap() == bytes, "{what}: a file that is refused is changed");
+    }
+    assert_eq!(rows(path), first, "{what}: opened again, it is another");
+    first.is_none()
+}
+
+/// xorshift64*, whose sequence is the seed's.
+fn chance(state: &mut u64) -> usize {
+    *state ^= *state >> 12;
+    *state ^= *state << 25;
+    *state ^= *state >> 27;
+    usize::try_from(state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33).unwrap()
+}
+
+#[test]
+fn a_damaged_file_is_refused_again_and_again_and_never_a_panic_or_a_smaller_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    filled(&path);
+    let whole = rows(&path).unwrap();
+    assert_eq!(whole.len(), 20);
+    let sound = std::fs::read(&path).unwrap();
+    let mut refused = 0;
+    let mut state = 0x5eed;
+    // The header, and then anywhere: damage in what is not in use does no harm.
+    let used = sound.iter().rposition(|byte| *byte != 0).unwrap();
+    let header = (0..320).step_by(2).map(|at| (at, 1 << (at / 2 % 8)));
+    let anywhere: Vec<_> =
+        (0..100).map(|_| (320 + chance(&mut state) % (used - 320), 1 + chance(&mut state) % 255)).collect();
+    for (at, flip) in header.chain(anywhere) {
+        let mut bytes = sound.clone();
+        bytes[at] ^= u8::try_from(flip).unwrap();
+        refused += usize::from(opened_twice(&path, &bytes, &whole, &format!("byte {at} ^ {flip:#x}")));
+    }
+    assert!(refused > 50, "{refused}");
+}
+
+#[test]
+fn a_file_that_was_cut_is_refused_again_and_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    filled(&path);
+    let whole = rows(&path).unwrap();
+    let sound = std::fs::read(&path).unwrap();
+    for length in (512..8192).step_by(512).chain((8192..sound.len()).step_by(sound.len() / 50)) {
+        opened_twice(&path, &sound[..length], &whole, &format!("{length} of {} bytes", sound.len()));
+    }
+    assert!(opened_twice(&path, &sound[..sound.len() / 2], &whole, "half"));
+    assert!(opened_twice(&path, b"something else entirely", &whole, "another file"));
+}
+
+#[test]
+#[cfg(unix)]
+fn only_the_owner_can_read_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("store");
+    drop(RedbEngine::open(&path).unwrap());
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
