@@ -30,7 +30,7 @@ fn refusing(pki: &Pki, auth: ClientAuth, trust: ClientTrust, version: TlsVersion
 }
 
 #[tokio::test]
-async fn leaf_and_intermediate_are_sent_and_reported_on_both_sides() {
+async fn pain_04_leaf_and_intermediate_are_sent_and_reported_on_both_sides() {
     let pki = Pki::new();
     let ((mut near, near_info), (mut far, far_info)) = established(&pki.client(), &pki.server()).await;
     assert!(near_info.asked_for_certificate);

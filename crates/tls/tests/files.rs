@@ -94,7 +94,7 @@ fn what_cannot_be_read_is_named_with_its_absolute_path() {
 }
 
 #[test]
-fn trust_says_what_it_was_given_instead() {
+fn pain_01_trust_says_what_it_was_given_instead() {
     let (pki, directory) = (Pki::new(), directory("trust"));
     let key = write(&directory, "ca.key", pki.client.key_pem());
     match Trust::only_pem_file(&key) {

@@ -293,7 +293,7 @@ async fn no_wrong_server_is_believed_and_none_the_second_time() {
 }
 
 #[tokio::test]
-async fn own_authorities_replace_those_of_the_system_and_of_the_web() {
+async fn pain_10_own_authorities_replace_those_of_the_system_and_of_the_web() {
     let (root, other) = (Ca::root("Root"), Ca::root("Other"));
     let server = root.issue(&server_params("localhost"), &[]);
     let believes = |trust: &Trust| (trust.certificates().len(), trust.asks_platform(), trust.described().len());

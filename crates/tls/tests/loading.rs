@@ -49,7 +49,7 @@ fn refused(loader: &IdentityLoader) -> Id {
 }
 
 #[test]
-fn every_form_of_certificate_and_key_makes_the_same_identity() {
+fn pain_06_every_form_of_certificate_and_key_makes_the_same_identity() {
     let expected = ["CN=data-device", "CN=Data Intermediate"];
     for certificate in ["chain.pem", "chain.p7b", "chain.der.p7b", "bag-attributes.pem"] {
         for key in ["ec.sec1.key", "ec.sec1.der", "ec.params.key", "ec.pkcs8.key", "ec.pkcs8.der"] {
@@ -131,7 +131,7 @@ fn kinds_of_keys_are_taken_or_named() {
 }
 
 #[test]
-fn what_is_given_in_the_wrong_place_is_named() {
+fn pain_06_what_is_given_in_the_wrong_place_is_named() {
     for (certificate, key, entry) in [
         ("request.csr", "ec.pkcs8.key", Id::A22),
         ("chain.pem", "public.pem", Id::A22),

@@ -88,7 +88,7 @@ fn a_revoked_intermediate_is_named() {
 }
 
 #[test]
-fn what_no_list_covers_is_refused_unless_that_is_allowed() {
+fn pain_13_what_no_list_covers_is_refused_unless_that_is_allowed() {
     let pki = Pki::new();
     let text = pki.issuing.crl(&[], now() + 3_600).pem().unwrap();
     match pki.judge(&pki.good, &lists(&text), now()) {

@@ -56,13 +56,12 @@ async fn only_these_and_these_as_well_are_different() {
 }
 
 #[tokio::test]
-async fn the_roots_of_the_web_alone_do_not_know_a_private_ca() {
+async fn pain_18_the_roots_of_the_web_are_built_in_and_know_no_private_authority() {
     let own = Ca::root("Own");
-    let error = refuses(
-        Trust::only(TrustSource::WebRoots).unwrap(),
-        &server(own.issue(&server_params("localhost"), &[]).identity()),
-    )
-    .await;
+    let web = Trust::only(TrustSource::WebRoots).unwrap();
+    // No file, directory or service of the system has a part in it.
+    assert!(!web.asks_platform() && !web.described().is_empty());
+    let error = refuses(web, &server(own.issue(&server_params("localhost"), &[]).identity())).await;
     assert_eq!(error.id(), Id::D01, "{error}");
 }
 
