@@ -109,7 +109,8 @@ impl Message {
     /// Bytes of topic, payload and properties, without the structures around them; for quotas.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.topic.as_str().len() + self.payload.len() + self.properties().weight()
+        let properties = self.properties.as_ref().map_or(0, |properties| properties.weight());
+        self.topic.as_str().len() + self.payload.len() + properties
     }
 
     /// The same message in memory of its own, in one piece of [`Self::weight`] bytes. What was decoded keeps the

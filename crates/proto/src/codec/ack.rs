@@ -102,7 +102,14 @@ impl AckProperties {
 
     /// Refuses them where the version has none.
     fn check(&self, packet: PacketType, version: Version) -> Result<(), EncodeError> {
-        if version.is_v5() || self.is_empty() { Ok(()) } else { not_in_version(packet, "a property", version) }
+        match self {
+            _ if version.is_v5() => Ok(()),
+            Self { reason_string: Some(_), .. } => not_in_version(packet, "the reason string", version),
+            Self { user_properties, .. } if !user_properties.is_empty() => {
+                not_in_version(packet, "a user property", version)
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Taking packets off a buffer, within limits.
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::header::{FixedHeader, publish_flags};
 use super::read::Reader;
@@ -143,10 +143,17 @@ impl Decoder {
         }
         let mut bytes = buf.split_to(header.total()).freeze();
         bytes.advance(header.length);
-        let packet = self.body(header, Reader::new(bytes)).map_err(|violation| violation.within(header.packet))?;
-        self.begun = true;
-        self.needed = 2;
+        let packet = match self.plain(header, &mut bytes) {
+            Some(packet) => packet,
+            None => self.body(header, Reader::new(bytes)).map_err(|violation| violation.within(header.packet))?,
+        };
+        (self.begun, self.needed) = (true, 2);
         Ok(Some(packet))
+    }
+
+    fn plain(&self, header: FixedHeader, body: &mut Bytes) -> Option<Packet> {
+        let version = self.version.filter(|_| header.packet == PacketType::Publish)?;
+        publish::decode_plain(body, version, publish_flags(header.flags).ok()?).map(Packet::Publish)
     }
 
     fn body(&mut self, header: FixedHeader, mut reader: Reader) -> Result<Packet, SpecViolation> {
@@ -180,11 +187,17 @@ impl Decoder {
 }
 
 /// What has no fields that could share the buffer, and nothing that could be wrong: a ping, an acknowledgement that
-/// only says which packet.
+/// says which packet and why.
 fn short(header: FixedHeader, body: &[u8]) -> Option<Packet> {
     let ack = |of: fn(Ack) -> Packet| {
         let id = PacketId::new(u16::from_be_bytes(*body.first_chunk()?))?;
-        (body.len() == 2).then(|| of(Ack::new(id, ReasonCode::Success)))
+        let reason = match *body.get(2..)? {
+            [] => ReasonCode::Success,
+            // With a reason, and perhaps the length of properties that are none.
+            [reason] | [reason, 0] => ReasonCode::from_u8(reason).filter(|code| code.valid_in(header.packet))?,
+            _ => return None,
+        };
+        Some(of(Ack::new(id, reason)))
     };
     match header.packet {
         PacketType::PubAck => ack(Packet::PubAck),

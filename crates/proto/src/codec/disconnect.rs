@@ -42,6 +42,21 @@ impl Disconnect {
     pub fn new(reason: ReasonCode) -> Self {
         Self { reason, properties: DisconnectProperties::default() }
     }
+
+    /// The first thing that says more than an empty DISCONNECT.
+    fn only_v5(&self) -> Option<&'static str> {
+        let DisconnectProperties { session_expiry_interval, reason_string, user_properties, server_reference } =
+            &self.properties;
+        [
+            ("the reason code", self.reason != ReasonCode::NORMAL_DISCONNECTION),
+            ("the session expiry interval", session_expiry_interval.is_some()),
+            ("the reason string", reason_string.is_some()),
+            ("a user property", !user_properties.is_empty()),
+            ("the server reference", server_reference.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(field, set)| set.then_some(field))
+    }
 }
 
 pub(super) struct DisconnectPart<'a> {
@@ -68,8 +83,8 @@ impl Part for DisconnectPart<'_> {
         let Self { disconnect, version, .. } = *self;
         if S::CHECKS {
             check_reason(disconnect.reason, packet)?;
-            if !version.is_v5() && *disconnect != Disconnect::new(ReasonCode::NORMAL_DISCONNECTION) {
-                return not_in_version(packet, "a reason code or a property", version);
+            if let Some(field) = disconnect.only_v5().filter(|_| !version.is_v5()) {
+                return not_in_version(packet, field, version);
             }
         }
         if self.is_bare() {

@@ -6,7 +6,8 @@
 
 use std::num::NonZeroU16;
 
-use bytes::BytesMut;
+use bytes::{Buf, Bytes, BytesMut};
+use bytestring::ByteString;
 
 use super::decoder::{Context, Role};
 use super::properties::{Id, Properties, Property, PropertySink, Repeats, WithExpiry, take_message_property};
@@ -17,6 +18,40 @@ use crate::error::{EncodeError, SpecViolation, statements};
 use crate::message::{OutgoingPublish, SubscriptionId};
 use crate::packet::{PacketType, Publish};
 use crate::{Message, MessageProperties, PacketId, QoS, TopicName, Version};
+
+/// The PUBLISH of that body, if it has its topic and no properties, which most have. Anything else, and whatever is
+/// wrong with it, is [`decode`]'s to say, and `body` is then as it was.
+pub(super) fn decode_plain(
+    body: &mut Bytes,
+    version: Version,
+    (dup, qos, retain): (bool, QoS, bool),
+) -> Option<Publish> {
+    let (&length, rest) = body.split_first_chunk::<2>()?;
+    let topic_end = 2 + usize::from(u16::from_be_bytes(length));
+    let rest = rest.get(topic_end - 2..)?;
+    let (packet_id, rest) = if qos == QoS::AtMostOnce {
+        (None, rest)
+    } else {
+        let (&id, rest) = rest.split_first_chunk::<2>()?;
+        (Some(PacketId::new(u16::from_be_bytes(id))?), rest)
+    };
+    let rest = if version.is_v5() { rest.strip_prefix(&[0])? } else { rest };
+    let payload_at = body.len() - rest.len();
+    let topic = TopicName::try_from(ByteString::try_from(body.slice(2..topic_end)).ok()?).ok()?;
+    let mut payload = std::mem::take(body);
+    payload.advance(payload_at);
+    Some(Publish {
+        dup,
+        qos,
+        retain,
+        packet_id,
+        topic: Some(topic),
+        topic_alias: None,
+        subscription_identifiers: smallvec::SmallVec::new(),
+        payload,
+        properties: None,
+    })
+}
 
 pub(super) fn decode(
     reader: &mut Reader,
@@ -37,7 +72,7 @@ pub(super) fn decode(
         topic: None,
         topic_alias: None,
         subscription_identifiers: smallvec::SmallVec::new(),
-        payload: bytes::Bytes::new(),
+        payload: Bytes::new(),
         properties: None,
     };
     if cx.version.is_v5() {

@@ -45,12 +45,14 @@ impl InboundAliases {
 pub(crate) struct OutboundAliases {
     maximum: u16,
     aliases: HashMap<TopicName, NonZeroU16>,
+    /// The topic that was asked for last: many publish to one again and again.
+    latest: Option<(TopicName, NonZeroU16)>,
 }
 
 impl OutboundAliases {
     /// `maximum`: the peer's Topic Alias Maximum, or less.
     pub(crate) fn new(maximum: u16) -> Self {
-        Self { maximum, aliases: HashMap::new() }
+        Self { maximum, aliases: HashMap::new(), latest: None }
     }
 
     /// Whether the peer takes any.
@@ -63,7 +65,11 @@ impl OutboundAliases {
         if self.maximum == 0 {
             return None;
         }
-        if let Some(&alias) = self.aliases.get(topic) {
+        if let Some((_, alias)) = self.latest.as_ref().filter(|(latest, _)| latest == topic) {
+            return Some(TopicAliasUse { alias: *alias, send_topic: false });
+        }
+        if let Some((topic, &alias)) = self.aliases.get_key_value(topic) {
+            self.latest = Some((topic.clone(), alias));
             return Some(TopicAliasUse { alias, send_topic: false });
         }
         let next = u16::try_from(self.aliases.len()).ok()?.checked_add(1)?;

@@ -24,6 +24,8 @@ pub(crate) struct TimerTable {
     decision: Option<Monotonic>,
     keep_alive: Option<Monotonic>,
     ping_response: Option<Monotonic>,
+    /// The earliest of them: asked for after every packet, while the timers seldom change.
+    next: Option<Monotonic>,
 }
 
 impl TimerTable {
@@ -36,12 +38,19 @@ impl TimerTable {
         }
     }
 
-    pub(crate) const fn set(&mut self, timer: Timer, at: Monotonic) {
+    pub(crate) fn set(&mut self, timer: Timer, at: Monotonic) {
         *self.slot(timer) = Some(at);
+        self.look();
     }
 
-    pub(crate) const fn clear(&mut self, timer: Timer) {
-        *self.slot(timer) = None;
+    pub(crate) fn clear(&mut self, timer: Timer) {
+        if self.slot(timer).take().is_some() {
+            self.look();
+        }
+    }
+
+    fn look(&mut self) {
+        self.next = [self.connect, self.decision, self.keep_alive, self.ping_response].into_iter().flatten().min();
     }
 
     pub(crate) const fn is_set(&self, timer: Timer) -> bool {
@@ -58,19 +67,39 @@ impl TimerTable {
     }
 
     /// The next point at which a timer is due.
-    pub(crate) fn next(&self) -> Option<Monotonic> {
-        [self.connect, self.decision, self.keep_alive, self.ping_response].into_iter().flatten().min()
+    pub(crate) const fn next(&self) -> Option<Monotonic> {
+        self.next
     }
 
     /// Takes one timer that is due at `now`.
     pub(crate) fn expire(&mut self, now: Monotonic) -> Option<Timer> {
-        TIMERS.into_iter().find(|&timer| {
-            let slot = self.slot(timer);
-            let due = slot.is_some_and(|at| at <= now);
-            if due {
-                *slot = None;
-            }
-            due
-        })
+        let due = TIMERS.into_iter().find(|&timer| self.slot(timer).is_some_and(|at| at <= now))?;
+        self.clear(due);
+        Some(due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_is_the_earliest_whatever_was_set_cleared_or_taken() {
+        let at = Monotonic::from_micros;
+        let mut timers = TimerTable::default();
+        assert_eq!(timers.next(), None);
+        timers.set(Timer::KeepAlive, at(30));
+        timers.set(Timer::Connect, at(20));
+        timers.set(Timer::PingResponse, at(10));
+        assert_eq!(timers.next(), Some(at(10)));
+        timers.clear(Timer::PingResponse);
+        assert_eq!(timers.next(), Some(at(20)));
+        timers.set(Timer::Connect, at(40));
+        assert_eq!(timers.next(), Some(at(30)));
+        assert_eq!(timers.expire(at(29)), None);
+        assert_eq!(timers.expire(at(30)), Some(Timer::KeepAlive));
+        assert_eq!(timers.next(), Some(at(40)));
+        timers.clear_all();
+        assert_eq!(timers.next(), None);
     }
 }

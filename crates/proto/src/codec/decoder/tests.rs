@@ -103,3 +103,48 @@ fn a_violation_says_where_and_what() {
     assert_eq!(violation.to_string(), "[MQTT-3.3.2-2] PUBLISH: the topic name contains a wildcard (at byte 2)");
     assert_eq!(violation.version(), Some(Version::V5));
 }
+
+#[test]
+fn the_quick_way_through_a_publish_takes_only_what_the_thorough_one_takes_and_says_the_same() {
+    let bodies: [&[u8]; 4] =
+        [b"\0\x03a/b\0\x07\0data", b"\0\x03a/b\0data", b"\0\x01a\0\x01\x03\x23\0\x01x", b"\0\0\0\x01\0"];
+    let mut taken = 0;
+    for body in bodies {
+        for (at, byte) in (0..body.len()).flat_map(|at| [0, 1, 3, b'+', b'#', 0xC3].map(|byte| (at, byte))) {
+            let mut body = body.to_vec();
+            body[at] = byte;
+            for (version, role, flags) in [
+                (Version::V5, Role::Client, 0b0000),
+                (Version::V5, Role::Server, 0b0011),
+                (Version::V3_1_1, Role::Client, 0b1100),
+                (Version::V3_1_1, Role::Server, 0b0000),
+            ] {
+                let flags = publish_flags(flags).unwrap();
+                let cx = Context { role, version, limits: DecodeLimits::default() };
+                let thorough = publish::decode(&mut Reader::new(Bytes::copy_from_slice(&body)), cx, flags);
+                let mut left = Bytes::copy_from_slice(&body);
+                match publish::decode_plain(&mut left, version, flags) {
+                    Some(quick) => {
+                        assert_eq!(Ok(quick), thorough, "{body:?} {cx:?}");
+                        taken += 1;
+                    }
+                    None => assert_eq!(left, body),
+                }
+            }
+        }
+    }
+    assert!(taken > 100, "{taken}");
+}
+
+#[test]
+fn an_acknowledgement_with_a_bad_reason_is_refused_whether_properties_follow_or_not() {
+    for bytes in [&b"\x40\x03\0\x07\x04"[..], b"\x40\x04\0\x07\x04\0", b"\x62\x03\0\x07\x80"] {
+        let mut decoder = Decoder::for_client(Version::V5, 100);
+        assert!(decoder.decode(&mut BytesMut::from(bytes)).is_err(), "{bytes:?}");
+    }
+    for bytes in [&b"\x40\x03\0\x07\x10"[..], b"\x40\x04\0\x07\x10\0"] {
+        let mut decoder = Decoder::for_client(Version::V5, 100);
+        let ack = Ack::new(PacketId::new(7).unwrap(), ReasonCode::NoMatchingSubscribers);
+        assert_eq!(decoder.decode(&mut BytesMut::from(bytes)), Ok(Some(Packet::PubAck(ack))));
+    }
+}
