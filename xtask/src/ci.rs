@@ -99,7 +99,7 @@ fn features() -> Result<()> {
     for feature in OF_TLS {
         check(&["-p", "gridmq-tls", "--no-default-features", "--features", feature])?;
     }
-    for feature in ["", "blocking", "est", "store", "tokens", "websocket"] {
+    for feature in ["", "blocking", "est", "store", "tokens", "watch", "websocket"] {
         check(&["-p", "gridmq-client", "--no-default-features", "--features", feature])?;
     }
     for package in ["gridmq-client", "gridmq-broker", "gridmq-http", "gridmq-doctor"] {

@@ -28,8 +28,8 @@ usage: cargo xtask COMMAND
   transcripts [--check]  write docs/doctor-transcripts.md from runs against real servers, or check that they say the same
   callgrind [--bless]    count the instructions of codec and client machine; fail beyond bench/instructions.txt
   weigh [--binary]       count the crates of a program that publishes, and weigh its binary, against rumqttc's
-  compare --clients [--quick] [--broker gridmq|mosquitto]
-                         measure the client beside its peers, and write docs/benchmarks.md unless --quick
+  compare --clients [--quick] [--only publish|receive|latency|connect] [--broker gridmq|mosquitto]
+                         measure the client beside its peers, and write docs/benchmarks.md unless --quick or --only
 
 With CI=true a skipped suite is a failure. Exit code: 0 passed, 1 failed, 2 wrong usage.";
 

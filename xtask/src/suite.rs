@@ -8,15 +8,16 @@ use crate::setup::{Environment, Installer, Peer};
 use crate::shell::{Result, cargo, duration, fail, has_cargo_command, in_ci, tee, timed};
 use crate::sources::{self, Ignored};
 
-/// The suites that need other people's programs, and which. Those of their tests that do are ignored in a plain
-/// `cargo test`.
-const SUITES: [(&str, &[Peer]); 16] = [
+/// The suites that need more than their own package: other people's programs, and which, or a built example. Those of
+/// their tests that do are ignored in a plain `cargo test`.
+const SUITES: [(&str, &[Peer]); 17] = [
     ("interop_mosquitto", &[Peer::Mosquitto]),
     ("interop_paho", &[Peer::Paho]),
     ("interop_samples", &[Peer::Paho]),
     ("interop_mqttjs", &[Peer::MqttJs]),
     ("interop_est", &[Peer::Curl, Peer::OpenSsl]),
     ("interop_websocket", &[Peer::Broker]),
+    ("resilient_telemetry", &[]),
     ("certs_openssl", &[Peer::OpenSsl]),
     ("pkcs11", &[Peer::SoftHsm]),
     ("doctor_netns", &[Peer::Namespaces]),

@@ -193,7 +193,7 @@ impl Options {
         let password = match (self.password, &self.password_file) {
             (Some(password), _) => Some(password),
             (None, Some(path)) => Some(password(path)?),
-            (None, None) => env.read_password()?,
+            (None, None) => env.read_password()?.map(|password| password.as_str().to_owned()),
         };
         if let Some(password) = password {
             builder = builder.password(password);

@@ -8,7 +8,8 @@ use gridmq_client::{Options, QoS};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let options = options()?.clean_start(false).session_expiry(Duration::from_secs(3600));
+    let env_file = std::env::args().skip_while(|arg| arg != "--env-file").nth(1);
+    let options = Options::from_env_or_file(env_file)?.clean_start(false).session_expiry(Duration::from_secs(3600));
     let client = options.connect().await?;
     let resumed = client.info().is_some_and(|info| info.session_present);
     // Of a resumed session, what waited at the server comes to this subscription too.
@@ -18,12 +19,4 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("alert: {}", alert.text().unwrap_or("(no text)"));
     }
     client.disconnected().map_or(Ok(()), |cause| Err(cause.to_string().into()))
-}
-
-/// The options of a `.env` file in the form of the samples, or of the environment.
-fn options() -> Result<Options, Box<dyn std::error::Error>> {
-    Ok(match std::env::args().skip_while(|arg| arg != "--env-file").nth(1) {
-        Some(file) => Options::from_env_file(file)?,
-        None => Options::from_env()?,
-    })
 }

@@ -7,9 +7,10 @@ use gridmq_client::{Options, QoS};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let env_file = std::env::args().skip_while(|arg| arg != "--env-file").nth(1);
     let text = std::env::args().skip(1).filter(|arg| arg != "--env-file").find(|arg| !arg.ends_with(".env"));
     let text = text.unwrap_or_else(|| "Heavy Rain".to_owned()).replace(['"', '\\'], "'");
-    let client = options()?.connect().await?;
+    let client = Options::from_env_or_file(env_file)?.connect().await?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs();
     // The type is weather.
     let alert = format!(r#"{{"type":0,"alert":"{text}","time":"{}"}}"#, date_and_time(now));
@@ -39,12 +40,4 @@ fn date_and_time(seconds: u64) -> String {
     }
     let (hour, minute, second) = (time / 3600, time / 60 % 60, time % 60);
     format!("{year}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", month + 1, days + 1)
-}
-
-/// The options of a `.env` file in the form of the samples, or of the environment.
-fn options() -> Result<Options, Box<dyn std::error::Error>> {
-    Ok(match std::env::args().skip_while(|arg| arg != "--env-file").nth(1) {
-        Some(file) => Options::from_env_file(file)?,
-        None => Options::from_env()?,
-    })
 }

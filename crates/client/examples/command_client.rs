@@ -8,13 +8,14 @@ use gridmq_client::{Options, TopicTemplate};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let env_file = std::env::args().skip_while(|arg| arg != "--env-file").nth(1);
     let vehicle = std::env::args().skip(1).find(|arg| arg.starts_with("vehicle") && !arg.ends_with(".env"));
     let vehicle = vehicle.as_deref().unwrap_or("vehicle03");
-    let client = options()?.connect().await?;
+    let client = Options::from_env_or_file(env_file)?.connect().await?;
     let request = TopicTemplate::parse("vehicles/{vehicle}/command/{command}/request")?;
     let response = TopicTemplate::parse("vehicles/{vehicle}/command/{command}/response")?;
     let caller = Caller::new(&client, &request, &response).timeout(Duration::from_secs(5)).await?;
-    let me = client.info().map(|info| info.client_id.clone()).unwrap_or_default();
+    let me = client.client_id();
     let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let answer = caller
         .call([("vehicle", vehicle), ("command", "unlock")], unlock_request(since_epoch.as_secs(), &me))
@@ -45,12 +46,4 @@ fn varint(to: &mut Vec<u8>, mut value: u64) {
         value >>= 7;
     }
     to.push(value as u8);
-}
-
-/// The options of a `.env` file in the form of the samples, or of the environment.
-fn options() -> Result<Options, Box<dyn std::error::Error>> {
-    Ok(match std::env::args().skip_while(|arg| arg != "--env-file").nth(1) {
-        Some(file) => Options::from_env_file(file)?,
-        None => Options::from_env()?,
-    })
 }

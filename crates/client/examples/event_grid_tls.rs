@@ -1,6 +1,6 @@
 //! Connects to an Event Grid namespace's MQTT broker with a client certificate, publishes, and receives.
-use gridmq_client::{Client, QoS};
-use gridmq_tls::{Identity, Trust};
+use gridmq_client::tls::{Identity, Trust};
+use gridmq_client::{Options, QoS};
 
 const USAGE: &str = "usage: event_grid_tls --host HOST --cert FILE --key FILE [--port 8883] [--topic TOPIC]
     [--username client1-authn-ID] [--client-id client1-session1] [--cafile FILE, needed with gridmq quickstart]";
@@ -21,7 +21,8 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     };
     let trust = option("--cafile").map(|file| Trust::only_pem_file(file.as_ref())).transpose()?;
     let topic = option("--topic").unwrap_or("contosotopics/topic1");
-    let client = Client::builder(&format!("mqtts://{host}:{}", option("--port").unwrap_or("8883")))
+    // The preset knows what the service takes, and says so before anything is sent.
+    let client = Options::event_grid(&format!("{host}:{}", option("--port").unwrap_or("8883")))
         .identity(Identity::from_pem_files(cert.as_ref(), key.as_ref())?)
         .trust(trust.unwrap_or_else(Trust::platform))
         .username(option("--username").unwrap_or("client1-authn-ID"))

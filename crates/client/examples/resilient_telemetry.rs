@@ -27,8 +27,9 @@ use tokio::time::{Instant, interval, sleep, timeout};
 const USAGE: &str =
     "usage: resilient_telemetry [--broker 127.0.0.1:1883] [--seconds 60] [--cut-ms 1000] [--kill-ms 3000]
     [--rate 200 messages per second]";
-/// How long what is left may take once the link is whole again.
+/// How long what is left may take once the link is whole again; and the device's end after that.
 const PATIENCE: Duration = Duration::from_secs(60);
+const END: Duration = Duration::from_secs(5);
 /// Late duplicates would come in this time.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -89,11 +90,8 @@ async fn publish(args: &[String]) -> Outcome<()> {
         next += 1;
         sleep(pause).await;
     }
-    while client.queue().messages > 0 {
-        sleep(Duration::from_millis(20)).await;
-    }
+    client.shutdown(PATIENCE).await?;
     println!("{}", next - 1);
-    client.disconnect().await?;
     Ok(())
 }
 
@@ -167,7 +165,7 @@ async fn orchestrate(args: &[String]) -> Outcome<()> {
     }
 
     // The link is whole, and the device has published all that it will: the rest has to arrive.
-    let mut finished = Box::pin(timeout(PATIENCE, child.wait_with_output()));
+    let mut finished = Box::pin(timeout(PATIENCE + END, child.wait_with_output()));
     let output = loop {
         tokio::select! {
             message = messages.next() => take(message, &mut counts)?,

@@ -5,7 +5,8 @@ use gridmq_client::{Options, QoS, TopicTemplate};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let client = options()?.connect().await?;
+    let env_file = std::env::args().skip_while(|arg| arg != "--env-file").nth(1);
+    let client = Options::from_env_or_file(env_file)?.connect().await?;
     let positions = TopicTemplate::parse("vehicles/{vehicle}/position")?;
     let mut messages = client.subscribe(&positions, QoS::AtLeastOnce).await?;
     println!("listening to {}", positions.filter());
@@ -14,12 +15,4 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{vehicle}: {}", message.text().unwrap_or("(no text)"));
     }
     client.disconnected().map_or(Ok(()), |cause| Err(cause.to_string().into()))
-}
-
-/// The options of a `.env` file in the form of the samples, or of the environment.
-fn options() -> Result<Options, Box<dyn std::error::Error>> {
-    Ok(match std::env::args().skip_while(|arg| arg != "--env-file").nth(1) {
-        Some(file) => Options::from_env_file(file)?,
-        None => Options::from_env()?,
-    })
 }

@@ -7,9 +7,10 @@ use gridmq_client::{Options, QoS, TopicTemplate};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let env_file = std::env::args().skip_while(|arg| arg != "--env-file").nth(1);
     let times = std::env::args().skip_while(|arg| arg != "--times").nth(1).map_or(Ok(u32::MAX), |n| n.parse())?;
-    let client = options()?.connect().await?;
-    let vehicle = client.info().map(|info| info.client_id.clone()).unwrap_or_default();
+    let client = Options::from_env_or_file(env_file)?.connect().await?;
+    let vehicle = client.client_id();
     let topic = TopicTemplate::parse("vehicles/{vehicle}/position")?.with("vehicle", &vehicle)?.topic()?;
     let mut every = tokio::time::interval(Duration::from_secs(5));
     for step in 0..times {
@@ -22,12 +23,4 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{topic}");
     }
     Ok(client.disconnect().await?)
-}
-
-/// The options of a `.env` file in the form of the samples, or of the environment.
-fn options() -> Result<Options, Box<dyn std::error::Error>> {
-    Ok(match std::env::args().skip_while(|arg| arg != "--env-file").nth(1) {
-        Some(file) => Options::from_env_file(file)?,
-        None => Options::from_env()?,
-    })
 }

@@ -2,6 +2,8 @@
 
 use std::net::Ipv6Addr;
 
+use zeroize::Zeroizing;
+
 use crate::error::AddressError;
 
 /// Ports that the standards registry has for MQTT.
@@ -18,6 +20,8 @@ const KNOWN: &str = "mqtts:// or wss:// (TLS), mqtt:// or ws:// (plain), or unix
 pub(crate) const NEEDS_TLS: &str = "the feature tls of gridmq-client: build with it, or connect to mqtt://";
 pub(crate) const NEEDS_WEBSOCKET: &str =
     "the feature websocket of gridmq-client: build with it, or connect to mqtts:// or mqtt://";
+/// In place of what may be a password, or a piece of one.
+const HIDDEN: &str = "(not shown)";
 const NEEDS_UNIX: &str = "a Unix system: connect to mqtts:// or mqtt:// here";
 
 /// What carries MQTT, or TLS under it.
@@ -42,13 +46,18 @@ pub(crate) struct Address {
     /// 0 for a Unix socket.
     pub(crate) port: u16,
     pub(crate) username: Option<String>,
-    pub(crate) password: Option<Vec<u8>>,
+    pub(crate) password: Option<Zeroizing<Vec<u8>>>,
 }
 
-/// The password stays out of logs.
+/// The password stays out of logs, and so does a query, which may be a signature.
 impl std::fmt::Debug for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Address({} {:?} tls: {})", self.shown(), self.carrier, self.tls)
+        let carrier = match &self.carrier {
+            Carrier::Tcp => "TCP",
+            Carrier::Unix => "Unix socket",
+            Carrier::WebSocket { path } => path.split('?').next().unwrap_or_default(),
+        };
+        write!(f, "Address({} {carrier} tls: {})", self.shown(), self.tls)
     }
 }
 
@@ -58,19 +67,26 @@ impl Address {
     /// `mqtts`, `tcp` is one for `mqtt`. IPv6 addresses stand in brackets where a port follows.
     pub(crate) fn parse(text: &str) -> Result<Self, AddressError> {
         let (scheme, rest) = text.split_once("://").unwrap_or(("mqtts", text));
+        Self::read(scheme, rest).map_err(|error| discreet(error, rest))
+    }
+
+    fn read(scheme: &str, rest: &str) -> Result<Self, AddressError> {
         let (tls, websocket) = match scheme.to_ascii_lowercase().as_str() {
             "mqtts" | "tls" | "ssl" => (true, false),
             "mqtt" | "tcp" => (false, false),
             "wss" => (true, true),
             "ws" => (false, true),
             "unix" => return Self::unix(scheme, rest),
-            _ => return Err(AddressError::UnknownScheme { scheme: scheme.to_owned(), known: KNOWN }),
+            _ => return Err(unknown_scheme(scheme, KNOWN)),
         };
         if websocket && !cfg!(feature = "websocket") {
             return Err(AddressError::NotInThisBuild { scheme: scheme.to_owned(), needs: NEEDS_WEBSOCKET });
         }
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        if !authority.contains('@') && is_rest_of_user(authority, path) {
+            return Err(AddressError::UserInformation);
+        }
         let carrier = match (websocket, path) {
             (true, _) => Carrier::WebSocket { path: websocket_path(path)? },
             (false, "" | "/") => Carrier::Tcp,
@@ -101,6 +117,7 @@ impl Address {
         let user = match authority.strip_suffix('@') {
             Some(user) => Some(user),
             None if authority.is_empty() => None,
+            None if path.contains('@') => return Err(AddressError::UserInformation),
             None => return Err(bad()),
         };
         let (username, password) = credentials(user)?;
@@ -123,6 +140,47 @@ impl Address {
     #[cfg(any(feature = "tls", test))]
     pub(crate) fn server_name(&self) -> &str {
         without_zone(&self.host)
+    }
+}
+
+/// The error without what may be a piece of a password, if there can be one in the text that was being read: a host that
+/// was forgotten, or a character that was not percent-encoded, puts it where something else is looked for.
+pub(crate) fn discreet(error: AddressError, text: &str) -> AddressError {
+    let hidden = || HIDDEN.to_owned();
+    let may = text.contains([':', '@', '?', '=']);
+    match error {
+        AddressError::Path { .. } if may => AddressError::Path { path: hidden() },
+        AddressError::PathCharacter { .. } if may => AddressError::PathCharacter { path: hidden() },
+        AddressError::SocketPath { .. } if may => AddressError::SocketPath { path: hidden() },
+        // Numbers near those of ports tell what is wrong with them.
+        AddressError::Port { port } if port.len() > 5 || !port.bytes().all(|byte| byte.is_ascii_digit()) => {
+            AddressError::Port { port: hidden() }
+        }
+        other => other,
+    }
+}
+
+/// What was hidden has no words of its own.
+pub(crate) fn standing(text: &str, otherwise: &str) -> String {
+    if text == HIDDEN { otherwise.to_owned() } else { format!("{text:?}") }
+}
+
+/// Names a scheme only where it is one (RFC 3986 §3.1).
+pub(crate) fn unknown_scheme(scheme: &str, known: &'static str) -> AddressError {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let scheme = if scheme.bytes().all(plain) { scheme } else { HIDDEN };
+    AddressError::UnknownScheme { scheme: scheme.to_owned(), known }
+}
+
+/// Whether a path and query are the rest of a user name or password with a `/`, `?` or `#` in it: there is an `@` that
+/// is in no value of a query, or one that has what looks like a password before it and a path behind it.
+fn is_rest_of_user(authority: &str, path: &str) -> bool {
+    let Some((before, behind)) = path.split_once('@') else { return false };
+    match before.split_once('?') {
+        Some((way, query)) if query.contains('=') => {
+            authority.contains(':') && (way.is_empty() || behind.contains('/'))
+        }
+        _ => true,
     }
 }
 
@@ -154,21 +212,20 @@ pub(crate) fn websocket_path(path: &str) -> Result<String, AddressError> {
     let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`');
     match path {
         "" => Ok(DEFAULT_PATH.to_owned()),
-        _ if !path.bytes().all(plain) => Err(AddressError::PathCharacter { path: path.to_owned() }),
-        _ if path.starts_with('?') => Ok(format!("/{path}")),
-        _ if path.starts_with('/') => Ok(path.to_owned()),
-        _ => Err(AddressError::PathCharacter { path: path.to_owned() }),
+        _ if path.bytes().all(plain) && path.starts_with('?') => Ok(format!("/{path}")),
+        _ if path.bytes().all(plain) && path.starts_with('/') => Ok(path.to_owned()),
+        _ => Err(discreet(AddressError::PathCharacter { path: path.to_owned() }, path)),
     }
 }
 
-type Credentials = (Option<String>, Option<Vec<u8>>);
+type Credentials = (Option<String>, Option<Zeroizing<Vec<u8>>>);
 
 /// `user` or `user:password`, percent-decoded; only the first colon divides (RFC 3986 §3.2.1).
 pub(crate) fn credentials(user: Option<&str>) -> Result<Credentials, AddressError> {
     let Some(user) = user else { return Ok((None, None)) };
     let (username, password) = user.split_once(':').map_or((user, None), |(user, password)| (user, Some(password)));
     let username = String::from_utf8(percent_decoded(username)?).map_err(|_| AddressError::UsernameNotUtf8)?;
-    Ok((Some(username), password.map(percent_decoded).transpose()?))
+    Ok((Some(username), password.map(percent_decoded).transpose()?.map(Zeroizing::new)))
 }
 
 pub(crate) fn host_and_port(text: &str) -> Result<(String, Option<u16>), AddressError> {

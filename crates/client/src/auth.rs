@@ -30,17 +30,28 @@
 //! ```
 //!
 //! Data that run out are replaced earlier by a tenth of their life: at least 30 s, at most half of it and 10 minutes; up
-//! to a quarter of that is taken off at random. When no new data can be had, the client asks again after 5 s to 5 min
+//! to a quarter of that is taken off at random. However short their life, that is not more often than every 10 s. When no
+//! new data can be had, the client asks again after 5 s to 5 min
 //! (doubling, half of it at random) until the old ones have run out; from then on the server decides. A server that
 //! does not answer a re-authentication within 30 s is left, for it is not known what it thinks [MQTT-4.12.1-2].
 //!
 //! # Secrets
-//! Passwords of a [`User`] and tokens are not part of the `Debug` outputs, errors and logs of this module, and their memory
-//! is overwritten when the last copy that is held here goes. That is not so of [`Options::password`], of a password in an
-//! address, and of what is written into CONNECT and AUTH.
+//! Passwords, tokens and clients' secrets are not part of any `Debug` output, error or log of this crate, and user names of
+//! no `Debug` output and log, for some servers take tokens as such. A token goes over TLS, a Unix socket or a stream of the
+//! caller's, or stays on this machine, unless [`Options::plain_tokens`] says otherwise.
+//!
+//! What is held here is overwritten when its last copy goes: passwords of [`Options::password`], of a [`User`], of an
+//! address, of the [settings](crate::env) and of a [`Proxy`](crate::Proxy); tokens; clients' secrets; the forms and header
+//! fields that carry one of them. Not overwritten are
+//! - what the application keeps, and what it hands over by reference, such as the text of an address;
+//! - the data of a [`Grant`] that an application's own [`Authenticator`] makes, unless the `Bytes` do it themselves;
+//! - buffers of what is sent and received: of this client behind CONNECT and AUTH, of TLS, of the HTTP client and its parsers
+//!   behind requests for tokens and their answers, and those of the system;
+//! - the environment's variables.
 //!
 //! [`Options::username`]: crate::Options::username
 //! [`Options::password`]: crate::Options::password
+//! [`Options::plain_tokens`]: crate::Options::plain_tokens
 //! [`Options::user_provider`]: crate::Options::user_provider
 //! [`Options::authenticator`]: crate::Options::authenticator
 //! [`Options::identity`]: crate::Options::identity
@@ -61,6 +72,7 @@ mod token;
 mod user;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -77,20 +89,53 @@ pub use self::client_secret::{ClientSecret, ClientSecretBuilder};
 pub use self::jwt::JwtAuthenticator;
 #[cfg(feature = "tokens")]
 pub use self::secret::Secret;
+#[cfg(feature = "tls")]
+pub(crate) use self::token::regular;
 pub use self::token::{FileToken, FnToken, Token, TokenSource};
+pub(crate) use self::user::wiped;
 pub use self::user::{User, UserProvider};
 pub use crate::error::{AuthError, AuthErrorKind};
 #[cfg(any(feature = "tokens", feature = "est"))]
 pub use crate::http::HttpError;
 
 pub(crate) use self::exchange::{Act, Exchange};
+use crate::address::{Address, Carrier};
 use crate::clock::Clock;
 use crate::profile::Profile;
+use crate::transport::TransportOptions;
 
 /// A method of enhanced authentication (MQTT 5.0 §4.12). MQTT 5.0 only.
+///
+/// ```
+/// use gridmq_client::auth::{AuthError, Authenticator, BoxFuture, Challenge, Grant};
+///
+/// #[derive(Debug)]
+/// struct Echo;
+///
+/// impl Authenticator for Echo {
+///     fn method(&self) -> &str {
+///         "ECHO"
+///     }
+///
+///     fn begin(&self) -> BoxFuture<'_, Result<Grant, AuthError>> {
+///         Box::pin(async { Ok(Grant::empty()) })
+///     }
+///
+///     fn answer(&self, challenge: Challenge) -> BoxFuture<'_, Result<Grant, AuthError>> {
+///         Box::pin(async move { Ok(challenge.data().cloned().map_or_else(Grant::empty, Grant::new)) })
+///     }
+/// }
+/// ```
 pub trait Authenticator: fmt::Debug + Send + Sync {
     /// The method's name, the same for every connection.
     fn method(&self) -> &str;
+
+    /// Whether who reads its data along can use them, as it is with tokens. Such data go over TLS, a Unix socket or a
+    /// stream of the caller's, or stay on this machine, unless [`Options::plain_tokens`](crate::Options::plain_tokens)
+    /// says otherwise. Yes, unless written otherwise; no, for methods that only prove that a secret is known.
+    fn is_bearer(&self) -> bool {
+        true
+    }
 
     /// What to begin with: the data of a CONNECT, or of an AUTH 0x19 that authenticates a connected client anew.
     ///
@@ -217,11 +262,17 @@ impl fmt::Debug for Grant {
     }
 }
 
+/// Whether a host is this machine.
+pub(crate) fn is_local(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
 /// How the client authenticates.
 #[derive(Clone, Default)]
 pub(crate) struct AuthOptions {
     pub(crate) user: Option<Arc<dyn UserProvider>>,
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(crate) plain_tokens: bool,
 }
 
 impl fmt::Debug for AuthOptions {
@@ -229,7 +280,7 @@ impl fmt::Debug for AuthOptions {
         f.debug_struct("AuthOptions")
             .field("user", &self.user.as_ref().map(|_| "a provider"))
             .field("authenticator", &self.authenticator)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -256,6 +307,38 @@ impl AuthOptions {
         }
         if properties.authentication_method.is_some() || properties.authentication_data.is_some() {
             return Err((OPTION, "a method or data are given beside it: leave them out, it has its own"));
+        }
+        Ok(())
+    }
+
+    /// Whether what the authenticator shows, or the upgrade to WebSocket, may go to that server. What the caller opens is the caller's business.
+    ///
+    /// # Errors
+    /// The option's name, and what is wrong with it.
+    pub(crate) fn check_way(
+        &self,
+        address: &Address,
+        transport: &TransportOptions,
+    ) -> Result<(), (&'static str, String)> {
+        let bearer = if self.authenticator.as_ref().is_some_and(|it| it.is_bearer()) {
+            Some("authenticator")
+        } else if matches!(address.carrier, Carrier::WebSocket { .. }) && transport.websocket.authorizes() {
+            Some("websocket_header")
+        } else {
+            None
+        };
+        // A proxy has another idea of what is this machine.
+        let is_private = address.tls
+            || address.carrier == Carrier::Unix
+            || transport.dialer.is_some()
+            || (is_local(&address.host) && transport.proxy.is_none());
+        if let Some(option) = bearer.filter(|_| !is_private && !self.plain_tokens) {
+            let problem = format!(
+                "a token goes over TLS only, and {} is to be reached without: connect to mqtts:// or wss://, or call \
+                 plain_tokens() where nobody can read along",
+                address.shown()
+            );
+            return Err((option, problem));
         }
         Ok(())
     }

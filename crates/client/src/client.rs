@@ -1,24 +1,24 @@
 //! The handle.
 
+mod status;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gridmq_proto::{QoS, SubscriptionFilter, TopicName, Version};
-#[cfg(feature = "tls")]
-use gridmq_tls::CredentialStatus;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::time::timeout;
+use gridmq_proto::{ByteString, QoS, SubscriptionFilter, TopicName, Version};
+use tokio::sync::{mpsc, watch};
 
 use crate::disconnect::DisconnectRequest;
 use crate::driver::{PublishCommand, Request};
-use crate::error::{DisconnectCause, PingError, PublishError, SubscribeError};
-use crate::events::{ConnectionEvent, Events};
+use crate::error::{DisconnectCause, PublishError, SubscribeError};
+use crate::events::{Ledger, Source};
 use crate::inbox::{Inbox, SubscriptionKey};
 use crate::metrics::Metrics;
 use crate::options::Options;
-use crate::outbox::{Gauge, QueueStatus};
+use crate::outbox::Gauge;
+use crate::ping::PingRequest;
 use crate::profile::Profile;
 use crate::publish::PublishRequest;
 use crate::secure::CredentialProvider;
@@ -29,12 +29,24 @@ use crate::unsubscribe::UnsubscribeRequest;
 
 /// A connected client: a handle, cheap to clone, on a task that does the work.
 ///
-/// When the last handle and the last stream of messages are dropped, the client disconnects in order.
-#[derive(Debug, Clone)]
+/// When the last handle and the last stream of messages are dropped, the client disconnects in order, without finishing
+/// what waits to be sent or acknowledged: [`shutdown`](Self::shutdown) does.
+///
+/// ```no_run
+/// use gridmq_client::{Options, QoS};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Options::new("mqtt://localhost").client_id("device1").connect().await?;
+/// let other = client.clone();
+/// tokio::spawn(async move { other.publish("a/b", "hello").qos(QoS::AtLeastOnce).await });
+/// client.disconnect().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
 /// The handle's end of the channels to the driver.
-#[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) publishes: mpsc::Sender<PublishCommand>,
@@ -42,8 +54,10 @@ pub(crate) struct Inner {
     pub(crate) gauge: Arc<Gauge>,
     pub(crate) state: watch::Receiver<ConnectionState>,
     pub(crate) info: watch::Receiver<Option<Arc<ConnectionInfo>>>,
-    /// Never read; what it is made anew from.
-    pub(crate) events: broadcast::Receiver<ConnectionEvent>,
+    pub(crate) events: Source,
+    pub(crate) undelivered: Arc<Ledger>,
+    /// The one of the options.
+    pub(crate) client_id: ByteString,
     #[cfg_attr(not(feature = "tls"), allow(dead_code, reason = "there are none"))]
     pub(crate) credentials: Option<Arc<dyn CredentialProvider>>,
     pub(crate) version: Version,
@@ -55,9 +69,7 @@ pub(crate) struct Inner {
 }
 
 impl Client {
-    /// Starts with an address: `mqtts://host`, `mqtts://user:password@host:port` (percent-encoded), `mqtt://host` for
-    /// a plain connection, or a host with or without a port, which means TLS. The port is 8883 with TLS and 1883
-    /// without, unless given.
+    /// Starts with an address, such as `mqtts://host`: see [`Options::new`] for its forms.
     pub fn builder(address: &str) -> Options {
         Options::new(address)
     }
@@ -85,7 +97,7 @@ impl Client {
         F: TryInto<SubscriptionFilter>,
         F::Error: Into<SubscribeError>,
     {
-        SubscribeRequest::new(self.clone(), filter.try_into().map(|filter| vec![(filter, qos)]).map_err(Into::into))
+        SubscribeRequest::new(self.clone(), [(filter, qos)])
     }
 
     /// A subscription to give up by its filter, such as one that a resumed session has.
@@ -106,82 +118,23 @@ impl Client {
         Messages::new(self.clone())
     }
 
-    /// Leaves in order; the server does not publish the will.
+    /// Leaves in order and at once; the server does not publish the will. What waits to be sent or acknowledged is not
+    /// finished first: [`shutdown`](Self::shutdown) does that. Without a [store](crate::store) it is lost.
     pub fn disconnect(&self) -> DisconnectRequest {
         DisconnectRequest::new(self.clone())
     }
 
     /// Asks the server for a sign of life. An answer says that it has read what was sent before, messages of QoS 0
     /// among it: one that it ends the connection for is then known to have been refused.
-    ///
-    /// # Errors
-    /// No answer within the request timeout, or the end of the connection.
-    pub async fn ping(&self) -> Result<(), PingError> {
-        let after = self.request_timeout();
-        let (reply, answer) = oneshot::channel();
-        let exchange = async {
-            self.requests().send(Request::Ping(reply)).await.ok()?;
-            answer.await.ok()
-        };
-        match timeout(after, exchange).await {
-            Ok(Some(())) => Ok(()),
-            Ok(None) => Err(PingError::Disconnected(self.cause())),
-            Err(_) => Err(PingError::Timeout { after }),
-        }
-    }
-
-    /// The connection's state, to look at and to watch.
-    #[must_use]
-    pub fn state(&self) -> watch::Receiver<ConnectionState> {
-        self.0.state.clone()
-    }
-
-    /// What happens from now on, one thing after the other.
-    #[must_use]
-    pub fn events(&self) -> Events {
-        Events(self.0.events.resubscribe())
-    }
-
-    /// What this client counts and measures.
-    #[must_use]
-    pub fn metrics(&self) -> Arc<Metrics> {
-        Arc::clone(&self.0.metrics)
-    }
-
-    /// How the certificates of this client stand: the newest generation, when it ends, and why the latest attempt at a
-    /// newer one failed. `None` without [`Options::credentials`]. The generation that the connection uses is in
-    /// [`Self::info`].
-    #[cfg(feature = "tls")]
-    #[must_use]
-    pub fn credential_status(&self) -> Option<CredentialStatus> {
-        self.0.credentials.as_ref().map(|credentials| credentials.status())
-    }
-
-    /// Why there is no connection any more and will be none; `None` while there is one, or the client is on its way to
-    /// one.
-    #[must_use]
-    pub fn disconnected(&self) -> Option<DisconnectCause> {
-        match &*self.0.state.borrow() {
-            ConnectionState::Disconnected(cause) => Some(cause.clone()),
-            _ if self.0.requests.is_closed() => Some(DisconnectCause::stopped()),
-            _ => None,
-        }
-    }
-
-    /// What the connection agreed on, or the latest one; `None` if there has been none.
-    #[must_use]
-    pub fn info(&self) -> Option<Arc<ConnectionInfo>> {
-        self.0.info.borrow().clone()
-    }
-
-    /// How many messages wait to be sent or acknowledged, and how far they have come.
-    #[must_use]
-    pub fn queue(&self) -> QueueStatus {
-        self.0.gauge.status()
+    pub fn ping(&self) -> PingRequest {
+        PingRequest::new(self.clone())
     }
 
     pub(crate) fn cause(&self) -> DisconnectCause {
-        self.disconnected().unwrap_or_else(DisconnectCause::stopped)
+        // On its way out, it takes nothing any more.
+        let leaving = self.0.publishes.is_closed() && !self.0.requests.is_closed();
+        let otherwise = if leaving { DisconnectCause::requested } else { DisconnectCause::stopped };
+        self.disconnected().unwrap_or_else(otherwise)
     }
 
     pub(crate) fn requests(&self) -> &mpsc::Sender<Request> {

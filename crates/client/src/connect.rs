@@ -9,7 +9,9 @@ use gridmq_proto::Packet;
 use gridmq_proto::codec::encoded_len;
 use gridmq_proto::packet::Connect;
 use gridmq_proto::session::End;
+use gridmq_proto::session::client::Session;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
@@ -19,15 +21,16 @@ use crate::client::{Client, Inner};
 use crate::clock::Clock;
 use crate::driver::{Channels, Driver, MAX_PUBLISHES, MAX_REQUESTS};
 use crate::error::{ConnectError, ConnectErrorKind, Ending, Stage};
-use crate::events::BUFFER;
+use crate::events::{BUFFER, Ledger, Source};
 use crate::inbox::Inbox;
 use crate::link::Link;
 use crate::outbox::{Gauge, QueueOptions};
-use crate::profile::Profile;
+use crate::profile::{Login, Profile};
 use crate::reconnect::Reconnect;
 use crate::secure::{CredentialProvider, Generation, HandshakeInfo, Tls};
 use crate::state::ConnectionState;
-use crate::transport::{self, Opened, Proxy, Transport, TransportOptions};
+use crate::store::{SessionStore, StoreError};
+use crate::transport::{self, Heard, Opened, Proxy, Transport, TransportOptions};
 use crate::watch::{Watch, WatchOptions};
 
 /// Options that were found good.
@@ -43,8 +46,12 @@ pub(crate) struct Plan {
     pub(crate) outbound_topic_aliases: u16,
     /// The session's expiry is ours, not the application's: it ends when the application disconnects.
     pub(crate) ends_session: bool,
-    /// Each address says itself who the user is there.
-    pub(crate) user_of_address: bool,
+    /// The server finds the client's name in its certificate, or in a token.
+    pub(crate) named_elsewhere: bool,
+    /// Each address has its own user name, or none.
+    pub(crate) username_of_address: bool,
+    /// Each address has its own password, or none.
+    pub(crate) password_of_address: bool,
     pub(crate) receive_maximum: u16,
     pub(crate) maximum_packet_size: u32,
     pub(crate) connect_timeout: Duration,
@@ -86,7 +93,7 @@ pub(crate) struct Seed {
 /// An open stream, and what to say on it first.
 #[derive(Debug)]
 pub(crate) struct Ready {
-    pub(crate) io: Transport,
+    pub(crate) io: (Transport, Heard),
     pub(crate) connect: Connect,
     pub(crate) greeting: Greeting,
     /// Absent: there is nothing but CONNECT to say who we are.
@@ -109,12 +116,36 @@ pub(crate) struct Greeting {
 pub(crate) async fn attempt(plan: Arc<Plan>, seed: Seed) -> Result<Ready, ConnectError> {
     let Seed { address, generation, mut connect, asks_user, io } = seed;
     let deadline = deadline(plan.connect_timeout);
-    let exchange = credentials(&plan, &address, &mut connect, asks_user, deadline).await?;
+    if io.is_none() {
+        // Also where another server has sent us.
+        plan.auth.check_way(&address, &plan.transport).map_err(|(option, problem)| {
+            plan.error(&address, Stage::Options, ConnectErrorKind::Option { option, problem })
+        })?;
+    }
+    let exchange = introduced(&plan, &address, &mut connect, asks_user, deadline).await?;
     let opened = Box::pin(transport::open(&plan, &address, generation.as_deref(), io, deadline)).await?;
-    let Opened { io, address: socket, tls } = opened;
+    let Opened { io, heard, address: socket, tls } = opened;
     let client_id = connect.client_id.clone();
     let greeting = Greeting { address, socket, tls, generation, client_id };
-    Ok(Ready { io, connect, greeting, exchange, deadline })
+    Ok(Ready { io: (io, heard), connect, greeting, exchange, deadline })
+}
+
+/// Completes the CONNECT with what is known only now, and looks at what has come of it.
+pub(crate) async fn introduced(
+    plan: &Plan,
+    address: &Address,
+    connect: &mut Connect,
+    asks_user: bool,
+    deadline: Instant,
+) -> Result<Option<Exchange>, ConnectError> {
+    let exchange = credentials(plan, address, connect, asks_user, deadline).await?;
+    // A provider, or the application's judgement, may have named another user than the options.
+    let login = Login { named_elsewhere: plan.named_elsewhere };
+    plan.profile.check_connect(connect, login).map_err(|broken| {
+        let (option, problem) = (broken.rule.option(), broken.to_string());
+        plan.error(address, Stage::Credentials, ConnectErrorKind::Option { option, problem })
+    })?;
+    Ok(exchange)
 }
 
 /// Asks those who know who we are, and writes it into the CONNECT.
@@ -143,7 +174,7 @@ async fn credentials(
 }
 
 /// When the time is up; what the clock cannot express is a year.
-fn deadline(timeout: Duration) -> Instant {
+pub(crate) fn deadline(timeout: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
     let now = Instant::now();
     now.checked_add(timeout).unwrap_or(now + YEAR)
@@ -152,8 +183,11 @@ fn deadline(timeout: Duration) -> Instant {
 /// Why the server did not accept us.
 pub(crate) fn refusal(plan: &Plan, address: &Address, link: &Link, ending: Ending) -> ConnectError {
     let stage = Stage::Connect;
-    let Ending { end, farewell, failure } = ending;
+    let Ending { end, farewell, failure, unsayable } = ending;
     let error = |stage, kind| plan.error(address, stage, kind);
+    if let Some(problem) = unsayable {
+        return error(stage, ConnectErrorKind::Packet(problem));
+    }
     match end {
         End::Refused(reason) | End::PeerDisconnected(reason) => {
             error(stage, ConnectErrorKind::Refused { reason, farewell })
@@ -162,7 +196,7 @@ pub(crate) fn refusal(plan: &Plan, address: &Address, link: &Link, ending: Endin
             let kind = link.foreign().map_or(ConnectErrorKind::Violation(violation), ConnectErrorKind::NotMqtt);
             error(stage, kind)
         }
-        End::Deadline(_) => plan.late(address, stage),
+        End::Deadline(_) | End::KeepAliveTimeout => plan.late(address, stage),
         _ => match failure {
             None => match link.foreign() {
                 Some(foreign) => error(stage, ConnectErrorKind::NotMqtt(foreign)),
@@ -191,8 +225,9 @@ const fn is_close(kind: std::io::ErrorKind) -> bool {
 pub(crate) async fn connect(plan: Plan, io: Option<Transport>) -> Result<Client, ConnectError> {
     let address = plan.addresses.first().cloned();
     let version = plan.connect.version;
+    let session = open_in_time(&plan).await?;
     let (sender, first) = oneshot::channel();
-    let client = start(plan, io, Some(sender))?;
+    let client = begin(plan, io, Some(sender), session);
     match first.await {
         Ok(Ok(())) => Ok(client),
         Ok(Err(error)) => Err(error),
@@ -204,26 +239,53 @@ pub(crate) async fn connect(plan: Plan, io: Option<Transport>) -> Result<Client,
     }
 }
 
-/// Opens the store, if there is one, and starts the client. With `first` it ends if the first attempts fail, and tells
-/// why.
-pub(crate) fn start(
+/// A store, if there is one, and the session that it has.
+type Stored = (Option<Box<dyn SessionStore>>, Session);
+
+pub(crate) fn store_error(plan: &Plan, kind: ConnectErrorKind) -> ConnectError {
+    let target = plan.addresses.first().map(Address::shown).unwrap_or_default();
+    ConnectError::new(&target, plan.connect.version, Stage::Options, kind)
+}
+
+/// Opens the store where no task stands still for the disk, and within the time for connecting.
+async fn open_in_time(plan: &Plan) -> Result<Stored, ConnectError> {
+    let (choice, client_id) = (plan.queue.store.clone(), plan.connect.client_id.clone());
+    if !choice.is_some() {
+        return choice.open(&client_id).map_err(|error| store_error(plan, ConnectErrorKind::Store(error)));
+    }
+    let opening = spawn_blocking(move || choice.open(&client_id));
+    let kind = match timeout_at(deadline(plan.connect_timeout), opening).await {
+        Ok(Ok(Ok(stored))) => return Ok(stored),
+        Ok(Ok(Err(error))) => ConnectErrorKind::Store(error),
+        Ok(Err(error)) => ConnectErrorKind::Store(StoreError::Failed(Arc::new(error))),
+        Err(_) => ConnectErrorKind::Timeout { after: plan.connect_timeout, attempts: Vec::new() },
+    };
+    Err(store_error(plan, kind))
+}
+
+/// Opens the store, if there is one, and starts the client. The call waits for the disk.
+pub(crate) fn start(plan: Plan, io: Option<Transport>) -> Result<Client, ConnectError> {
+    let stored = plan.queue.store.open(&plan.connect.client_id);
+    let stored = stored.map_err(|error| store_error(&plan, ConnectErrorKind::Store(error)))?;
+    Ok(begin(plan, io, None, stored))
+}
+
+/// With `first` the client ends if the first attempts fail, and tells why.
+fn begin(
     plan: Plan,
     io: Option<Transport>,
     first: Option<oneshot::Sender<Result<(), ConnectError>>>,
-) -> Result<Client, ConnectError> {
-    let session = plan.queue.store.open(&plan.connect.client_id).map_err(|error| {
-        let target = plan.addresses.first().map(Address::shown).unwrap_or_default();
-        let kind = ConnectErrorKind::Option { option: "store", problem: error.to_string() };
-        ConnectError::new(&target, plan.connect.version, Stage::Options, kind)
-    })?;
+    session: Stored,
+) -> Client {
     let gauge = Arc::new(Gauge::default());
     gauge.set(&session.1);
     let (requests, request_receiver) = mpsc::channel(MAX_REQUESTS);
     let (publishes, publish_receiver) = mpsc::channel(MAX_PUBLISHES);
-    let inbox = Arc::new(Inbox::new(plan.profile));
+    let inbox = Arc::new(Inbox::new(plan.profile, plan.connect.version));
     let (state_sender, state) = watch::channel(ConnectionState::Connecting { attempts: 0 });
     let (info_sender, info) = watch::channel(None);
     let (event_sender, events) = broadcast::channel(BUFFER);
+    let undelivered = Arc::new(Ledger::default());
     let channels = Channels {
         requests: request_receiver,
         publishes: publish_receiver,
@@ -232,6 +294,7 @@ pub(crate) fn start(
         state: state_sender,
         info: info_sender,
         events: event_sender,
+        undelivered: Arc::clone(&undelivered),
     };
     let watch = Watch::new(&plan);
     let inner = Inner {
@@ -241,7 +304,9 @@ pub(crate) fn start(
         gauge,
         state,
         info,
-        events,
+        events: Source::new(events),
+        undelivered,
+        client_id: plan.connect.client_id.clone(),
         credentials: plan.credentials().cloned(),
         version: plan.connect.version,
         profile: plan.profile,
@@ -251,5 +316,5 @@ pub(crate) fn start(
     };
     let span = watch.span();
     tokio::spawn(Driver::new(Arc::new(plan), channels, io, first, watch, session).run().instrument(span));
-    Ok(Client::new(inner))
+    Client::new(inner)
 }

@@ -1,14 +1,19 @@
 //! The one task that owns the session, and every connection of it in turn.
 
+mod asking;
 mod authenticating;
 mod away;
 mod back;
 mod commands;
+mod departure;
+mod lost;
 mod moving;
 mod publishing;
 mod replies;
 mod requests;
 mod router;
+mod settling;
+mod storing;
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -18,25 +23,28 @@ use std::task::{Context, Poll};
 use gridmq_proto::session::client::{Config, Connection, Event, Session};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use self::asking::Asking;
 use self::authenticating::Authentication;
 use self::away::Absence;
 pub(crate) use self::commands::{
-    DisconnectCommand, PublishCommand, Request, SubscribeAnswers, SubscribeCommand, UnsubscribeCommand,
+    DisconnectCommand, PublishCommand, PublishReply, Request, ShutdownCommand, SubscribeAnswers, SubscribeCommand,
+    UnsubscribeCommand,
 };
+use self::departure::Departure;
 use self::moving::Certificates;
 use self::publishing::Outbox;
 use self::replies::Replies;
 use self::router::Router;
 use crate::address::Address;
+use crate::auth::User;
 use crate::clock::{self, Clock};
 use crate::connect::{Greeting, Plan, Ready};
 use crate::error::{ConnectError, DisconnectCause, PublishError};
-use crate::events::ConnectionEvent;
+use crate::events::{ConnectionEvent, Ledger};
 use crate::inbox::Inbox;
 use crate::lifecycle::{Lifecycle, Phase, Rules};
-use crate::link::{Happening, Link};
+use crate::link::Link;
 use crate::outbox::Gauge;
-use crate::reconnect::NewUser;
 use crate::state::{ConnectionInfo, ConnectionState};
 use crate::store::SessionStore;
 use crate::transport::{ServerOrder, Transport};
@@ -61,6 +69,7 @@ pub(crate) struct Channels {
     pub(crate) state: watch::Sender<ConnectionState>,
     pub(crate) info: watch::Sender<Option<Arc<ConnectionInfo>>>,
     pub(crate) events: broadcast::Sender<ConnectionEvent>,
+    pub(crate) undelivered: Arc<Ledger>,
 }
 
 pub(crate) struct Driver {
@@ -71,6 +80,10 @@ pub(crate) struct Driver {
     link: Link,
     channels: Channels,
     replies: Replies,
+    /// What was not delivered in this turn and nobody awaits: the first of each kind, and how many there are.
+    unheard: Vec<(PublishError, u64)>,
+    asking: Asking,
+    departure: Departure,
     outbox: Outbox,
     router: Router,
     /// Absent: the certificate does not change.
@@ -85,12 +98,12 @@ pub(crate) struct Driver {
     absence: Absence,
     /// Where the server has sent us.
     redirect: Option<Address>,
-    /// How often, since a connection was steady.
+    /// How often in a row.
     redirects: u8,
     /// The server of the latest attempt.
     dialled: Option<Address>,
     /// Whom the application has put in the place of the user of the options.
-    user: Option<NewUser>,
+    user: Option<User>,
     /// Who waits for the first outcome.
     first: Option<oneshot::Sender<Result<(), ConnectError>>>,
     sleep: Pin<Box<tokio::time::Sleep>>,
@@ -140,6 +153,9 @@ impl Driver {
             link,
             channels,
             replies: Replies::default(),
+            unheard: Vec::new(),
+            asking: Asking::default(),
+            departure: Departure::default(),
             outbox,
             router,
             certificates,
@@ -162,9 +178,12 @@ impl Driver {
     /// Works until there will be no connection any more.
     pub(crate) async fn run(mut self) {
         poll_fn(|cx| self.poll(cx)).await;
+        self.close_store().await;
+        self.replies.left();
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.link.begin();
         // What the last turn left behind.
         self.events();
         let turn = match self.life.phase() {
@@ -174,6 +193,7 @@ impl Driver {
         if self.keep(cx) && turn.is_pending() {
             cx.waker().wake_by_ref();
         }
+        self.log_undelivered();
         self.watch.overflowed(self.router.take_lost());
         self.watch.load(self.link.machine().session(), self.router.count());
         turn
@@ -189,17 +209,18 @@ impl Driver {
         more |= self.publishes(cx);
         let had_room = self.has_room();
         let at =
-            [self.router.deadline(), self.look_again(had_room), self.life.deadline(), self.authentication_deadline()];
+            [self.router.deadline(), self.life.deadline(), self.authentication_deadline(), self.departure.deadline()];
         more |= self.link.turn(cx, at.into_iter().flatten().min());
         let before = (self.life.phase(), self.link.progress().0);
         self.events();
         // What a new connection is asked for is still to be written.
         more |= before != (self.life.phase(), self.link.progress().0);
         more |= self.authenticate(cx);
+        more |= self.depart();
         self.replies.written(self.link.progress().1);
         self.replies.answered(self.link.pings_answered());
         self.router.expire(self.link.now());
-        if self.is_away() {
+        if self.life.is_away() {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -208,7 +229,6 @@ impl Driver {
                 self.gone();
             }
             if self.ended {
-                self.replies.left();
                 return Poll::Ready(());
             }
             cx.waker().wake_by_ref();
@@ -220,32 +240,18 @@ impl Driver {
         Poll::Pending
     }
 
-    fn is_away(&self) -> bool {
-        matches!(self.life.phase(), Phase::Waiting { .. } | Phase::Opening)
-    }
-
     fn events(&mut self) {
-        while let Some(happening) = self.link.next_event() {
-            self.happened(happening);
+        while let Some(event) = self.link.next_event() {
+            self.happened(event);
         }
     }
 
-    fn happened(&mut self, Happening { event, words }: Happening) {
+    fn happened(&mut self, event: Event) {
         match event {
             Event::Message(incoming) => self.router.deliver(incoming),
-            Event::Published { position, reason, .. } => {
-                self.replies.published(position, reason, words, self.link.progress().0);
-            }
-            Event::Subscribed(ack) => {
-                self.subscribed_again(&ack);
-                for key in self.replies.subscribed(ack) {
-                    self.router.forget(key);
-                }
-            }
-            Event::Unsubscribed(ack) => {
-                let keys = self.replies.unsubscribed(ack);
-                self.router.unsubscribed(&keys);
-            }
+            Event::Published { position, qos, end } => self.settled(position, qos, end),
+            Event::Subscribed(ack) => self.subscribed(ack),
+            Event::Unsubscribed(ack) => self.unsubscribed(ack),
             Event::Connected(ack) => self.welcomed(*ack),
             Event::Ended { end, farewell } => {
                 let ending = self.link.ending(end, farewell);
@@ -266,13 +272,20 @@ impl Driver {
         self.life.stop();
         self.attempt = None;
         self.set_state(ConnectionState::Disconnected(cause.clone()));
-        self.tell(ConnectionEvent::Disconnected(cause.clone()));
         self.channels.publishes.close();
-        while let Ok(PublishCommand { reply, .. }) = self.channels.publishes.try_recv() {
-            drop(reply.send(Err(PublishError::Disconnected(cause.clone()))));
+        self.forsake(&cause);
+        self.tell(ConnectionEvent::Disconnected(cause.clone()));
+        // A clean end still writes what was sent before it.
+        if !cause.is_requested() {
+            self.lose_unwritten(&cause);
         }
-        self.replies.fail(&cause);
-        self.outbox.fail(&cause);
+        self.replies.fail();
+        self.asking.fail(&cause);
+        if let Some(session) = self.link.machine().session() {
+            self.channels.gauge.set(session);
+        }
+        self.channels.gauge.set_unwritten(self.replies.unwritten_load());
+        self.departure = Departure::default();
         self.absence.fail();
         self.router.close();
         self.channels.inbox.close();
@@ -295,5 +308,6 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.router.close();
         self.channels.inbox.close();
+        self.channels.undelivered.close();
     }
 }

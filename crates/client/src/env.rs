@@ -4,8 +4,8 @@
 //! | variable | in a connection string | what it says | without it |
 //! |---|---|---|---|
 //! | `MQTT_HOST_NAME` | `HostName` | the server | an error |
-//! | `MQTT_TCP_PORT` | `TcpPort` | its port | 8883 with TLS, 1883 without |
-//! | `MQTT_USE_TLS` | `UseTls` | `true` or `false` | `true` |
+//! | `MQTT_TCP_PORT` | `TcpPort` | its port, 1 to 65535 | 8883 with TLS, 1883 without |
+//! | `MQTT_USE_TLS` | `UseTls` | `true` or `false`, which goes with none of the files for TLS | `true` |
 //! | `MQTT_CLEAN_SESSION`, `MQTT_CLEAN_START` | `CleanSession`, `CleanStart` | `true` or `false` | `true` |
 //! | `MQTT_KEEP_ALIVE_IN_SECONDS`, `MQTT_KEEP_ALIVE` | `KeepAliveInSeconds`, `KeepAlive` | a time | 60 s |
 //! | `MQTT_SESSION_EXPIRY` | `SessionExpiry` | a time | 5 minutes, see [`Options::session_expiry`] |
@@ -27,7 +27,6 @@ mod error;
 mod text;
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,8 +35,11 @@ use gridmq_tls::passphrase::{Passphrase, PassphraseSource};
 use gridmq_tls::source::Source;
 use gridmq_tls::{IdentityLoader, Trust, TrustSource};
 
+use zeroize::Zeroizing;
+
 pub use error::EnvError;
 
+use crate::auth::regular;
 use crate::options::Options;
 use crate::preset::is_event_grid;
 
@@ -45,6 +47,15 @@ use crate::preset::is_event_grid;
 const MAX_BYTES: u64 = 64 * 1024;
 
 /// Settings in the form of Microsoft's samples. What they do not say is `None`.
+///
+/// ```
+/// use gridmq_client::env::Settings;
+///
+/// let variables = [("MQTT_HOST_NAME", "localhost"), ("MQTT_USE_TLS", "false"), ("MQTT_CLIENT_ID", "vehicle03")];
+/// let options = Settings::from_vars(variables)?.into_options()?;
+/// options.keep_alive(std::time::Duration::from_secs(20)).check()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Default, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
@@ -64,10 +75,10 @@ pub struct Settings {
     pub connection_timeout: Option<Duration>,
     /// The client identifier.
     pub client_id: Option<String>,
-    /// The user name.
+    /// The user name. Not part of the debug output: some servers take tokens as such.
     pub username: Option<String>,
-    /// The password. Not part of the debug output.
-    pub password: Option<String>,
+    /// The password. Not part of the debug output; its memory is overwritten when it goes.
+    pub password: Option<Zeroizing<String>>,
     /// A file whose first line is the password.
     pub password_file: Option<PathBuf>,
     /// Authorities to believe.
@@ -78,13 +89,13 @@ pub struct Settings {
     pub cert_file: Option<PathBuf>,
     /// Its key.
     pub key_file: Option<PathBuf>,
-    /// The key's passphrase. Not part of the debug output.
-    pub key_file_password: Option<String>,
+    /// The key's passphrase. Not part of the debug output; its memory is overwritten when it goes.
+    pub key_file_password: Option<Zeroizing<String>>,
 }
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hidden = |secret: &Option<String>| secret.as_ref().map(|_| "(not shown)");
+        let hidden = |given: bool| given.then_some("(not shown)");
         f.debug_struct("Settings")
             .field("host", &self.host)
             .field("port", &self.port)
@@ -94,14 +105,14 @@ impl fmt::Debug for Settings {
             .field("session_expiry", &self.session_expiry)
             .field("connection_timeout", &self.connection_timeout)
             .field("client_id", &self.client_id)
-            .field("username", &self.username)
-            .field("password", &hidden(&self.password))
+            .field("username", &hidden(self.username.is_some()))
+            .field("password", &hidden(self.password.is_some()))
             .field("password_file", &self.password_file)
             .field("ca_file", &self.ca_file)
             .field("ca_path", &self.ca_path)
             .field("cert_file", &self.cert_file)
             .field("key_file", &self.key_file)
-            .field("key_file_password", &hidden(&self.key_file_password))
+            .field("key_file_password", &hidden(self.key_file_password.is_some()))
             .finish()
     }
 }
@@ -169,7 +180,10 @@ impl Settings {
             options = options.connect_timeout(timeout);
         }
         if let Some(password) = self.read_password()? {
-            options = options.password(password);
+            options = options.password(password.as_bytes());
+        }
+        if let Some(name) = self.needs_tls().filter(|_| !tls) {
+            return Err(EnvError::WithoutTls { name });
         }
         if tls {
             if let Some(trust) = self.trust()? {
@@ -192,16 +206,28 @@ impl Settings {
     ///
     /// # Errors
     /// If there are both, or the file cannot be used.
-    pub fn read_password(&self) -> Result<Option<String>, EnvError> {
+    pub fn read_password(&self) -> Result<Option<Zeroizing<String>>, EnvError> {
         match (&self.password, &self.password_file) {
             (Some(_), Some(_)) => Err(EnvError::TwoPasswords),
             (Some(password), None) => Ok(Some(password.clone())),
             (None, None) => Ok(None),
             (None, Some(path)) => match read_text(path)?.lines().next() {
-                Some(line) if !line.is_empty() => Ok(Some(line.to_owned())),
+                Some(line) if !line.is_empty() => Ok(Some(Zeroizing::new(line.to_owned()))),
                 _ => Err(EnvError::EmptyPassword { path: path.clone() }),
             },
         }
+    }
+
+    /// What is given and has no use without TLS.
+    fn needs_tls(&self) -> Option<&'static str> {
+        [
+            ("MQTT_CERT_FILE", self.cert_file.is_some()),
+            ("MQTT_KEY_FILE", self.key_file.is_some()),
+            ("MQTT_CA_FILE", self.ca_file.is_some()),
+            ("MQTT_CA_PATH", self.ca_path.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, given)| given.then_some(name))
     }
 
     fn trust(&self) -> Result<Option<Trust>, EnvError> {
@@ -220,7 +246,7 @@ impl Settings {
             }
         };
         Ok(Some(match &self.key_file_password {
-            Some(password) => loader.passphrase(PassphraseSource::value(Passphrase::new(password.clone()))),
+            Some(password) => loader.passphrase(PassphraseSource::value(Passphrase::new(password.as_str()))),
             None => loader,
         }))
     }
@@ -237,9 +263,10 @@ impl Options {
         let mut ours = Vec::new();
         for (name, value) in variables.filter(|(name, _)| text::Key::of_variable(name).is_some()) {
             let value = value.into_string().map_err(|_| EnvError::value(&name, "UTF-8 text"))?;
-            ours.push((name, value));
+            ours.push((name, Zeroizing::new(value)));
         }
-        Self::from_env_vars(ours)
+        let borrowed = ours.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Self::from_env_vars(borrowed)
     }
 
     /// As [`from_env`](Self::from_env), from these variables.
@@ -270,6 +297,18 @@ impl Options {
         Settings::from_file(path)?.into_options()
     }
 
+    /// Options from this `.env` file or, without one, from this process's environment: what a program does with an option
+    /// such as `--env-file`.
+    ///
+    /// # Errors
+    /// As [`from_env_file`](Self::from_env_file), and as [`from_env`](Self::from_env).
+    pub fn from_env_or_file(path: Option<impl AsRef<Path>>) -> Result<Self, EnvError> {
+        match path {
+            Some(path) => Self::from_env_file(path),
+            None => Self::from_env(),
+        }
+    }
+
     /// Options from a connection string: see [`Settings::from_connection_string`].
     ///
     /// # Errors
@@ -279,15 +318,17 @@ impl Options {
     }
 }
 
-fn read_text(path: &Path) -> Result<String, EnvError> {
+/// The text of a file that may hold a secret.
+fn read_text(path: &Path) -> Result<Zeroizing<String>, EnvError> {
     let failed = |error: io::Error| EnvError::Read { path: path.to_owned(), error };
-    let mut bytes = Vec::new();
-    File::open(path).map_err(failed)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    // All at once, so that no shorter copy stays behind in memory.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES as usize + 2));
+    regular(path).map_err(failed)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(EnvError::TooLarge { path: path.to_owned(), limit: MAX_BYTES });
     }
-    String::from_utf8(bytes)
-        .map_err(|error| EnvError::NotText { path: path.to_owned(), at: error.utf8_error().valid_up_to() })
+    let text = std::str::from_utf8(&bytes).map(|text| Zeroizing::new(text.to_owned()));
+    text.map_err(|error| EnvError::NotText { path: path.to_owned(), at: error.valid_up_to() })
 }
 
 #[cfg(test)]

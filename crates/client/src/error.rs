@@ -4,21 +4,34 @@ mod advice;
 mod auth;
 mod cause;
 mod connect;
+mod disconnect;
 mod finding;
 mod proxy;
+mod publish;
 mod request;
 mod websocket;
 
 pub use auth::{AuthError, AuthErrorKind};
 pub use cause::{DisconnectCause, DisconnectKind};
 pub use connect::{Attempt, ConnectError, ConnectErrorKind};
+pub use disconnect::DisconnectError;
 pub use proxy::{ProxyError, SocksReply};
-pub use request::{Outcome, PingError, PublishError, RejectError, SubscribeError};
+pub use publish::{Outcome, PublishError};
+pub use request::{PingError, RejectError, SubscribeError};
 pub use websocket::WebSocketError;
 
 #[cfg(not(feature = "tls"))]
 #[doc(hidden)]
 pub use crate::secure::{ConfigError, HandshakeInfo, TlsError};
+
+pub use gridmq_proto::codec::Foreign;
+pub use gridmq_proto::session::client::{Farewell, RequestError};
+pub use gridmq_proto::topic::TopicError;
+pub use gridmq_proto::{EncodeError, SpecViolation};
+
+pub use crate::template::TemplateError;
+
+use crate::address::standing;
 
 pub(crate) use cause::Ending;
 
@@ -84,29 +97,39 @@ pub enum AddressError {
         needs: &'static str,
     },
     /// A scheme that is not MQTT's, or not a proxy's.
-    #[error("the scheme {scheme:?} is not known here: use {known}")]
+    #[error("{} is not known here: use {known}", standing(scheme, "what stands before ://"))]
     UnknownScheme {
-        /// The scheme.
+        /// The scheme; hidden if it is none.
         scheme: String,
         /// What would do.
         known: &'static str,
     },
     /// A path, a query or a fragment.
-    #[error("the address ends in {path:?}, and there are no paths here: leave it out (WebSocket has them: wss://)")]
+    #[error(
+        "the address ends in {}, and there are no paths here: leave it out (WebSocket has them: wss://), or \
+         percent-encode it if it is a password's",
+        standing(path, "a path, a query or a fragment")
+    )]
     Path {
-        /// What follows host and port.
+        /// What follows host and port; hidden where it may be a piece of a password.
         path: String,
     },
     /// A fragment, or a character that no path of a URL has.
-    #[error("the path {path:?} cannot be asked for: percent-encode what is not a URL's character, leave out '#'")]
+    #[error(
+        "{} cannot be asked for: percent-encode what is not a URL's character, leave out '#'",
+        standing(path, "the path")
+    )]
     PathCharacter {
-        /// The path.
+        /// The path; hidden where it has a query or may be a piece of a password.
         path: String,
     },
     /// The path of a Unix socket is missing, does not begin with `/`, or is too long for the system.
-    #[error("{path:?} is not the path of a Unix socket: write unix:///run/server.sock, of about 100 bytes at most")]
+    #[error(
+        "{} is not the path of a Unix socket: write unix:///run/server.sock, of about 100 bytes at most",
+        standing(path, "what follows unix://")
+    )]
     SocketPath {
-        /// What stands there.
+        /// What stands there; hidden where it may be a piece of a password.
         path: String,
     },
     /// No host.
@@ -119,9 +142,9 @@ pub enum AddressError {
         character: char,
     },
     /// Not a number from 1 to 65535.
-    #[error("{port:?} is not a port: give a number from 1 to 65535")]
+    #[error("{} is not a port: give a number from 1 to 65535", standing(port, "what follows the host's colon"))]
     Port {
-        /// What stands there.
+        /// What stands there; hidden unless it is a number of five digits at most.
         port: String,
     },
     /// An IPv6 address with a port and without brackets, or something else in brackets.
@@ -130,6 +153,13 @@ pub enum AddressError {
     /// `%` without two hexadecimal digits.
     #[error("a '%' has no two hexadecimal digits behind it: write %25 for the character itself")]
     PercentEncoding,
+    /// A user name or password has a `/`, `?` or `#` that is not percent-encoded; or a path, or a query that may be the
+    /// rest of a password, has an `@` that is not.
+    #[error(
+        "there is an '@' behind the host: in user name and password write '/' as %2F, '?' as %3F and '#' as %23, in a \
+         path or query '@' as %40"
+    )]
+    UserInformation,
     /// MQTT user names are UTF-8.
     #[error("the user name is not UTF-8 once its percent signs are decoded: MQTT takes no other text")]
     UsernameNotUtf8,

@@ -23,6 +23,7 @@ mod renewer;
 mod server;
 mod transport;
 
+pub use crate::http::HttpError;
 pub use client::{EstClient, EstClientBuilder};
 pub use error::{EstError, EstErrorKind};
 pub use files::PairFiles;

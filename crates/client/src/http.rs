@@ -2,7 +2,6 @@
 
 use std::error::Error as _;
 use std::io;
-use std::net::IpAddr;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -16,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
+use crate::auth::is_local;
 use crate::transport::ByteStream;
 
 /// How long one address of several may take.
@@ -203,7 +203,11 @@ impl Url {
         }
         let host = uri.host().filter(|host| !host.is_empty()).ok_or("it names no host")?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        let port = match authority_port(&uri) {
+            None if tls => 443,
+            None => 80,
+            Some(_) => uri.port_u16().filter(|&port| port != 0).ok_or("its port is none: use 1 to 65535")?,
+        };
         let query = uri.query().map(str::to_owned);
         Ok(Self { tls, host: host.to_owned(), port, path: uri.path().to_owned(), query })
     }
@@ -220,7 +224,7 @@ impl Url {
 
     /// Whether it is on this machine.
     pub(crate) fn is_local(&self) -> bool {
-        self.host == "localhost" || self.host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+        is_local(&self.host)
     }
 
     /// `host:port`, for people and for the field `Host`.
@@ -240,10 +244,20 @@ impl Url {
     }
 }
 
-/// Parameters as `application/x-www-form-urlencoded` has them.
+/// What stands behind the host's colon, if there is one: the parsed form leaves out what is no port.
+pub(crate) fn authority_port(uri: &Uri) -> Option<&str> {
+    let authority = uri.authority()?.as_str();
+    let (_, behind) = authority.rsplit_once(']').unwrap_or(("", authority));
+    behind.rsplit_once(':').map(|(_, port)| port)
+}
+
+/// Parameters as `application/x-www-form-urlencoded` has them. One of them may be a secret: no shorter copy stays behind
+/// in memory.
 #[cfg_attr(not(feature = "tokens"), allow(dead_code, reason = "EST has no forms"))]
 pub(crate) fn form(parameters: &[(&str, &str)]) -> String {
-    let mut text = String::new();
+    // Three characters for each at most, and two between.
+    let length = parameters.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
+    let mut text = String::with_capacity(length);
     for (name, value) in parameters {
         if !text.is_empty() {
             text.push('&');
@@ -292,6 +306,10 @@ mod tests {
         }
         for url in ["https://login.example/", "http://127.0.0.1:1/", "http://localhost/", "http://[::1]/"] {
             assert!(Url::private(url).is_ok(), "{url}");
+        }
+        for url in ["https://x:99999/", "https://x:/", "https://x:0/", "https://[::1]:99999/", "http://localhost:65536"]
+        {
+            assert!(Url::parse(url).is_err(), "{url}");
         }
         for url in ["", "login", "ftp://x/", "https://", "https://user:secret@x/"] {
             let why = Url::parse(url).unwrap_err();

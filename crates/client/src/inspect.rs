@@ -26,7 +26,6 @@
 //! The client writes to `tracing`, in a span `client` of its own with the field `name`
 //! ([`Options::log_name`](crate::Options::log_name)), and each attempt in a span `connect` inside it, with the fields
 //! `server` and `failed` (attempts before it). Payloads, passwords, tokens and authentication data are in none of it.
-//! The WebSocket library logs whole frames at TRACE under `tungstenite`: filter that target out.
 //!
 //! | target | what | levels |
 //! |---|---|---|
@@ -70,6 +69,19 @@ impl Direction {
 ///
 /// It is called in the client's task, in the order of the stream: before a packet is written, after one was decoded and
 /// before it is acted on. While it works, the client does not. It must not block and must not panic.
+///
+/// ```
+/// use gridmq_client::inspect::{Direction, Inspected, Inspector};
+///
+/// #[derive(Debug)]
+/// struct Show;
+///
+/// impl Inspector for Show {
+///     fn packet(&self, direction: Direction, packet: &Inspected<'_>) {
+///         println!("{}: {packet}", direction.name());
+///     }
+/// }
+/// ```
 pub trait Inspector: fmt::Debug + Send + Sync {
     /// A packet is to be sent, or has arrived.
     fn packet(&self, direction: Direction, packet: &Inspected<'_>);

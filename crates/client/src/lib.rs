@@ -1,8 +1,8 @@
 //! An MQTT 5.0, 3.1.1 and 3.1 client: a cheap handle to clone, and one task that does the work.
 //!
 //! ```no_run
+//! use gridmq_client::tls::{Identity, Trust};
 //! use gridmq_client::{Client, QoS};
-//! use gridmq_tls::{Identity, Trust};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::builder("mqtts://localhost:8883")
@@ -21,6 +21,25 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # How do I …
+//! | | |
+//! |---|---|
+//! | connect to Event Grid | [`Options::event_grid`] |
+//! | connect to AWS IoT Core | [`Options::aws_iot`] |
+//! | connect to mosquitto | [`Options::plain`]; with TLS as above |
+//! | prove who I am by a token | [`auth::JwtAuthenticator`] |
+//! | rotate certificates | [`Options::credentials`] |
+//! | come back as I want it | [`Reconnect`], [`Decision`] |
+//! | queue offline | [`QueueOptions`], [`Ticket`]; over a restart [`store`] |
+//! | receive | [`Subscription`], and with handlers [`Subscription::handle`] |
+//! | request and respond | [`rpc`] |
+//! | finish, and leave in order | [`Client::flush`], [`DisconnectRequest`] |
+//! | see what it is doing | [`ConnectionState`], [`Events`], [`metrics::Metrics`] |
+//! | test with an in-process broker | [the guide](https://github.com/gridmq/gridmq/blob/main/docs/client.md#test-with-an-in-process-broker) |
+//!
+//! The [guide](https://github.com/gridmq/gridmq/blob/main/docs/client.md) has all of that and more as examples that are
+//! run, and `docs/mqttnet.md` beside it leads from MQTTnet's names to these.
 //!
 //! # How it works
 //! ```text
@@ -57,7 +76,7 @@
 //! messages holds the server back for all. Pings and what is sent are not held back.
 //!
 //! # Certificates that change
-//! With [`Options::credentials`] each generation of a [`CredentialProvider`](gridmq_tls::CredentialProvider) is a
+//! With [`Options::credentials`] each generation of a [`CredentialProvider`](tls::CredentialProvider) is a
 //! TLS configuration of its own. When a newer one appears, the client stops taking publishes (they wait), lets what it
 //! has sent be acknowledged for up to 5 s, leaves with DISCONNECT 0x00 and comes back at once. A server that refuses the
 //! new certificate gets the old one meanwhile, for as long as that is valid. With [`Reconnect::never`] the move goes on
@@ -70,6 +89,7 @@
 //! | `websocket` | `ws://` and `wss://` |
 //! | `store` | a session in a file |
 //! | `tokens` | tokens from Azure's identity endpoint and OpenID token endpoints |
+//! | `watch` | `tls::WatchedFiles`: certificates from files that are watched |
 //! | `blocking` | a façade for programs without a runtime |
 //! | `est` | certificates renewed over EST (RFC 7030) |
 //! | `platform-verifier` | trust what the operating system trusts |
@@ -85,6 +105,7 @@
 //! | QoS 0 messages in a stream's buffer; the rest is dropped and counted | 256 and 16 MiB, [`SubscribeRequest::buffer`] |
 //! | topic aliases, either way | 16, [`Options::topic_alias_maximum`], [`Options::outbound_topic_aliases`] |
 //! | events that wait for a slow reader | 64, [`Client::events`] |
+//! | outcomes of messages that nobody awaits | 1,000 and 1 MiB, [`Client::undelivered`] |
 
 mod address;
 pub mod auth;
@@ -101,6 +122,7 @@ pub mod error;
 #[cfg(feature = "est")]
 pub mod est;
 mod events;
+mod flush;
 #[cfg(any(feature = "tokens", feature = "est"))]
 mod http;
 mod inbox;
@@ -111,6 +133,7 @@ mod message;
 pub mod metrics;
 mod options;
 mod outbox;
+mod ping;
 pub mod preset;
 mod profile;
 mod publish;
@@ -120,34 +143,45 @@ mod receipt;
 mod reconnect;
 pub mod rpc;
 mod secure;
+mod shown;
 mod state;
 pub mod store;
 mod subscribe;
 mod subscription;
 mod template;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod transport;
 mod unsubscribe;
 mod watch;
 mod will;
 
 pub use client::Client;
-pub use disconnect::{DisconnectReasonError, DisconnectRequest};
-pub use error::{ConnectError, DisconnectCause, PublishError, SubscribeError};
-pub use events::{ConnectionEvent, Events};
+pub use disconnect::DisconnectRequest;
+pub use error::{ConnectError, DisconnectCause, DisconnectError, PublishError, SubscribeError};
+pub use events::{ConnectionEvent, Events, Undelivered, UndeliveredMessages};
+pub use flush::{FlushError, FlushRequest};
 pub use message::{AckToken, Message};
 pub use options::Options;
 pub use outbox::{Overflow, QueueOptions, QueueStatus};
-pub use publish::{PublishRequest, Published, Ticket};
+pub use ping::PingRequest;
+pub use publish::{PublishAllRequest, PublishRequest, Published, Ticket};
 pub use queue::Shed;
 pub use receipt::OnDrop;
 pub use reconnect::{Decision, Failure, FailureKind, Reconnect};
 pub use state::{ConnectionInfo, ConnectionState, Setback};
-pub use subscribe::{RefusedFilter, SubscribeRequest};
+pub use subscribe::{Filter, RefusedFilter, SubscribeRequest};
 pub use subscription::{GrantedFilter, Messages, Rejection, Subscription, TryNextError};
 pub use template::{TemplateError, TopicTemplate};
 pub use transport::{AddressFamily, ByteStream, Dialer, Dialing, LocalAddress, Proxy, ServerOrder, Target};
 pub use unsubscribe::{UnsubscribeAllRequest, UnsubscribeRequest, Unsubscribed};
 pub use will::Will;
 
-pub use gridmq_proto::packet::RetainHandling;
-pub use gridmq_proto::{QoS, ReasonCode, Version};
+pub use bytes::Bytes;
+pub use gridmq_proto as proto;
+pub use gridmq_proto::message::SubscriptionId;
+pub use gridmq_proto::packet::{AckProperties, ConnAckProperties, RetainHandling, UserProperties};
+pub use gridmq_proto::session::client::ServerLimits;
+pub use gridmq_proto::{
+    ByteString, MessageProperties, QoS, ReasonCode, SubscriptionFilter, TopicFilter, TopicName, Version,
+};

@@ -68,12 +68,16 @@ pub(crate) struct Rules {
 pub(crate) struct Judgement {
     /// It is worth another attempt.
     pub(crate) retries: bool,
+    /// It does not pass by itself: the longest wait from the first attempt on.
+    pub(crate) slow: bool,
     /// The application's own wait.
     pub(crate) after: Option<Duration>,
     /// The server spoke against us, rather than the way to it: another certificate may help.
     pub(crate) refused: bool,
     /// The server named another, which is tried at once.
     pub(crate) redirected: bool,
+    /// It says nothing of other servers.
+    pub(crate) of_this_server: bool,
 }
 
 /// What follows a failure.
@@ -100,8 +104,9 @@ pub(crate) struct Lifecycle {
     rounds: u32,
     /// Those, and connections that did not last, since a connection was steady.
     setbacks: u32,
-    /// Failed attempts of this round.
+    /// Failed attempts of this round, and how many of them are worth no other.
     tried: usize,
+    hopeless: usize,
     /// Failed attempts of this absence.
     attempts: u32,
     /// Where the list begins.
@@ -123,6 +128,7 @@ impl Lifecycle {
             rounds: 0,
             setbacks: 0,
             tried: 0,
+            hopeless: 0,
             attempts: 0,
             offset: 0,
             moving: false,
@@ -135,6 +141,11 @@ impl Lifecycle {
 
     pub(crate) const fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Whether there is no connection, and none being greeted.
+    pub(crate) const fn is_away(&self) -> bool {
+        matches!(self.phase, Phase::Waiting { .. } | Phase::Opening)
     }
 
     /// Whether the client is between two certificates.
@@ -187,7 +198,7 @@ impl Lifecycle {
             Phase::Waiting { .. } => {
                 certificates.choice = Choice::Newest;
                 // It may be what the server waits for.
-                if self.known {
+                if self.known || self.rules.patient {
                     self.phase = Phase::Waiting { at: now };
                 }
             }
@@ -228,9 +239,16 @@ impl Lifecycle {
     pub(crate) fn gone(&mut self, now: Monotonic, judgement: Judgement, random: u64) -> Next {
         self.shuffle(random);
         self.tried = 0;
+        self.hopeless = 0;
         self.attempts = 0;
-        self.setbacks = if self.is_steady(now) { 1 } else { self.setbacks.saturating_add(1) };
-        if (self.moving && judgement.retries) || judgement.redirected {
+        // Leaving for another certificate is none.
+        if !self.moving {
+            self.setbacks = if self.is_steady(now) { 1 } else { self.setbacks.saturating_add(1) };
+        }
+        // A server that has dropped the old certificate may take the one that is newer.
+        let other = judgement.refused && self.certificates.as_mut().is_some_and(Certificates::turn_to_newer);
+        let moves = self.moving && (judgement.retries || judgement.refused);
+        if moves || other || judgement.redirected {
             return self.wait(now, Duration::ZERO);
         }
         if !self.rules.returns || !judgement.retries {
@@ -283,13 +301,19 @@ impl Lifecycle {
         let round_is_over = self.tried >= self.rules.servers.max(1);
         // A certificate that is refused may be taken again, the other one may not have been tried.
         if !judgement.retries && !other && !self.has_time(wall) {
-            return self.give_up();
+            self.hopeless += 1;
+            // The others speak for themselves.
+            let all = self.hopeless >= self.rules.servers.max(1);
+            if all || !judgement.of_this_server {
+                return self.give_up();
+            }
         }
         if !round_is_over {
             return self.wait(now, judgement.after.unwrap_or_default());
         }
         self.shuffle(random);
         self.tried = 0;
+        self.hopeless = 0;
         self.rounds = self.rounds.saturating_add(1);
         self.setbacks = self.setbacks.saturating_add(1);
         let enough = self.rules.rounds.is_some_and(|rounds| self.rounds >= rounds);
@@ -297,7 +321,10 @@ impl Lifecycle {
         if enough || !goes_on {
             return self.give_up();
         }
-        let wait = judgement.after.unwrap_or_else(|| self.backoff(self.setbacks, random));
+        // A certificate that has not been tried, or one that is about to end, does not wait so long.
+        let slow = judgement.slow && !other && !self.moving;
+        let usual = || if slow { spread(self.rules.longest, random) } else { self.backoff(self.setbacks, random) };
+        let wait = judgement.after.unwrap_or_else(usual);
         self.wait(now, wait)
     }
 
@@ -311,6 +338,7 @@ impl Lifecycle {
         self.attempts = 0;
         self.rounds = 0;
         self.tried = 0;
+        self.hopeless = 0;
         self.up_since = now;
         self.phase = Phase::Up;
     }
@@ -325,6 +353,14 @@ impl Lifecycle {
     /// There will be no other connection.
     pub(crate) fn stop(&mut self) {
         self.phase = Phase::Over;
+    }
+
+    /// The wait is over, and those after it begin anew.
+    pub(crate) fn hasten(&mut self, now: Monotonic) {
+        if let Phase::Waiting { at } = &mut self.phase {
+            *at = now;
+            self.setbacks = 0;
+        }
     }
 
     /// The client is on its way to another certificate, and the one that was in use is still good.
@@ -353,9 +389,14 @@ impl Lifecycle {
     fn backoff(&self, rounds: u32, random: u64) -> Duration {
         let doublings = rounds.saturating_sub(1).min(20);
         let bound = self.rules.first.saturating_mul(1 << doublings).min(self.rules.longest);
-        let micros = u64::try_from(bound.as_micros()).unwrap_or(u64::MAX).max(1);
-        Duration::from_micros(random % micros).max(MIN_WAIT.min(bound))
+        spread(bound, random)
     }
+}
+
+/// Any time up to the bound.
+fn spread(bound: Duration, random: u64) -> Duration {
+    let micros = u64::try_from(bound.as_micros()).unwrap_or(u64::MAX).max(1);
+    Duration::from_micros(random % micros).max(MIN_WAIT.min(bound))
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! The transport and the session machine behind it: bytes in, events out.
 
+mod outputs;
 mod traffic;
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::Context;
@@ -11,25 +13,22 @@ use std::time::Duration;
 use bytes::BytesMut;
 use gridmq_proto::codec::{self, Decoder, Foreign};
 use gridmq_proto::session::client::{Connection, Event, Farewell, Session};
-use gridmq_proto::session::{End, Output, Record, Seq};
+use gridmq_proto::session::{End, Record, Seq};
 use gridmq_proto::time::{Monotonic, Now};
-use gridmq_proto::{ByteString, Packet, QoS};
+use gridmq_proto::{EncodeError, Packet};
 use tokio::time::Sleep;
 
 use crate::clock::Clock;
 use crate::error::Ending;
-use crate::transport::Transport;
+use crate::metrics::MessageFate;
+use crate::transport::{Heard, Transport};
 use crate::watch::Meter;
 
-/// How long the server may take to read what was said last and to close.
+/// How long the server may take to read what was said last and to close, unless told otherwise.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Something for the owner, and what the packet that caused it said in words.
-#[derive(Debug)]
-pub(crate) struct Happening {
-    pub(crate) event: Event,
-    pub(crate) words: Option<ByteString>,
-}
+/// The place in the stream of the first byte that is held: more than can pass it.
+const HELD_FROM: u64 = 1 << 40;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -41,52 +40,69 @@ enum Phase {
     Closed,
 }
 
-#[derive(Debug)]
 pub(crate) struct Link {
     io: Transport,
+    heard: Heard,
     machine: Connection,
     clock: Clock,
+    /// When this turn began: the clocks are read once in it, not for every packet.
+    now: Now,
     decoder: Decoder,
     incoming: BytesMut,
     outgoing: BytesMut,
     /// Messages of ours that wait for [`Link::release`], while there is such a place.
     held: Option<BytesMut>,
+    /// They do so even if the server has the session, and nothing is read after its CONNACK until then.
+    guarded: bool,
+    is_deaf: bool,
     /// Bytes of `outgoing` that are messages of ours, not answers to the server, at most.
     own: usize,
-    /// Bytes put into `outgoing` so far, and how many of them are on their way.
+    /// The place in the stream behind what was put into `outgoing`, and up to where that is on its way. What is held has
+    /// its place from the beginning, and a gap is left in front of it for what passes it.
     encoded: u64,
     flushed: u64,
     /// PINGREQs sent, by the machine and by us, and PINGRESPs that came.
     pings: u64,
     pings_answered: u64,
+    /// Where the machine's oldest PINGREQ ends that is not written.
+    ping_place: Option<u64>,
     first: Vec<u8>,
     /// What the session wants stored, and the number of the last of it.
     records: Vec<Record>,
     recorded: Seq,
-    events: VecDeque<Happening>,
-    /// The reason string of the packet being handled.
-    words: Option<ByteString>,
+    events: VecDeque<Event>,
     /// When the machine wants to be called.
     deadline: Option<Monotonic>,
     sleep: Pin<Box<Sleep>>,
     armed: Option<Monotonic>,
     failure: Option<io::Error>,
+    /// What could not be written, if that ended the connection.
+    unsayable: Option<EncodeError>,
     phase: Phase,
+    linger: Duration,
     /// Our side of the transport is closed.
     shut: bool,
     meter: Meter,
-    /// The QoS of the message that the packet being handled decides on.
-    decides: Option<QoS>,
 }
 
 impl Link {
-    pub(crate) fn new(io: Transport, machine: Connection, clock: Clock, max_packet_size: u32, meter: Meter) -> Self {
+    /// `heard`: what has arrived below all layers of `io`.
+    pub(crate) fn new(
+        (io, heard): (Transport, Heard),
+        machine: Connection,
+        clock: Clock,
+        max_packet_size: u32,
+        meter: Meter,
+    ) -> Self {
         let decoder = Decoder::for_client(machine.version(), max_packet_size);
-        let sleep = Box::pin(tokio::time::sleep_until(clock.instant(clock.now().monotonic)));
+        let now = clock.now();
+        let sleep = Box::pin(tokio::time::sleep_until(clock.instant(now.monotonic)));
         let mut link = Self {
             io,
+            heard,
             machine,
             clock,
+            now,
             decoder,
             incoming: BytesMut::new(),
             outgoing: BytesMut::new(),
@@ -96,19 +112,22 @@ impl Link {
             flushed: 0,
             pings: 0,
             pings_answered: 0,
+            ping_place: None,
+            guarded: false,
+            is_deaf: false,
             first: Vec::new(),
             records: Vec::new(),
             recorded: 0,
             events: VecDeque::new(),
-            words: None,
             deadline: None,
             sleep,
             armed: None,
             failure: None,
+            unsayable: None,
             phase: Phase::Open,
+            linger: LINGER,
             shut: false,
             meter,
-            decides: None,
         };
         link.drain();
         link
@@ -116,7 +135,7 @@ impl Link {
 
     /// Changes the machine and does what it then wants done.
     pub(crate) fn with<T>(&mut self, act: impl FnOnce(&mut Connection, Now) -> T) -> T {
-        let answer = act(&mut self.machine, self.clock.now());
+        let answer = act(&mut self.machine, self.now);
         self.drain();
         answer
     }
@@ -126,22 +145,32 @@ impl Link {
     }
 
     /// Until [`Self::release`], a server that has lost the session gets no message: those that are sent again would
-    /// pass the subscriptions that they may be for.
-    pub(crate) fn hold(&mut self) {
+    /// pass the subscriptions that they may be for. `guarded`: no server gets one, and none is heard, since it has still
+    /// to prove who it is.
+    pub(crate) fn hold(&mut self, guarded: bool) {
         self.held = Some(BytesMut::new());
+        self.guarded = guarded;
+        self.meter.hold();
     }
 
     /// What was held goes its way.
     pub(crate) fn release(&mut self) {
+        if self.is_deaf {
+            self.machine.excuse();
+        }
+        (self.guarded, self.is_deaf) = (false, false);
         let Some(held) = self.held.take() else { return };
+        self.meter.let_go(MessageFate::Acknowledged);
+        let gap = HELD_FROM.saturating_sub(self.encoded);
+        self.ping_place = self.ping_place.map(|place| place + gap);
         self.own += held.len();
-        self.encoded += held.len() as u64;
+        self.encoded += gap + held.len() as u64;
         self.outgoing.unsplit(held);
     }
 
     /// No connection; the machine has the session.
     pub(crate) fn resting(machine: Connection, clock: Clock, meter: Meter) -> Self {
-        let mut link = Self::new(Box::new(tokio::io::empty()), machine, clock, 0, meter);
+        let mut link = Self::new((Box::new(tokio::io::empty()), Heard::default()), machine, clock, 0, meter);
         link.phase = Phase::Closed;
         link
     }
@@ -150,8 +179,9 @@ impl Link {
     pub(crate) fn hang_up(&mut self) {
         self.io = Box::new(tokio::io::empty());
         self.phase = Phase::Closed;
-        self.outgoing = BytesMut::new();
+        (self.incoming, self.outgoing) = (BytesMut::new(), BytesMut::new());
         self.held = None;
+        self.meter.let_go(MessageFate::Dropped);
         self.own = 0;
         self.with(|machine, _| machine.handle_close());
     }
@@ -167,11 +197,17 @@ impl Link {
         self.machine.take_session()
     }
 
-    pub(crate) fn now(&self) -> Monotonic {
-        self.clock.now().monotonic
+    /// A turn begins: reads the clocks.
+    pub(crate) fn begin(&mut self) {
+        self.now = self.clock.now();
     }
 
-    pub(crate) fn next_event(&mut self) -> Option<Happening> {
+    /// When this turn began.
+    pub(crate) const fn now(&self) -> Monotonic {
+        self.now.monotonic
+    }
+
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
@@ -182,8 +218,7 @@ impl Link {
 
     /// The place in the stream behind everything encoded so far, and how far it is on its way.
     pub(crate) fn progress(&self) -> (u64, u64) {
-        // What is held goes out before anything that comes later.
-        (self.encoded + self.held.as_ref().map_or(0, |held| held.len() as u64), self.flushed)
+        (self.held.as_ref().map_or(self.encoded, |held| HELD_FROM + held.len() as u64), self.flushed)
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -208,68 +243,12 @@ impl Link {
 
     /// Completes what the machine says of its end with what the transport did.
     pub(crate) fn ending(&mut self, end: End, farewell: Option<Box<Farewell>>) -> Ending {
-        Ending { end, farewell, failure: self.failure.take() }
+        Ending { end, farewell, failure: self.failure.take(), unsayable: self.unsayable.take() }
     }
 
-    fn drain(&mut self) {
-        loop {
-            match self.machine.poll_output() {
-                Output::Send(packet) => self.send(&packet),
-                Output::Publish(publish) => {
-                    let max = self.server_maximum();
-                    let counted = self.held.is_none();
-                    let place = self.held.as_mut().unwrap_or(&mut self.outgoing);
-                    let before = place.len();
-                    if let Err(error) = publish.encode(self.machine.version(), max, place) {
-                        tracing::error!(%error, "a message was not sent");
-                    } else {
-                        self.meter.published(&publish, place.len() - before);
-                    }
-                    if counted {
-                        let added = self.outgoing.len() - before;
-                        self.own += added;
-                        self.encoded += added as u64;
-                    }
-                }
-                Output::Persist(record, seq) => {
-                    self.records.push(record);
-                    self.recorded = seq;
-                }
-                Output::Event(event) => {
-                    self.meter.event(&event, self.decides);
-                    if matches!(&event, Event::Connected(ack) if ack.session_present) {
-                        self.release();
-                    }
-                    self.events.push_back(Happening { event, words: self.words.clone() });
-                }
-                Output::Close(end) => {
-                    // A server that answers nothing, or has said that it goes, is not waited for.
-                    let gone =
-                        self.phase != Phase::Open || matches!(end, End::KeepAliveTimeout | End::PeerDisconnected(_));
-                    self.phase = if gone { Phase::Closed } else { Phase::Closing(self.now().after(LINGER)) };
-                }
-                Output::Timeout(at) => {
-                    self.deadline = at;
-                    return;
-                }
-            }
-        }
-    }
-
-    fn send(&mut self, packet: &Packet) {
-        self.pings += u64::from(matches!(packet, Packet::PingReq));
-        let before = self.outgoing.len();
-        let max = self.server_maximum();
-        if let Err(error) = codec::encode(packet, self.machine.version(), max, &mut self.outgoing) {
-            tracing::error!(%error, "a packet was not sent");
-        } else {
-            self.meter.sent(packet, self.outgoing.len() - before);
-        }
-        self.encoded += (self.outgoing.len() - before) as u64;
-    }
-
-    fn server_maximum(&self) -> Option<u32> {
-        self.machine.server_limits().and_then(|limits| limits.maximum_packet_size)
+    /// How long the server may take, once the machine has ended, to read what was said last and to close.
+    pub(crate) const fn linger(&mut self, linger: Duration) {
+        self.linger = linger;
     }
 
     /// Lets time pass, reads what has arrived, writes what lies ready, and wakes the task no later than `at`. `true`:
@@ -293,7 +272,12 @@ impl Link {
         match self.phase {
             Phase::Draining(until) if until <= now => self.lost(None),
             Phase::Closing(until) if until <= now => self.phase = Phase::Closed,
-            _ if self.deadline.is_some_and(|at| at <= now) => self.with(Connection::handle_timeout),
+            _ if self.deadline.is_some_and(|at| at <= now) => {
+                if self.is_deaf {
+                    self.machine.excuse();
+                }
+                self.with(Connection::handle_timeout);
+            }
             _ => {}
         }
     }
@@ -314,5 +298,16 @@ impl Link {
             self.armed = None;
             cx.waker().wake_by_ref();
         }
+    }
+}
+
+/// Lengths in place of bytes: passwords and payloads are among them.
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("phase", &self.phase)
+            .field("incoming", &self.incoming.len())
+            .field("outgoing", &self.outgoing.len())
+            .finish_non_exhaustive()
     }
 }

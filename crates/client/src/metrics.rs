@@ -53,7 +53,7 @@ pub use self::snapshot::{Reading, Snapshot};
 pub use self::text::{CONTENT_TYPE, open_metrics};
 
 use self::distribution::Histogram;
-use crate::error::{DisconnectCause, DisconnectKind};
+use crate::error::{DisconnectCause, DisconnectKind, WebSocketError};
 use crate::inspect::Direction;
 
 /// Why a client set out to connect again.
@@ -115,9 +115,10 @@ impl From<&DisconnectCause> for Cause {
     fn from(cause: &DisconnectCause) -> Self {
         match cause.kind() {
             DisconnectKind::Server(_) => Self::Server,
-            DisconnectKind::Closed => Self::Closed,
+            DisconnectKind::Closed
+            | DisconnectKind::WebSocket(WebSocketError::Left { .. } | WebSocketError::CloseCode) => Self::Closed,
             DisconnectKind::KeepAlive => Self::KeepAlive,
-            DisconnectKind::Violation(_) => Self::Violation,
+            DisconnectKind::Violation(_) | DisconnectKind::WebSocket(_) => Self::Violation,
             DisconnectKind::Tls(_) => Self::Tls,
             DisconnectKind::Auth(_) => Self::Authentication,
             DisconnectKind::Network(_) => Self::Network,
@@ -129,20 +130,20 @@ impl From<&DisconnectCause> for Cause {
 /// What became of a message that the application gave to the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum MessageFate {
     /// The client has taken it.
     Published,
     /// The server has it (QoS 1 and 2), or it is written (QoS 0).
     Acknowledged,
     /// The server refused it.
     Refused,
-    /// It was given up unsent: the queue was full, it had expired, or the client ended.
+    /// The client gave it up: the queue was full, the server takes no such message, it had expired, or the client ended.
     Dropped,
     /// Whoever published it stopped waiting; it may have arrived all the same.
     TimedOut,
 }
 
-impl Outcome {
+impl MessageFate {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Published, Self::Acknowledged, Self::Refused, Self::Dropped, Self::TimedOut];
 }
@@ -171,7 +172,7 @@ impl Exchange {
     }
 }
 
-/// What a client is doing.
+/// What a client is doing: [`ConnectionState`](crate::ConnectionState) as a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Condition {
@@ -184,13 +185,16 @@ pub enum Condition {
     Connected,
     /// It waits before the next attempt.
     Waiting,
+    /// It is on its way to another certificate.
+    Rotating,
     /// It has ended, and does not come back.
-    Closed,
+    Disconnected,
 }
 
 impl Condition {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Idle, Self::Connecting, Self::Connected, Self::Waiting, Self::Closed];
+    pub const ALL: [Self; 6] =
+        [Self::Idle, Self::Connecting, Self::Connected, Self::Waiting, Self::Rotating, Self::Disconnected];
 
     /// The value of the label `gridmq_client_state`.
     #[must_use]
@@ -200,7 +204,8 @@ impl Condition {
             Self::Connecting => "connecting",
             Self::Connected => "connected",
             Self::Waiting => "waiting",
-            Self::Closed => "closed",
+            Self::Rotating => "rotating",
+            Self::Disconnected => "disconnected",
         }
     }
 }
@@ -246,6 +251,18 @@ const TYPES: usize = PacketType::ALL.len();
 const NO_CERTIFICATE: u64 = u64::MAX;
 
 /// What one client, or several that share it, count and measure: see [the module](self).
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use gridmq_client::Options;
+/// use gridmq_client::metrics::Metrics;
+///
+/// let metrics = Arc::new(Metrics::new());
+/// let options = Options::new("mqtt://localhost").metrics(Arc::clone(&metrics));
+/// assert!(metrics.snapshot().open_metrics(&[]).contains("gridmq_client_connects"));
+/// # drop(options);
+/// ```
 #[derive(Debug)]
 pub struct Metrics {
     /// Tried, succeeded, failed.
@@ -255,7 +272,7 @@ pub struct Metrics {
     packets: [By<TYPES>; 2],
     bytes: [By<TYPES>; 2],
     /// By outcome, then by QoS.
-    messages: [By<3>; Outcome::ALL.len()],
+    messages: [By<3>; MessageFate::ALL.len()],
     received: By<3>,
     overflowed: AtomicU64,
     queue_messages: AtomicU64,
@@ -318,7 +335,7 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn message(&self, outcome: Outcome, qos: QoS) {
+    pub(crate) fn message(&self, outcome: MessageFate, qos: QoS) {
         if let Some(by_qos) = self.messages.get(outcome as usize) {
             by_qos.add(usize::from(qos as u8), 1);
         }
@@ -326,7 +343,7 @@ impl Metrics {
 
     /// Somebody has stopped waiting for a message.
     pub(crate) fn timed_out(&self, qos: QoS) {
-        self.message(Outcome::TimedOut, qos);
+        self.message(MessageFate::TimedOut, qos);
     }
 
     /// Messages arrived at that QoS.

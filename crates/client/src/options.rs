@@ -20,6 +20,7 @@ use bytes::Bytes;
 use gridmq_proto::packet::ConnectProperties;
 use gridmq_proto::{ByteString, Version};
 
+use self::checks::Purpose;
 use self::tls::TlsOptions;
 use crate::address::Address;
 use crate::auth::AuthOptions;
@@ -86,9 +87,19 @@ pub struct Options {
 }
 
 impl Options {
-    /// Starts with an address: `mqtts://host`, `mqtts://user:password@host:port` (percent-encoded), `mqtt://host` for
-    /// a plain connection, or a host with or without a port, which means TLS. The port is 8883 with TLS and 1883
-    /// without, unless given.
+    /// Starts with an address, `scheme://user:password@host:port`; user and password are percent-encoded, IPv6
+    /// addresses stand in brackets.
+    ///
+    /// | scheme | what goes over it | port when none is given |
+    /// |---|---|---|
+    /// | `mqtts`, `tls`, `ssl`, or none | TLS | 8883 |
+    /// | `mqtt`, `tcp` | plain TCP | 1883 |
+    /// | `wss` | WebSocket over TLS, at the path of the address or `/mqtt` | 443 |
+    /// | `ws` | WebSocket over plain TCP, likewise | 80 |
+    /// | `unix` | a Unix socket: `unix:///run/server.sock` | – |
+    ///
+    /// `wss` and `ws` need the feature `websocket`, and what has TLS the feature `tls`. An address that cannot be used
+    /// is an error of [`check`](Self::check), [`connect`](Self::connect) and [`start`](Self::start).
     pub fn new(address: &str) -> Self {
         Self {
             address: Address::parse(address),
@@ -117,6 +128,14 @@ impl Options {
         }
     }
 
+    /// Another address in place of the first one, as with [`new`](Self::new): for options that come from elsewhere, such
+    /// as the environment. User name and password in the earlier address are forgotten; those of
+    /// [`username`](Self::username) and [`password`](Self::password) stay, and so does a preset.
+    pub fn address(mut self, address: &str) -> Self {
+        self.address = Address::parse(address);
+        self
+    }
+
     /// Whether and when the client comes back by itself after the connection was lost; [`Reconnect::new`] when not
     /// called.
     pub fn reconnect(mut self, policy: Reconnect) -> Self {
@@ -127,16 +146,23 @@ impl Options {
     /// Starts the client without waiting for a connection: it goes on trying as [`Reconnect`] says, also if it has
     /// never been connected. What is published meanwhile waits.
     ///
+    /// With a store, this call opens it and reads it, which may wait for the disk: in a runtime of one thread every other
+    /// task stands still for so long. [`connect`](Self::connect) does it beside them, and within its time.
+    ///
     /// # Errors
     /// Only for options that cannot work.
     ///
     /// # Panics
     /// Outside of a tokio runtime with I/O and time enabled.
     pub fn start(self) -> Result<Client, ConnectError> {
-        connect::start(self.plan(true)?, None, None)
+        connect::start(self.plan(Purpose::Session)?, None)
     }
 
     /// Connects.
+    ///
+    /// The store, if there is one, is opened first. That cannot be taken back: when the time is up meanwhile, or this
+    /// future is dropped, a file stays in use until it is open, and the next attempt may find it so
+    /// ([`StoreError::InUse`](crate::store::StoreError::InUse), which is worth another attempt).
     ///
     /// # Errors
     /// With the stage that it failed in, who refused, and what to do.
@@ -144,7 +170,7 @@ impl Options {
     /// # Panics
     /// Outside of a tokio runtime with I/O and time enabled.
     pub async fn connect(self) -> Result<Client, ConnectError> {
-        let plan = self.plan(true)?;
+        let plan = self.plan(Purpose::Session)?;
         Box::pin(connect::connect(plan, None)).await
     }
 
@@ -157,7 +183,7 @@ impl Options {
     /// # Panics
     /// As [`connect`](Self::connect).
     pub async fn connect_over(self, stream: impl ByteStream + 'static) -> Result<Client, ConnectError> {
-        let plan = self.plan(false)?;
+        let plan = self.plan(Purpose::OwnStream)?;
         Box::pin(connect::connect(plan, Some(Box::new(stream)))).await
     }
 }
@@ -167,7 +193,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("address", &self.address.as_ref().map(Address::shown))
             .field("client_id", &self.client_id)
-            .field("username", &self.username)
+            .field("username", &self.username.as_ref().map(|_| "(not shown)"))
             .field("password", &self.password.as_ref().map(|_| "(not shown)"))
             .field("tls", &self.tls)
             .field("version", &self.version)

@@ -75,11 +75,14 @@ pub enum Overflow {
     /// It waits for room, as long as its request's timeout lets it.
     #[default]
     Wait,
-    /// It fails at once.
+    /// It fails at once; what waits stays.
+    #[doc(alias = "DropNewMessage")]
     Refuse,
     /// Messages that were never sent give way to it, the oldest first. Where all have been sent, it fails.
+    #[doc(alias = "DropOldestQueuedMessage")]
     DropOldest,
-    /// Messages that were never sent give way to it, the newest first. Where all have been sent, it fails.
+    /// Messages that were never sent give way to it, the newest first, and it is taken. Where all have been sent, it
+    /// fails. To keep those that wait, [`Refuse`](Self::Refuse).
     DropNewest,
 }
 
@@ -104,6 +107,8 @@ pub(crate) struct Gauge {
     bytes: AtomicUsize,
     in_flight: AtomicUsize,
     last_position: AtomicU64,
+    /// Of QoS 0, given to a connection.
+    unwritten: (AtomicUsize, AtomicUsize),
 }
 
 impl Gauge {
@@ -113,6 +118,19 @@ impl Gauge {
         self.bytes.store(bytes, Ordering::Relaxed);
         self.in_flight.store(session.in_flight(), Ordering::Relaxed);
         self.last_position.store(session.last_position(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_unwritten(&self, (messages, bytes): (usize, usize)) {
+        self.unwritten.0.store(messages, Ordering::Relaxed);
+        self.unwritten.1.store(bytes, Ordering::Relaxed);
+    }
+
+    /// Messages and bytes that are neither acknowledged nor written.
+    pub(crate) fn unfinished(&self) -> (usize, usize) {
+        let load = |waits: &AtomicUsize, unwritten: &AtomicUsize| {
+            waits.load(Ordering::Relaxed).saturating_add(unwritten.load(Ordering::Relaxed))
+        };
+        (load(&self.messages, &self.unwritten.0), load(&self.bytes, &self.unwritten.1))
     }
 
     pub(crate) fn status(&self) -> QueueStatus {

@@ -4,16 +4,16 @@
 //! such a service; their limits are tables, [`EVENT_GRID`] and [`AWS_IOT`].
 //!
 //! ```
-//! use gridmq_client::preset::{EVENT_GRID, Rule, Value};
+//! use gridmq_client::preset::{EVENT_GRID, LimitValue, Rule};
 //!
 //! let packet = EVENT_GRID.iter().find(|limit| limit.rule == Rule::Packet).map(|limit| limit.value);
-//! assert_eq!(packet, Some(Value::Number(512 * 1024)));
+//! assert_eq!(packet, Some(LimitValue::Number(512 * 1024)));
 //! ```
 
 mod aws_iot;
 mod event_grid;
 
-pub use crate::profile::{Limit, Outcome, ProfileError, Rule, Value};
+pub use crate::profile::{Consequence, Limit, LimitValue, ProfileError, Rule};
 pub use aws_iot::AWS_IOT;
 pub use event_grid::EVENT_GRID;
 
@@ -67,12 +67,34 @@ impl Options {
     /// authentication).
     ///
     /// [`AWS_IOT`] is what it limits. WebSocket with Signature Version 4 is not supported.
+    ///
+    /// ```
+    /// use gridmq_client::Options;
+    ///
+    /// // Custom authentication: a user name and password on the port that is open everywhere.
+    /// let aws = Options::aws_iot("abc123-ats.iot.eu-west-1.amazonaws.com:443")
+    ///     .client_id("thing1")
+    ///     .username("thing1?x-amz-customauthorizer-name=own")
+    ///     .password("secret");
+    /// # drop(aws);
+    /// ```
     pub fn aws_iot(host: &str) -> Self {
         Self::for_service(host, "mqtts", &AWS_IOT_SERVICE)
     }
 
     /// A client of a broker without TLS, such as mosquitto on its port 1883. User name, password and messages can be
     /// read on the way.
+    ///
+    /// ```no_run
+    /// use gridmq_client::{Options, QoS};
+    ///
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Options::plain("localhost").username("roger").password("secret").connect().await?;
+    /// client.publish("a/b", "hello").qos(QoS::AtLeastOnce).await?;
+    /// client.disconnect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn plain(host: &str) -> Self {
         Self::new(&with_scheme(host, "mqtt"))
     }
@@ -85,25 +107,43 @@ impl Options {
     }
 
     /// Whether limits of the service are checked before anything is sent; yes with a preset. `false` leaves the
-    /// judgement to the server, such as one whose limits have been raised.
+    /// judgement to the server, such as one whose limits have been raised; what the service needs stays: ALPN, and lists
+    /// of filters that are split.
     pub const fn service_checks(mut self, checked: bool) -> Self {
-        if !checked {
-            self.profile = Profile(None);
-        }
+        self.profile = self.profile.checked(checked);
+        self
+    }
+
+    /// How many filters go into one SUBSCRIBE or UNSUBSCRIBE at most: longer lists are split over several packets, each
+    /// with its own answer. When not called, what the preset says ([`EVENT_GRID`] 10, [`AWS_IOT`] 8); otherwise only a
+    /// packet's size is a limit.
+    ///
+    /// ```
+    /// use gridmq_client::Options;
+    ///
+    /// // Such as a broker with max_topic_filters_per_subscribe = 5.
+    /// let options = Options::plain("localhost").filters_per_packet(5);
+    /// options.check()?;
+    /// assert!(options.filters_per_packet(0).check().is_err());
+    /// # Ok::<(), gridmq_client::ConnectError>(())
+    /// ```
+    pub const fn filters_per_packet(mut self, filters: u16) -> Self {
+        self.profile = self.profile.with_filters(filters);
         self
     }
 
     fn for_service(host: &str, scheme: &str, service: &'static Service) -> Self {
         let mut options = Self::new(&with_scheme(host, scheme));
-        options.profile = Profile(Some(service));
+        options.profile = Profile::of(service);
         options
     }
 }
 
 /// The address is checked as the service has them.
-pub(crate) fn check_address(profile: Profile, address: &Address) -> Result<(), BadAddress> {
-    match profile.0 {
-        Some(service) if service.name == EVENT_GRID_SERVICE.name => event_grid::check(address),
+/// `path`: what is asked for with WebSocket in place of the address's path.
+pub(crate) fn check_address(profile: Profile, address: &Address, path: Option<&str>) -> Result<(), BadAddress> {
+    match profile.judge() {
+        Some(service) if service.name == EVENT_GRID_SERVICE.name => event_grid::check(address, path),
         Some(service) if service.name == AWS_IOT_SERVICE.name => aws_iot::check(address),
         _ => Ok(()),
     }
@@ -111,9 +151,9 @@ pub(crate) fn check_address(profile: Profile, address: &Address) -> Result<(), B
 
 /// What to offer by ALPN where the application has not said.
 #[cfg(feature = "tls")]
-pub(crate) fn protocols(profile: Profile, address: &Address, has_identity: bool) -> Vec<Vec<u8>> {
-    match profile.0 {
-        Some(service) if service.name == AWS_IOT_SERVICE.name => aws_iot::protocols(address.port, has_identity),
+pub(crate) fn protocols(profile: Profile, port: u16, has_identity: bool) -> Vec<Vec<u8>> {
+    match profile.name() {
+        Some(name) if name == AWS_IOT_SERVICE.name => aws_iot::protocols(port, has_identity),
         _ => Vec::new(),
     }
 }

@@ -8,7 +8,9 @@ use gridmq_proto::packet::{AuthProperties, Connect, DisconnectProperties, Publis
 use gridmq_proto::session::client::Outgoing;
 use gridmq_proto::{Message, Packet, PacketId, QoS, ReasonCode, SubscriptionFilter, Version};
 
-pub use limit::{Limit, Outcome, ProfileError, Rule, Value};
+pub use limit::{Consequence, Limit, LimitValue, ProfileError, Rule};
+
+use crate::error::quoted;
 
 type Values = [Option<u32>; Rule::COUNT];
 
@@ -19,8 +21,8 @@ const fn values(limits: &[Limit]) -> Values {
     let mut rest = limits;
     while let [limit, tail @ ..] = rest {
         values[limit.rule as usize] = match limit.value {
-            Value::Number(number) => Some(number),
-            Value::Text(_) => Some(1),
+            LimitValue::Number(number) => Some(number),
+            LimitValue::Text(_) => Some(1),
         };
         rest = tail;
     }
@@ -44,11 +46,21 @@ impl Service {
     ) -> Self {
         Self { name, uncounted, values: values(limits) }
     }
+
+    fn value(&self, rule: Rule) -> Option<u32> {
+        self.values.get(rule as usize).copied().flatten()
+    }
 }
 
-/// What to check for whom.
+/// What to check for whom, and how requests to it are cut.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Profile(pub(crate) Option<&'static Service>);
+pub(crate) struct Profile {
+    service: Option<&'static Service>,
+    /// The judgement is left to the server.
+    unchecked: bool,
+    /// In one packet, in place of the service's number.
+    filters: Option<u16>,
+}
 
 /// What a CONNECT does not say itself.
 #[derive(Debug, Clone, Copy)]
@@ -63,17 +75,49 @@ const OVERHEAD: usize = 64;
 const PROPERTY_OVERHEAD: usize = 5;
 
 impl Profile {
+    pub(crate) const fn of(service: &'static Service) -> Self {
+        Self { service: Some(service), unchecked: false, filters: None }
+    }
+
+    /// Whether its limits are checked. What makes it work at all stays.
+    pub(crate) const fn checked(mut self, checked: bool) -> Self {
+        self.unchecked = !checked;
+        self
+    }
+
+    /// So many filters in one packet.
+    pub(crate) const fn with_filters(mut self, filters: u16) -> Self {
+        self.filters = Some(filters);
+        self
+    }
+
+    /// The service's name, if there is one.
+    pub(crate) fn name(self) -> Option<&'static str> {
+        self.service.map(|service| service.name)
+    }
+
+    /// Whose limits are checked.
+    pub(crate) fn judge(self) -> Option<&'static Service> {
+        self.service.filter(|_| !self.unchecked)
+    }
+
+    /// The number of filters that was asked for makes no packet.
+    pub(crate) fn has_no_filters(self) -> bool {
+        self.filters == Some(0)
+    }
+
     /// How many filters go into one SUBSCRIBE or UNSUBSCRIBE at most.
     pub(crate) fn max_filters(self) -> usize {
-        self.limit(Rule::FiltersPerSubscribe).map_or(usize::MAX, |limit| limit as usize)
+        let own = self.service.and_then(|service| service.value(Rule::FiltersPerSubscribe)).map(|limit| limit as usize);
+        self.filters.map(usize::from).or(own).unwrap_or(usize::MAX)
     }
 
     fn limit(self, rule: Rule) -> Option<u32> {
-        self.0.and_then(|service| service.values.get(rule as usize).copied().flatten())
+        self.judge().and_then(|service| service.value(rule))
     }
 
     fn broken(self, rule: Rule, limit: u32, found: u64) -> ProfileError {
-        ProfileError { service: self.0.map_or("the service", |service| service.name), rule, limit, found }
+        ProfileError { service: self.name().unwrap_or("the service"), rule, limit, found, subject: None }
     }
 
     fn at_most(self, rule: Rule, found: usize) -> Result<(), ProfileError> {
@@ -83,9 +127,14 @@ impl Profile {
         }
     }
 
+    /// Names what is too long.
+    fn text_at_most(self, rule: Rule, found: usize, text: &str) -> Result<(), ProfileError> {
+        self.at_most(rule, found).map_err(|error| ProfileError { subject: Some(quoted(text).into()), ..error })
+    }
+
     /// What is checked before connecting.
     pub(crate) fn check_connect(self, connect: &Connect, login: Login) -> Result<(), ProfileError> {
-        if self.0.is_none() {
+        if self.judge().is_none() {
             return Ok(());
         }
         if connect.version == Version::V3_1 {
@@ -120,7 +169,7 @@ impl Profile {
 
     /// A message to publish.
     pub(crate) fn check_publish(self, outgoing: &Outgoing, version: Version) -> Result<(), ProfileError> {
-        if self.0.is_none() {
+        if self.judge().is_none() {
             return Ok(());
         }
         let Outgoing { message, qos, retain } = outgoing;
@@ -147,17 +196,19 @@ impl Profile {
 
     fn check_message(self, message: &Message, qos: QoS, retain: bool) -> Result<(), ProfileError> {
         self.check_qos(qos)?;
-        let (bytes, levels) = self.counted(message.topic.as_str());
-        self.at_most(Rule::Topic, bytes)?;
-        self.at_most(Rule::TopicLevels, levels)?;
+        self.check_topic(message.topic.as_str())?;
         self.at_most(Rule::Payload, message.payload.len())?;
         if retain {
             self.at_most(Rule::RetainedPayload, message.payload.len())?;
         }
         let Some(properties) = message.properties.as_deref() else { return Ok(()) };
-        self.at_most(Rule::ResponseTopic, properties.response_topic.as_ref().map_or(0, |topic| topic.as_str().len()))?;
+        if let Some(topic) = properties.response_topic.as_ref().map(|topic| topic.as_str()) {
+            self.text_at_most(Rule::ResponseTopic, topic.len(), topic)?;
+        }
         self.at_most(Rule::CorrelationData, properties.correlation_data.as_ref().map_or(0, |data| data.len()))?;
-        self.at_most(Rule::ContentType, properties.content_type.as_ref().map_or(0, |text| text.len()))?;
+        if let Some(text) = &properties.content_type {
+            self.text_at_most(Rule::ContentType, text.len(), text)?;
+        }
         let bytes = properties.user_properties.iter().map(|(name, value)| name.len() + value.len()).sum();
         self.at_most(Rule::UserProperties, bytes)
     }
@@ -169,7 +220,8 @@ impl Profile {
     /// Bytes and segments that count.
     fn counted(self, topic: &str) -> (usize, usize) {
         let segments = topic.split('/').count();
-        let uncounted = self.0.and_then(|service| service.uncounted).filter(|(prefix, _)| topic.starts_with(prefix));
+        let uncounted =
+            self.judge().and_then(|service| service.uncounted).filter(|(prefix, _)| topic.starts_with(prefix));
         match uncounted {
             Some((_, levels)) => {
                 let rest = topic.splitn(levels + 1, '/').nth(levels).unwrap_or_default();
@@ -187,14 +239,14 @@ impl Profile {
         user_properties: &UserProperties,
         version: Version,
     ) -> Result<(), ProfileError> {
-        if self.0.is_none() {
+        if self.judge().is_none() {
             return Ok(());
         }
         self.at_most(Rule::SubscribeUserProperties, user_properties.len())?;
         self.at_most(Rule::SubscriptionIdentifiers, usize::from(identifier.is_some()))?;
         for SubscribeFilter { filter, options } in filters {
             self.check_qos(options.qos)?;
-            self.check_filter(filter)?;
+            self.check_topic(filter.filter().as_str())?;
             if !version.is_v5() {
                 self.at_most(Rule::SharedSubscriptionsV3, usize::from(filter.group().is_some()))?;
             }
@@ -204,16 +256,17 @@ impl Profile {
 
     /// Filters to give up.
     pub(crate) fn check_unsubscribe(self, filters: &[SubscriptionFilter]) -> Result<(), ProfileError> {
-        if self.0.is_none() {
+        if self.judge().is_none() {
             return Ok(());
         }
-        filters.iter().try_for_each(|filter| self.check_filter(filter))
+        filters.iter().try_for_each(|filter| self.check_topic(filter.filter().as_str()))
     }
 
-    fn check_filter(self, filter: &SubscriptionFilter) -> Result<(), ProfileError> {
-        let (bytes, levels) = self.counted(filter.filter().as_str());
-        self.at_most(Rule::Topic, bytes)?;
-        self.at_most(Rule::TopicLevels, levels)
+    /// A topic name or filter.
+    fn check_topic(self, topic: &str) -> Result<(), ProfileError> {
+        let (bytes, levels) = self.counted(topic);
+        self.text_at_most(Rule::Topic, bytes, topic)?;
+        self.text_at_most(Rule::TopicLevels, levels, topic)
     }
 
     /// An acknowledgement (PUBACK or PUBREC) of a received message.

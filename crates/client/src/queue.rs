@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use gridmq_proto::QoS;
 
+use crate::inbox::remember;
 use crate::message::Message;
 use crate::receipt::Receipt;
 
@@ -13,7 +14,8 @@ use crate::receipt::Receipt;
 const DEFAULT_MESSAGES: usize = 256;
 const DEFAULT_BYTES: usize = 16 << 20;
 
-/// Which message of QoS 0 goes when a stream's buffer is full.
+/// Which message of QoS 0 goes when a stream's buffer is full. What is sent has [`Overflow`](crate::Overflow).
+#[doc(alias = "Overflow")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Shed {
@@ -25,7 +27,7 @@ pub enum Shed {
 }
 
 /// How much of QoS 0 waits in a stream. Messages of QoS 1 and 2 are always taken: they are unacknowledged, so the
-/// receive maximum bounds them.
+/// receive maximum bounds them; of those that outlive their session, that many are kept.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bounds {
     pub(crate) messages: usize,
@@ -100,7 +102,7 @@ impl State {
         if self.closed {
             return Poll::Ready(());
         }
-        self.waker = Some(cx.waker().clone());
+        remember(&mut self.waker, cx);
         Poll::Pending
     }
 }
@@ -110,8 +112,8 @@ impl Queue {
         Self { bounds: Bounds { messages: bounds.messages.max(1), ..bounds }, state: Mutex::default() }
     }
 
-    /// Hands `message` to whoever reads the queue. A message that nobody will read counts as taken.
-    /// How many messages were lost to the bounds.
+    /// Hands `message` to whoever reads the queue. A message that nobody will read counts as taken. Gives how many
+    /// messages were lost to the bounds.
     pub(crate) fn push(&self, message: Message) -> u64 {
         let loose = message.qos() == QoS::AtMostOnce;
         let (waker, unwanted, lost) = {
@@ -202,7 +204,34 @@ impl Queue {
         taken
     }
 
-    /// Messages of QoS 0 for which there was no room.
+    /// The session of before is over: keeps at most `max` of its messages of QoS 1 and 2, since no receive maximum bounds
+    /// them any more. Gives how many were lost.
+    pub(crate) fn trim(&self, max: usize) -> u64 {
+        let mut lost = Vec::new();
+        let mut state = self.lock();
+        let count = state.messages.len() - state.loose;
+        if count > max {
+            let goes = match self.bounds.shed {
+                Shed::Newest => max..count,
+                Shed::Oldest => 0..count - max,
+            };
+            let mut number = 0;
+            for message in std::mem::take(&mut state.messages) {
+                let is_loose = message.qos() == QoS::AtMostOnce;
+                if !is_loose && goes.contains(&number) {
+                    lost.push(message);
+                } else {
+                    state.messages.push_back(message);
+                }
+                number += usize::from(!is_loose);
+            }
+            state.dropped += lost.len() as u64;
+        }
+        drop(state);
+        lost.len() as u64
+    }
+
+    /// Messages for which there was no room.
     pub(crate) fn dropped(&self) -> u64 {
         self.lock().dropped
     }

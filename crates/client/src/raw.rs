@@ -23,23 +23,22 @@
 //! # }
 //! ```
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use gridmq_proto::codec::{self, Decoder, Foreign};
 use gridmq_proto::packet::Connect;
 use gridmq_proto::{EncodeError, SpecViolation, Version};
 use tokio::io::{AsyncReadExt, AsyncWrite as _, AsyncWriteExt};
-use tokio::time::Instant;
 
 pub use gridmq_proto::{Packet, packet};
 
-use crate::connect::Plan;
+use crate::connect::{Plan, deadline, introduced};
 use crate::error::{AddressError, ConnectError, ConnectErrorKind, Stage};
 use crate::secure::{self, CredentialProvider, HandshakeInfo, TlsError};
 use crate::transport::{self, Opened, Transport};
@@ -88,7 +87,21 @@ impl From<io::Error> for RawError {
 }
 
 /// A connection that packets go over: see [the module](self). Dropping it closes the transport without DISCONNECT.
-#[derive(Debug)]
+///
+/// ```no_run
+/// use gridmq_client::Options;
+/// use gridmq_client::raw::Packet;
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut raw = Options::new("mqtt://localhost").client_id("probe").open_raw().await?;
+/// let connect = raw.connect_packet();
+/// raw.send(&connect).await?;
+/// if let Some(Packet::ConnAck(ack)) = raw.receive().await? {
+///     println!("{}", ack.reason);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct RawClient {
     io: Transport,
     connect: Connect,
@@ -96,6 +109,8 @@ pub struct RawClient {
     incoming: BytesMut,
     outgoing: BytesMut,
     first: Vec<u8>,
+    /// What broke the standard; behind it, no packet's beginning is known.
+    violation: Option<SpecViolation>,
     server_maximum: Option<u32>,
     address: Option<SocketAddr>,
     tls: Option<HandshakeInfo>,
@@ -108,11 +123,13 @@ impl RawClient {
             let kind = ConnectErrorKind::Address(AddressError::NoHost);
             return Err(ConnectError::new("", plan.connect.version, Stage::Options, kind));
         };
-        let generation = plan.credentials().map(|credentials| CredentialProvider::current(&**credentials));
         let deadline = deadline(plan.connect_timeout);
+        let mut connect = plan.connect.clone();
+        // What the server asks further, in AUTH, is the caller's to answer.
+        drop(introduced(plan, address, &mut connect, true, deadline).await?);
+        let generation = plan.credentials().map(|credentials| CredentialProvider::current(&**credentials));
         let opening = transport::open(plan, address, generation.as_deref(), None, deadline);
-        let Opened { io, address, tls } = Box::pin(opening).await?;
-        let connect = plan.connect.clone();
+        let Opened { io, address, tls, .. } = Box::pin(opening).await?;
         Ok(Self {
             io,
             decoder: Decoder::for_client(connect.version, plan.maximum_packet_size),
@@ -120,13 +137,15 @@ impl RawClient {
             incoming: BytesMut::new(),
             outgoing: BytesMut::new(),
             first: Vec::new(),
+            violation: None,
             server_maximum: None,
             address,
             tls,
         })
     }
 
-    /// The CONNECT that the options describe. It is not sent by itself.
+    /// The CONNECT that the options describe, with what their user provider and authenticator have said before the
+    /// transport was opened. It is not sent by itself.
     #[must_use]
     pub fn connect_packet(&self) -> Packet {
         Packet::Connect(Box::new(self.connect.clone()))
@@ -200,13 +219,19 @@ impl RawClient {
     /// [`Options::maximum_packet_size`](crate::Options::maximum_packet_size) are violations.
     ///
     /// # Errors
-    /// If what came is not valid, or reading fails.
+    /// If what came is not valid, or reading fails. Once something was not valid, it always is.
     pub async fn receive(&mut self) -> Result<Option<Packet>, RawError> {
         loop {
-            match self.decoder.decode(&mut self.incoming) {
+            let decoded = match &self.violation {
+                Some(violation) => Err(violation.clone()),
+                None => self.decoder.decode(&mut self.incoming),
+            };
+            match decoded {
                 Ok(Some(packet)) => return Ok(Some(packet)),
                 Ok(None) => {}
                 Err(violation) => {
+                    self.incoming.clear();
+                    self.violation = Some(violation.clone());
                     return Err(codec::recognise(&self.first).map_or(RawError::Violation(violation), RawError::NotMqtt));
                 }
             }
@@ -233,9 +258,16 @@ impl RawClient {
     }
 }
 
-/// When the time is up; what the clock cannot express is a year.
-fn deadline(timeout: Duration) -> Instant {
-    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-    let now = Instant::now();
-    now.checked_add(timeout).unwrap_or(now + YEAR)
+/// Lengths in place of bytes: passwords and payloads are among them.
+impl fmt::Debug for RawClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawClient")
+            .field("version", &self.connect.version)
+            .field("address", &self.address)
+            .field("tls", &self.tls)
+            .field("incoming", &self.incoming.len())
+            .field("outgoing", &self.outgoing.len())
+            .field("violation", &self.violation)
+            .finish_non_exhaustive()
+    }
 }

@@ -2,8 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gridmq_proto::session::{PublishToken, Verdict};
-use gridmq_proto::{ByteString, ReasonCode};
+use gridmq_proto::codec::encoded_len;
+use gridmq_proto::packet::{Ack, AckProperties, PacketType};
+use gridmq_proto::session::{Judgement, PublishToken};
+use gridmq_proto::{Packet, PacketId, ReasonCode};
 
 use crate::error::RejectError;
 use crate::inbox::Inbox;
@@ -35,7 +37,9 @@ struct Owed {
 #[derive(Debug, Default)]
 struct Opinion {
     /// The first refusal.
-    refused: Option<Verdict>,
+    refused: Option<Judgement>,
+    /// The first acceptance that says more than that.
+    accepted: Option<Judgement>,
     /// Somebody let go of the message without a word: it stays unacknowledged, and the server sends it again when
     /// the session is resumed.
     abandoned: bool,
@@ -48,7 +52,8 @@ impl Drop for Owed {
         if opinion.abandoned {
             self.inbox.abandoned(self.token);
         } else {
-            self.inbox.complete(self.token, opinion.refused.unwrap_or_else(|| ReasonCode::Success.into()));
+            let judgement = opinion.refused.or(opinion.accepted);
+            self.inbox.complete(self.token, judgement.unwrap_or_else(|| ReasonCode::Success.into()));
         }
     }
 }
@@ -68,12 +73,13 @@ impl Duty {
         }
     }
 
-    fn judge(self, verdict: Verdict) {
+    fn judge(self, judgement: Judgement) {
         match self {
-            Self::Alone(token, inbox) => inbox.complete(token, verdict),
-            Self::Shared(owed) if verdict.reason.is_failure() => {
+            Self::Alone(token, inbox) => inbox.complete(token, judgement),
+            Self::Shared(owed) if judgement.reason.is_failure() || judgement.properties.is_some() => {
                 let mut opinion = owed.opinion.lock().unwrap_or_else(PoisonError::into_inner);
-                opinion.refused.get_or_insert(verdict);
+                let Opinion { refused, accepted, .. } = &mut *opinion;
+                if judgement.reason.is_failure() { refused } else { accepted }.get_or_insert(judgement);
             }
             Self::Shared(_) => {}
         }
@@ -139,23 +145,41 @@ impl Receipt {
         }
     }
 
+    /// As [`accept`](Self::accept), and says more than that. An error leaves the duty as it is.
+    pub(crate) fn accept_with(receipt: &mut Option<Self>, properties: AckProperties) -> Result<(), RejectError> {
+        Self::judge(receipt, ReasonCode::Success, properties)
+    }
+
     /// Judges the message a failure. An error leaves the duty as it is.
     pub(crate) fn reject(
         receipt: &mut Option<Self>,
         reason: ReasonCode,
-        words: Option<&str>,
+        properties: AckProperties,
     ) -> Result<(), RejectError> {
-        use gridmq_proto::packet::PacketType::PubAck;
-        if !reason.is_failure() || !reason.valid_in(PubAck) {
+        if !reason.is_failure() || !reason.valid_in(PacketType::PubAck) {
             return Err(RejectError::Reason { reason });
         }
-        if let Some(duty) = receipt.as_ref().and_then(|receipt| receipt.duty.as_ref()) {
-            duty.inbox().profile().check_ack(reason, &Vec::new()).map_err(RejectError::Service)?;
-        }
+        Self::judge(receipt, reason, properties)
+    }
+
+    fn judge(receipt: &mut Option<Self>, reason: ReasonCode, properties: AckProperties) -> Result<(), RejectError> {
+        let Some(duty) = receipt.as_ref().and_then(|receipt| receipt.duty.as_ref()) else { return Ok(()) };
+        let (profile, version) = (duty.inbox().profile(), duty.inbox().version());
+        profile.check_ack(reason, &properties.user_properties).map_err(RejectError::Service)?;
+        let properties = (!properties.is_empty()).then(|| Box::new(properties));
+        // Before 5.0 a failure is sent as success; properties would be lost.
+        let said = if version.is_v5() { reason } else { ReasonCode::Success };
+        let ack = Ack { packet_id: PacketId::MIN, reason: said, properties: properties.clone() };
+        encoded_len(&Packet::PubAck(ack), version).map_err(RejectError::Packet)?;
         if let Some(duty) = receipt.take().and_then(|mut receipt| receipt.duty.take()) {
-            duty.judge(Verdict { reason, words: words.map(ByteString::from) });
+            duty.judge(Judgement { reason, properties });
         }
         Ok(())
+    }
+
+    /// Whether acknowledgements can say more than that the message was taken.
+    pub(crate) fn explains(&self) -> bool {
+        self.duty.as_ref().is_none_or(|duty| duty.inbox().version().is_v5())
     }
 }
 

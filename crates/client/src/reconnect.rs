@@ -6,9 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use gridmq_proto::ByteString;
-
+use self::table::Row;
+use crate::auth::User;
 use crate::error::{ConnectError, DisconnectCause};
 
 const FIRST: Duration = Duration::from_secs(1);
@@ -39,11 +38,33 @@ const REDIRECTS: u8 = 4;
 /// # Whether
 /// | what happened | by the table |
 /// |---|---|
-/// | name, TCP, proxy, TLS, WebSocket failed; the time was up; the connection was lost or closed; no answer to PINGREQ | retry |
+/// | name, TCP, proxy, TLS failed; the time was up; the connection was lost or closed; no answer to PINGREQ | retry |
+/// | TLS: one side does not accept the other's certificate, name, version or protocol | retry, with the longest wait |
 /// | CONNACK or DISCONNECT with 0x80, 0x83, 0x88, 0x89, 0x8B, 0x8D, 0x93, 0x96, 0x97, 0x9F, 0xA0, or DISCONNECT 0x00 | retry |
 /// | 0x9C or 0x9D with a server reference, where that is followed | retry there |
 /// | any other code: not authorized, bad user name or password, banned, taken over, protocol error … | final |
+/// | the server closed the WebSocket with 1000, 1001, 1011 to 1014 or no code; the upgrade got HTTP 408, 425, 429 or 5xx | retry |
+/// | any other HTTP status or WebSocket code, or frames that are not MQTT's, or too long | final |
 /// | an option that cannot work; the server broke the protocol; the proxy wants other credentials | final |
+///
+/// [`Options::connect`](crate::Options::connect) itself gives up after one failed round over all servers, whatever
+/// failed: who waits for it hears at once of a certificate that is not accepted. A client that is up, or was begun by
+/// [`Options::start`](crate::Options::start), does not end for that: a certificate that has run out, an authority that
+/// is not known yet and a wrong clock are put right at the server, in the trust's files or by the certificate's provider
+/// without anybody near the device. Nobody does it within a second, so the bound of the wait is the longest from the
+/// first attempt on, unless a certificate has not been tried yet; a new one from
+/// [`Options::credentials`](crate::Options::credentials) is tried at once. [`judge`](Self::judge) makes it final:
+///
+/// ```
+/// use gridmq_client::error::ConnectErrorKind;
+/// use gridmq_client::{Decision, FailureKind, Reconnect};
+///
+/// let policy = Reconnect::new().judge(|failure| match failure.kind {
+///     FailureKind::Attempt(error) if matches!(error.kind(), ConnectErrorKind::Tls(_)) => Decision::stop(),
+///     _ => Decision::by_table(),
+/// });
+/// # drop(policy);
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct Reconnect {
@@ -111,7 +132,11 @@ impl Reconnect {
     }
 
     /// Goes where the server sends it (CONNACK and DISCONNECT 0x9C and 0x9D with a server reference, MQTT 5.0 §4.11), up
-    /// to four times in one absence. Not followed when not called: whoever answers decides where the credentials go.
+    /// to four times in a row: a failure of another kind, or a connection that lasts for
+    /// [`steady_after`](Self::steady_after), begins a new row. The other server is reached in the same way, with the
+    /// same user name and password, tokens and WebSocket header fields. Not followed when not called: whoever answers
+    /// decides where the credentials go. Never followed from a Unix socket or a stream of the caller's own, which do not
+    /// say how another server is reached.
     pub const fn follow_server_reference(mut self) -> Self {
         self.redirects = REDIRECTS;
         self
@@ -126,13 +151,18 @@ impl Reconnect {
     /// What to do about it.
     pub(crate) fn decide(&self, failure: &Failure<'_>) -> Verdict {
         let decision = self.judge.as_ref().map_or_else(Decision::by_table, |judge| judge(failure));
-        let retries = match decision.kind {
-            Kind::Table => table::retries(failure),
-            Kind::Retry => true,
-            Kind::Final => false,
+        let row = match decision.kind {
+            Kind::Table => table::row(failure),
+            Kind::Retry => Row::Retry,
+            Kind::Final => Row::Final,
         };
-        let stops = decision.kind == Kind::Final;
-        Verdict { retries, stops, after: decision.after, user: decision.user }
+        Verdict {
+            retries: row != Row::Final,
+            slow: row == Row::Slowly,
+            stops: decision.kind == Kind::Final,
+            after: decision.after,
+            user: decision.user,
+        }
     }
 }
 
@@ -178,12 +208,24 @@ impl Failure<'_> {
 }
 
 /// What to do about a [`Failure`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use gridmq_client::{Decision, ReasonCode, Reconnect};
+///
+/// let policy = Reconnect::new().judge(|failure| match failure.reason() {
+///     Some(ReasonCode::ServerBusy) => Decision::retry().after(Duration::from_secs(60)),
+///     Some(ReasonCode::Banned) => Decision::stop(),
+///     _ => Decision::by_table(),
+/// });
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct Decision {
     kind: Kind,
     after: Option<Duration>,
-    user: Option<NewUser>,
+    user: Option<User>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -191,13 +233,6 @@ enum Kind {
     Table,
     Retry,
     Final,
-}
-
-/// The user to come back as.
-#[derive(Clone)]
-pub(crate) struct NewUser {
-    pub(crate) name: Option<ByteString>,
-    pub(crate) password: Option<Bytes>,
 }
 
 impl Decision {
@@ -222,9 +257,9 @@ impl Decision {
         self
     }
 
-    /// With this user name and password from now on.
-    pub fn with_user(mut self, name: impl Into<ByteString>, password: Option<Bytes>) -> Self {
-        self.user = Some(NewUser { name: Some(name.into()), password });
+    /// With this user name and password from now on, in place of those of the options and of their provider.
+    pub fn with_user(mut self, user: User) -> Self {
+        self.user = Some(user);
         self
     }
 }
@@ -238,8 +273,10 @@ impl fmt::Debug for Decision {
 /// A judgement that is made.
 pub(crate) struct Verdict {
     pub(crate) retries: bool,
+    /// The longest wait from the first attempt on.
+    pub(crate) slow: bool,
     /// The application has said so: not even where the server sends us.
     pub(crate) stops: bool,
     pub(crate) after: Option<Duration>,
-    pub(crate) user: Option<NewUser>,
+    pub(crate) user: Option<User>,
 }

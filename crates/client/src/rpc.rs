@@ -6,7 +6,7 @@
 //! | topics of MQTTnet's RPC extension: `MQTTnet.RPC/{id}/{method}` and `…/response`, also on 3.1.1 | [`MqttNetCaller`] | [`Responder::mqttnet`] | the topic, of which each call has one of its own |
 //!
 //! ```no_run
-//! use gridmq_client::rpc::{Caller, Failure, Reply, Responder};
+//! use gridmq_client::rpc::{CallFailure, Caller, Reply, Responder};
 //! use gridmq_client::{Client, TopicTemplate};
 //!
 //! # async fn run(client: Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -14,7 +14,7 @@
 //! tokio::spawn(responder.serve(|request| async move {
 //!     match request.topic().levels().nth(3) {
 //!         Some("unlock") => Ok(Reply::new("unlocked")),
-//!         _ => Err(Failure::new("there is no such command").status(404)),
+//!         _ => Err(CallFailure::new("there is no such command").status(404)),
 //!     }
 //! }));
 //!
@@ -54,6 +54,7 @@ mod memory;
 mod mqttnet;
 mod responder;
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -66,6 +67,7 @@ pub use self::mqttnet::{MqttNetCall, MqttNetCaller};
 pub use self::responder::{Counters, Request, Responder, ResponderRequest};
 
 use crate::message::Message;
+use crate::shown::Length;
 
 /// How long a call or a handler may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -73,13 +75,22 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const STATUS: &str = "status";
 
 /// What a responder answers.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use]
 pub struct Reply {
     payload: Bytes,
     content_type: Option<ByteString>,
     user_properties: Vec<(ByteString, ByteString)>,
     status: u16,
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Reply");
+        shown.field("status", &self.status).field("payload", &Length(self.payload.len()));
+        shown.field("content_type", &self.content_type.is_some());
+        shown.field("user_properties", &self.user_properties.len()).finish()
+    }
 }
 
 impl Reply {
@@ -109,12 +120,12 @@ impl Reply {
 /// That a responder could not do it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
-pub struct Failure {
+pub struct CallFailure {
     status: u16,
     words: String,
 }
 
-impl Failure {
+impl CallFailure {
     /// A failure with words for people and the status 500.
     pub fn new(words: impl Into<String>) -> Self {
         Self { status: 500, words: words.into() }
@@ -127,8 +138,8 @@ impl Failure {
     }
 }
 
-impl From<Failure> for Reply {
-    fn from(Failure { status, words }: Failure) -> Self {
+impl From<CallFailure> for Reply {
+    fn from(CallFailure { status, words }: CallFailure) -> Self {
         Self { status, ..Self::new(words) }
     }
 }

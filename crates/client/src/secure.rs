@@ -10,36 +10,78 @@ pub use absent::{ConfigError, HandshakeInfo, TlsError};
 pub(crate) use absent::{CredentialProvider, Generation, Tls, TlsErrorKind, TlsSide, from_io};
 #[cfg(feature = "tls")]
 pub(crate) use present::{
-    ConfigError, CredentialProvider, Generation, HandshakeInfo, Tls, TlsError, TlsErrorKind, TlsSide, connect, from_io,
+    Alpn, ConfigError, CredentialProvider, Generation, HandshakeInfo, Tls, TlsError, TlsErrorKind, TlsSide, connect,
+    from_io,
 };
 
 #[cfg(feature = "tls")]
 mod present {
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex, PoisonError};
 
     pub(crate) use gridmq_tls::client::{ClientConfigBuilder, ConfigError};
     pub(crate) use gridmq_tls::explain::{Side as TlsSide, from_io};
     pub(crate) use gridmq_tls::stream::{HandshakeInfo, connect};
     pub(crate) use gridmq_tls::{ClientConfig, CredentialProvider, Generation, TlsError, TlsErrorKind};
 
+    use crate::preset;
+    use crate::profile::Profile;
+
+    /// What is offered by ALPN.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) enum Alpn {
+        /// What the application says.
+        Own,
+        /// What the service wants, which depends on the port.
+        OfService { profile: Profile, has_identity: bool },
+    }
+
     /// How TLS is set up for each connection.
     #[derive(Debug)]
     pub(crate) struct Tls {
         /// All but what changes from one generation to the next.
-        pub(crate) config: ClientConfigBuilder,
-        pub(crate) credentials: Option<Arc<dyn CredentialProvider>>,
+        config: ClientConfigBuilder,
+        alpn: Alpn,
+        credentials: Option<Arc<dyn CredentialProvider>>,
         /// Whom to expect, where it is not the address's host.
-        pub(crate) server_name: Option<String>,
+        server_name: Option<String>,
+        built: Mutex<Option<Built>>,
+    }
+
+    /// The configuration that was built last: the next connection is mostly one with the same.
+    #[derive(Debug)]
+    struct Built {
+        generation: Option<u64>,
+        port: u16,
+        config: ClientConfig,
     }
 
     impl Tls {
-        /// A configuration of its own for each generation: nothing of an earlier one speaks for it.
-        pub(crate) fn config(&self, generation: Option<&Generation>) -> Result<ClientConfig, ConfigError> {
-            let config = self.config.clone();
-            match generation {
-                Some(generation) => config.identity(generation.identity.clone()).build(),
-                None => config.build(),
+        pub(crate) const fn new(
+            config: ClientConfigBuilder,
+            alpn: Alpn,
+            credentials: Option<Arc<dyn CredentialProvider>>,
+            server_name: Option<String>,
+        ) -> Self {
+            Self { config, alpn, credentials, server_name, built: Mutex::new(None) }
+        }
+
+        /// A configuration of its own for each generation: nothing of an earlier one speaks for it. `port`: the server's.
+        pub(crate) fn config(&self, generation: Option<&Generation>, port: u16) -> Result<ClientConfig, ConfigError> {
+            let number = generation.map(|generation| generation.number);
+            let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(built) = built.as_ref().filter(|built| built.generation == number && built.port == port) {
+                return Ok(built.config.clone());
             }
+            let mut builder = self.config.clone();
+            if let Alpn::OfService { profile, has_identity } = self.alpn {
+                builder = builder.alpn(preset::protocols(profile, port, has_identity));
+            }
+            if let Some(generation) = generation {
+                builder = builder.identity(generation.identity.clone());
+            }
+            let config = builder.build()?;
+            *built = Some(Built { generation: number, port, config: config.clone() });
+            Ok(config)
         }
 
         pub(crate) const fn credentials(&self) -> Option<&Arc<dyn CredentialProvider>> {
@@ -50,9 +92,18 @@ mod present {
             self.server_name.as_deref()
         }
 
+        fn latest(&self) -> Option<ClientConfig> {
+            let built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
+            built.as_ref().map(|built| built.config.clone())
+        }
+
         /// When the certificate ends that does not change, in seconds since 1970.
         pub(crate) fn fixed_not_after(&self) -> Option<u64> {
-            let config = self.credentials.is_none().then(|| self.config(None).ok()).flatten()?;
+            if self.credentials.is_some() {
+                return None;
+            }
+            let built = self.latest();
+            let config = built.or_else(|| self.config(None, 0).ok())?;
             config.identity().map(gridmq_tls::Identity::not_after)
         }
     }

@@ -13,6 +13,22 @@ use crate::error::{ConnectError, DisconnectCause};
 use crate::secure::HandshakeInfo;
 
 /// Whether there is a connection.
+///
+/// ```no_run
+/// use gridmq_client::{Client, ConnectionState};
+///
+/// # async fn run(client: Client) {
+/// let mut state = client.state();
+/// while state.changed().await.is_ok() {
+///     match &*state.borrow_and_update() {
+///         ConnectionState::Connected(info) => println!("connected to {}", info.server),
+///         ConnectionState::Waiting { why, .. } => println!("{why}"),
+///         ConnectionState::Disconnected(cause) => println!("over: {cause}"),
+///         other => println!("{other:?}"),
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ConnectionState {
@@ -67,7 +83,16 @@ impl fmt::Display for Setback {
 }
 
 /// What a connection agreed on.
-#[derive(Debug, Clone)]
+///
+/// ```no_run
+/// # fn show(client: &gridmq_client::Client) {
+/// if let Some(info) = client.info() {
+///     println!("{} as {}, session present: {}", info.server, info.client_id, info.session_present);
+///     println!("takes {:?} at most", info.limits.maximum_qos);
+/// }
+/// # }
+/// ```
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct ConnectionInfo {
     /// The protocol's version.
@@ -89,4 +114,22 @@ pub struct ConnectionInfo {
     pub limits: ServerLimits,
     /// The properties of the CONNACK as they came; all absent on 3.1.1.
     pub properties: ConnAckProperties,
+}
+
+/// Without the properties: they are for this client, and logs get to see this.
+impl fmt::Debug for ConnectionInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { version, server, address, tls, generation, session_present, client_id, limits, properties: _ } =
+            self;
+        f.debug_struct("ConnectionInfo")
+            .field("version", version)
+            .field("server", server)
+            .field("address", address)
+            .field("tls", tls)
+            .field("generation", generation)
+            .field("session_present", session_present)
+            .field("client_id", client_id)
+            .field("limits", limits)
+            .finish_non_exhaustive()
+    }
 }

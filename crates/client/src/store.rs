@@ -3,7 +3,8 @@
 //! Without a store, messages that were handed over for publishing are lost with the process. With one, each change of
 //! the session is a [`Record`], and nothing that depends on a record is said to the server, or to the application,
 //! before the record is durable: after a restart, QoS 1 is delivered at least once and QoS 2 exactly once, whenever
-//! the process ended. Of QoS 0 nothing is stored.
+//! the process ended, as long as the server keeps its side of the session: see
+//! [`Options::session_expiry`](crate::Options::session_expiry). Of QoS 0 nothing is stored.
 //!
 //! With the feature `store`, `FileStore` keeps the session in one file; `Options::store` opens
 //! it. [`SessionStore`] is for stores of another kind.
@@ -25,6 +26,31 @@ pub use gridmq_proto::session::{Delivery, Position, Record};
 /// Keeps the records of one session.
 ///
 /// It belongs to the client's task: no call may wait for a disk.
+///
+/// ```
+/// use std::task::{Context, Poll};
+///
+/// use gridmq_client::store::{Record, SessionStore, StoreError};
+///
+/// /// As good as none: what it was given is gone with the process.
+/// #[derive(Debug, Default)]
+/// struct Forgetful(u64);
+///
+/// impl SessionStore for Forgetful {
+///     fn load(&mut self, _client_id: &str) -> Result<Vec<Record>, StoreError> {
+///         Ok(Vec::new())
+///     }
+///
+///     fn append(&mut self, _records: Vec<Record>) -> Result<u64, StoreError> {
+///         self.0 += 1;
+///         Ok(self.0)
+///     }
+///
+///     fn poll_durable(&mut self, _: &mut Context<'_>) -> Poll<Result<u64, StoreError>> {
+///         Poll::Ready(Ok(self.0))
+///     }
+/// }
+/// ```
 pub trait SessionStore: fmt::Debug + Send {
     /// What is stored for this client, such that its records rebuild the session; none if nothing is. Called once,
     /// before everything else, when the client is started; this call may take its time.

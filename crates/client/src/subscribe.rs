@@ -1,11 +1,17 @@
 //! Subscribing.
 
+mod filter;
+
+use std::fmt;
 use std::future::IntoFuture;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gridmq_proto::codec::encoded_len;
 use gridmq_proto::message::SubscriptionId;
-use gridmq_proto::packet::{RetainHandling, Subscribe, SubscribeFilter, SubscribeOptions, UserProperties};
+use gridmq_proto::packet::{
+    AckProperties, RetainHandling, Subscribe, SubscribeFilter, SubscribeOptions, UserProperties,
+};
 use gridmq_proto::session::client::RequestError;
 use gridmq_proto::{ByteString, Packet, PacketId, QoS, ReasonCode, SubscriptionFilter};
 use tokio::sync::oneshot;
@@ -18,6 +24,8 @@ use crate::publish::Pending;
 use crate::queue::{Bounds, Queue, Shed};
 use crate::receipt::OnDrop;
 use crate::subscription::{Acks, GrantedFilter, Subscription};
+
+pub use self::filter::Filter;
 
 /// The highest subscription identifier (MQTT 5.0 §3.8.2.1.2).
 const MAX_IDENTIFIER: u32 = 268_435_455;
@@ -32,77 +40,109 @@ pub struct RefusedFilter {
     pub filter: SubscriptionFilter,
     /// Why. On 3.1.1 always [`ReasonCode::UnspecifiedError`].
     pub reason: ReasonCode,
-    /// In the server's own words, if it has any; they may be about another filter of the same packet.
-    pub words: Option<ByteString>,
+    /// What the SUBACK says for people, if anything; it may be about another filter of the same packet.
+    pub reason_string: Option<ByteString>,
+    /// The user properties of the SUBACK.
+    pub user_properties: UserProperties,
 }
 
 /// A subscription to make; await it to send it.
 ///
 /// Dropped before the answer, the subscription is given up again.
-#[derive(Debug)]
+///
+/// ```no_run
+/// use gridmq_client::{Client, OnDrop, QoS, RetainHandling};
+///
+/// # async fn run(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let orders = client
+///     .subscribe("orders/#", QoS::AtLeastOnce)
+///     .retain_handling(RetainHandling::DoNotSend)
+///     .manual_ack_or(OnDrop::Ack)
+///     .await?;
+/// println!("granted: {:?}", orders.granted());
+/// # Ok(())
+/// # }
+/// ```
+#[doc(alias = "MqttClientSubscribeOptionsBuilder")]
 #[must_use = "a request is sent when it is awaited"]
 pub struct SubscribeRequest {
     client: Client,
-    filters: Result<Vec<(SubscriptionFilter, QoS)>, SubscribeError>,
-    options: SubscribeOptions,
+    filters: Result<Vec<SubscribeFilter>, SubscribeError>,
     identifier: Option<SubscriptionId>,
     user_properties: UserProperties,
     acks: Acks,
     bounds: Bounds,
     or_fewer: bool,
+    timeout: Option<Duration>,
+}
+
+impl fmt::Debug for SubscribeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("SubscribeRequest");
+        shown.field("filters", &self.filters).field("identifier", &self.identifier).field("acks", &self.acks);
+        shown.field("user_properties", &self.user_properties.len()).field("bounds", &self.bounds);
+        shown.field("or_fewer", &self.or_fewer).field("timeout", &self.timeout).finish_non_exhaustive()
+    }
 }
 
 impl Client {
-    /// One subscription with several filters, each with its highest QoS, and one stream for all: a message that
-    /// matches more than one comes once, if the server sends it once. What the server takes at most in one packet is
-    /// minded: it may become several SUBSCRIBE.
+    /// One subscription with several filters, each a [`Filter`] with its own options or a pair of filter and highest
+    /// QoS, and one stream for all: a message that matches more than one comes once, if the server sends it once. What
+    /// the server takes at most in one packet is minded: it may become several SUBSCRIBE.
     ///
     /// If the server refuses one of the filters, the others are given back and the request fails, unless
     /// [`SubscribeRequest::or_fewer`] says otherwise.
-    pub fn subscribe_all<F>(&self, filters: impl IntoIterator<Item = (F, QoS)>) -> SubscribeRequest
+    pub fn subscribe_all<F>(&self, filters: impl IntoIterator<Item = F>) -> SubscribeRequest
     where
-        F: TryInto<SubscriptionFilter>,
-        F::Error: Into<SubscribeError>,
+        F: Into<Filter>,
     {
-        let filters = filters.into_iter().map(|(filter, qos)| Ok((filter.try_into().map_err(Into::into)?, qos)));
-        SubscribeRequest::new(self.clone(), filters.collect())
+        SubscribeRequest::new(self.clone(), filters)
     }
 }
 
 impl SubscribeRequest {
-    pub(crate) fn new(client: Client, filters: Result<Vec<(SubscriptionFilter, QoS)>, SubscribeError>) -> Self {
+    pub(crate) fn new<F: Into<Filter>>(client: Client, filters: impl IntoIterator<Item = F>) -> Self {
         Self {
             client,
-            filters,
-            options: SubscribeOptions::default(),
+            filters: filters.into_iter().map(|filter| filter.into().into_entry()).collect(),
             identifier: None,
             user_properties: Vec::new(),
             acks: Acks::Taking,
             bounds: Bounds::default(),
             or_fewer: false,
+            timeout: None,
         }
     }
 
-    /// Leaves out what this client publishes itself (MQTT 5.0 only; an error on shared subscriptions).
-    pub const fn no_local(mut self) -> Self {
-        self.options.no_local = true;
+    fn set(mut self, set: impl Fn(&mut SubscribeOptions)) -> Self {
+        if let Ok(filters) = &mut self.filters {
+            filters.iter_mut().for_each(|filter| set(&mut filter.options));
+        }
         self
     }
 
-    /// Keeps the RETAIN flag as publishers set it (MQTT 5.0 only).
-    pub const fn retain_as_published(mut self) -> Self {
-        self.options.retain_as_published = true;
-        self
+    /// Leaves out what this client publishes itself (MQTT 5.0 only; an error on shared subscriptions): of all filters;
+    /// [`Filter`] sets it for one.
+    #[doc(alias = "WithNoLocal")]
+    pub fn no_local(self) -> Self {
+        self.set(|options| options.no_local = true)
     }
 
-    /// Which retained messages to get at once (MQTT 5.0 only).
-    pub const fn retain_handling(mut self, handling: RetainHandling) -> Self {
-        self.options.retain_handling = handling;
-        self
+    /// Keeps the RETAIN flag as publishers set it (MQTT 5.0 only): for all filters; [`Filter`] sets it for one.
+    #[doc(alias = "WithRetainAsPublished")]
+    pub fn retain_as_published(self) -> Self {
+        self.set(|options| options.retain_as_published = true)
+    }
+
+    /// Which retained messages to get at once (MQTT 5.0 only): for all filters; [`Filter`] sets it for one.
+    #[doc(alias = "WithRetainHandling")]
+    pub fn retain_handling(self, handling: RetainHandling) -> Self {
+        self.set(|options| options.retain_handling = handling)
     }
 
     /// Has the server name the subscription in each message, by a number from 1 to 268,435,455 (MQTT 5.0 only).
     /// Messages then reach this subscription by that number instead of by topic.
+    #[doc(alias("subscription_identifier", "WithSubscriptionIdentifier"))]
     pub fn identifier(mut self, identifier: u32) -> Self {
         match SubscriptionId::new(identifier).filter(|id| id.get() <= MAX_IDENTIFIER) {
             Some(identifier) => self.identifier = Some(identifier),
@@ -112,6 +152,7 @@ impl SubscribeRequest {
     }
 
     /// Adds a user property (MQTT 5.0 only).
+    #[doc(alias = "WithUserProperty")]
     pub fn user_property(mut self, name: impl Into<ByteString>, value: impl Into<ByteString>) -> Self {
         self.user_properties.push((name.into(), value.into()));
         self
@@ -131,7 +172,8 @@ impl SubscribeRequest {
     }
 
     /// How many messages of QoS 0 may wait in the stream, at least 1; 256 when not called. Beyond, they are dropped
-    /// and counted. Messages of QoS 1 and 2 are not dropped: the receive maximum bounds them.
+    /// and counted. Messages of QoS 1 and 2 are not dropped: the receive maximum bounds them. Only where sessions are lost
+    /// while nobody reads, no more than the receive maximum of the earlier ones' are kept; what goes is counted.
     pub const fn buffer(mut self, messages: usize) -> Self {
         self.bounds.messages = messages;
         self
@@ -157,14 +199,17 @@ impl SubscribeRequest {
         self
     }
 
+    /// How long to wait for the server's answer, and while there is no connection for the connection; the client's
+    /// request timeout when not called.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
     async fn send(self) -> Result<Subscription, SubscribeError> {
-        let Self { client, filters, options, identifier, user_properties, acks, bounds, or_fewer } = self;
+        let Self { client, filters, identifier, user_properties, acks, bounds, or_fewer, timeout: after } = self;
         let filters = filters?;
-        let entries = filters.iter().map(|(filter, qos)| {
-            let options = SubscribeOptions { qos: *qos, ..options };
-            (client.next_key(), SubscribeFilter { filter: filter.clone(), options })
-        });
-        let entries: Vec<_> = entries.collect();
+        let entries: Vec<_> = filters.iter().map(|entry| (client.next_key(), entry.clone())).collect();
         let keys: Vec<_> = entries.iter().map(|(key, _)| *key).collect();
         let profile = client.profile();
         let batches = batches(entries, profile.max_filters(), |(_, entry)| entry.filter.as_str().len());
@@ -175,13 +220,13 @@ impl SubscribeRequest {
                 .map_err(SubscribeError::Service)?;
             check(&client, &packet(entries, identifier, &user_properties))?;
         }
-        if batches.is_empty() {
+        let Some(first) = filters.first().map(|entry| entry.filter.clone()) else {
             return Err(SubscribeError::Limit(RequestError::NoFilters));
-        }
+        };
         let queue = Arc::new(Queue::new(bounds));
         // From here on, dropping it gives the subscription up.
         let mut subscription = Subscription::new(client.clone(), keys.clone(), Arc::clone(&queue), acks);
-        let after = client.request_timeout();
+        let after = after.unwrap_or_else(|| client.request_timeout());
         let exchange = async {
             let mut answers = Vec::new();
             for filters in batches {
@@ -203,14 +248,18 @@ impl SubscribeRequest {
         let answered = match timeout(after, exchange).await {
             Ok(Some(answered)) => answered?,
             Ok(None) => return Err(SubscribeError::Disconnected(client.cause())),
-            Err(_) => return Err(SubscribeError::Timeout { after }),
+            Err(_) => return Err(SubscribeError::Timeout { filter: Box::new(first), after }),
         };
-        for (key, (filter, _)) in keys.iter().zip(filters) {
-            let answer = answered.iter().find_map(|answers| Some((answers.reason(*key)?, &answers.words)));
-            let (reason, words) = answer.unwrap_or((ReasonCode::UnspecifiedError, &None));
+        for (key, SubscribeFilter { filter, .. }) in keys.iter().zip(filters) {
+            let answer = answered.iter().find_map(|answers| Some((answers.reason(*key)?, answers.properties.clone())));
+            let (reason, properties) =
+                answer.unwrap_or_else(|| (ReasonCode::UnspecifiedError, AckProperties::default()));
+            let AckProperties { reason_string, user_properties } = properties;
             match QoS::from_u8(reason.as_u8()) {
-                Some(qos) => subscription.granted.push(GrantedFilter { filter, qos }),
-                None => subscription.refused.push(RefusedFilter { filter, reason, words: words.clone() }),
+                Some(qos) => {
+                    subscription.granted.push(GrantedFilter { filter, qos, reason_string, user_properties });
+                }
+                None => subscription.refused.push(RefusedFilter { filter, reason, reason_string, user_properties }),
             }
         }
         if subscription.refused.is_empty() || or_fewer && !subscription.granted.is_empty() {
@@ -218,7 +267,9 @@ impl SubscribeRequest {
         }
         let mut refused = std::mem::take(&mut subscription.refused);
         Err(match refused.pop() {
-            Some(RefusedFilter { reason, words, .. }) if keys.len() == 1 => SubscribeError::Refused { reason, words },
+            Some(RefusedFilter { filter, reason, reason_string, user_properties }) if keys.len() == 1 => {
+                SubscribeError::Refused { filter: Box::new(filter), reason, reason_string, user_properties }
+            }
             last => {
                 refused.extend(last);
                 SubscribeError::SomeRefused(refused)

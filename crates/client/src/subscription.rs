@@ -1,4 +1,10 @@
 //! Streams of messages.
+//!
+//! There is no share of the receive maximum for each subscription. A client sends PUBACK in the order in which the
+//! PUBLISH packets came, and PUBREC likewise [MQTT-4.6.0-2] [MQTT-4.6.0-3]: one message that is not judged holds back
+//! the acknowledgement of every later one, whichever subscription it is for, and the server counts them all against one
+//! receive maximum. A share could only be kept by acknowledging what the application has not taken, and a message of
+//! QoS 1 that is lost after that is lost for good. What a slow reader can do is said at [`Subscription`].
 
 mod handling;
 
@@ -8,7 +14,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_core::Stream;
-use gridmq_proto::{QoS, SubscriptionFilter};
+use gridmq_proto::packet::UserProperties;
+use gridmq_proto::{ByteString, QoS, SubscriptionFilter};
 
 pub use self::handling::Rejection;
 use crate::client::Client;
@@ -87,12 +94,45 @@ pub struct GrantedFilter {
     pub filter: SubscriptionFilter,
     /// The highest QoS at which the server delivers; it may be lower than what was asked for.
     pub qos: QoS,
+    /// What the SUBACK says for people, if anything; it may be about another filter of the same packet.
+    pub reason_string: Option<ByteString>,
+    /// The user properties of the SUBACK.
+    pub user_properties: UserProperties,
 }
 
 /// The messages of one subscription: a [`Stream`] that ends when the client or the subscription does.
 ///
-/// Dropping it gives the subscription up in the background, and counts what was not taken as taken.
+/// Dropping it gives the subscription up in the background, and counts what was not taken as taken: keep it, and read it.
+///
+/// ```compile_fail
+/// #![deny(unused_must_use)]
+/// # async fn run(client: gridmq_client::Client) -> Result<(), Box<dyn std::error::Error>> {
+/// client.subscribe("orders/#", gridmq_client::QoS::AtLeastOnce).await?; // subscribed, and given up again
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Slow readers
+/// A stream that is not read holds back the acknowledgements of all subscriptions, and, once as many messages of QoS 1
+/// and 2 wait as the receive maximum allows, their messages: acknowledgements go out in the order of receipt
+/// [MQTT-4.6.0-2], and the receive maximum is one for the connection. So no subscription can have a share of its own.
+/// Read each stream all the time, and let what takes long wait elsewhere: take the message with manual acknowledgement
+/// and work on several at once ([`handle`](Self::handle)), raise
+/// [`Options::receive_maximum`](crate::Options::receive_maximum), or give such work a client of its own.
+///
+/// ```no_run
+/// use gridmq_client::{Client, QoS};
+///
+/// # async fn run(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut orders = client.subscribe("orders/#", QoS::AtLeastOnce).await?;
+/// while let Some(order) = orders.next().await {
+///     println!("{}: {:?}", order.topic(), order.text());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
+#[must_use = "dropped, the subscription is given up again: keep it and read it"]
 pub struct Subscription {
     pub(crate) client: Client,
     pub(crate) keys: Vec<SubscriptionKey>,
@@ -125,7 +165,7 @@ impl Subscription {
         self.granted.iter().map(|granted| granted.qos).min().unwrap_or(QoS::AtMostOnce)
     }
 
-    /// Messages of QoS 0 that came while the buffer was full, and are lost.
+    /// Messages that are lost: of QoS 0, since the buffer was full, and of lost sessions, beyond the receive maximum.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.source.queue.dropped()
@@ -179,7 +219,18 @@ impl Drop for Subscription {
 }
 
 /// Messages that match no live subscription, such as those of a resumed session: see [`Client::messages`].
+///
+/// ```no_run
+/// # async fn run(client: gridmq_client::Client) {
+/// let mut others = client.messages().manual_ack();
+/// while let Some(mut message) = others.next().await {
+///     println!("{}: {:?}", message.topic(), message.text());
+///     message.ack();
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
+#[must_use = "dropped, it takes no messages: keep it and read it"]
 pub struct Messages {
     _client: Client,
     source: Source,
@@ -193,13 +244,13 @@ impl Messages {
     }
 
     /// Has each message of QoS 1 and 2 acknowledged by [`Message::ack`] instead of when it is taken.
-    #[must_use]
     pub const fn manual_ack(mut self) -> Self {
         self.source.acks = Acks::Manual(OnDrop::Keep);
         self
     }
 
-    /// Messages of QoS 0 that came while the buffer (of 256, or 16 MiB) was full, and are lost.
+    /// Messages that are lost: of QoS 0, since the buffer (of 256, or 16 MiB) was full, and of lost sessions, beyond the
+    /// receive maximum.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.source.queue.dropped()

@@ -2,6 +2,7 @@
 //! WebSocket. One deadline lies over all of them, and each is a [`Stage`] in the error.
 
 mod dialer;
+mod heard;
 mod http;
 mod proxy;
 mod settings;
@@ -27,6 +28,7 @@ use crate::secure;
 use crate::secure::{Generation, HandshakeInfo};
 
 pub use dialer::{Dialer, Dialing, Target};
+pub(crate) use heard::Heard;
 pub use proxy::Proxy;
 pub use settings::{AddressFamily, LocalAddress, ServerOrder};
 
@@ -49,6 +51,8 @@ pub(crate) type Transport = Box<dyn ByteStream>;
 #[derive(Debug)]
 pub(crate) struct Opened {
     pub(crate) io: Transport,
+    /// What arrives, below TLS and WebSocket.
+    pub(crate) heard: Heard,
     /// The server's; absent where something else than TCP, or a proxy, leads to it.
     pub(crate) address: Option<SocketAddr>,
     pub(crate) tls: Option<HandshakeInfo>,
@@ -100,8 +104,9 @@ pub(crate) async fn open(
             }
         }
     };
-    let opened = Box::pin(over(way, io, generation)).await?;
-    Ok(Opened { address: peer, ..opened })
+    let (io, heard) = Heard::over(io);
+    let (io, tls) = Box::pin(over(way, io, generation)).await?;
+    Ok(Opened { io, heard, address: peer, tls })
 }
 
 /// The lowest layer: to the proxy if there is one, else to the server.
@@ -152,7 +157,11 @@ async fn through(way: Way<'_>, proxy: &Proxy, io: Transport) -> Result<Transport
 }
 
 /// TLS and WebSocket, if the address has them.
-async fn over(way: Way<'_>, io: Transport, generation: Option<&Generation>) -> Result<Opened, ConnectError> {
+async fn over(
+    way: Way<'_>,
+    io: Transport,
+    generation: Option<&Generation>,
+) -> Result<(Transport, Option<HandshakeInfo>), ConnectError> {
     let (io, tls) = if way.address.tls {
         let (io, tls) = Box::pin(secure(way, io, generation)).await?;
         (io, Some(tls))
@@ -163,7 +172,7 @@ async fn over(way: Way<'_>, io: Transport, generation: Option<&Generation>) -> R
         Carrier::WebSocket { path } => Box::pin(upgraded(way, io, path)).await?,
         Carrier::Tcp | Carrier::Unix => io,
     };
-    Ok(Opened { io, address: None, tls })
+    Ok((io, tls))
 }
 
 /// Such addresses are refused before.
@@ -185,7 +194,8 @@ async fn secure(
 ) -> Result<(Transport, HandshakeInfo), ConnectError> {
     let options = |kind| way.error(Stage::Options, kind);
     let tls = way.plan.tls.as_ref().ok_or_else(|| options(ConnectErrorKind::NoTrust))?;
-    let config = tls.config(generation).map_err(|error| options(ConnectErrorKind::TlsConfig(error)))?;
+    let config =
+        tls.config(generation, way.address.port).map_err(|error| options(ConnectErrorKind::TlsConfig(error)))?;
     let name = tls.server_name().unwrap_or_else(|| way.address.server_name());
     match timeout_at(way.deadline, secure::connect(io, name, &config)).await {
         Ok(Ok((stream, info))) => Ok((Box::new(stream), info)),
@@ -203,8 +213,9 @@ async fn upgraded(way: Way<'_>, io: Transport, path: &str) -> Result<Transport, 
         subprotocol: options.websocket.subprotocol_for(way.plan.connect.version),
         headers: &options.websocket.headers,
         max_packet: way.plan.maximum_packet_size,
+        deadline: way.deadline,
     };
-    let key = websocket::random_key();
+    let key = websocket::random_key().map_err(|error| way.io(Stage::WebSocket, error))?;
     match timeout_at(way.deadline, upgrade.ask(io, &key)).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
         Ok(Err(websocket::Failure::WebSocket(error))) => {

@@ -9,12 +9,13 @@ use gridmq_proto::session::Admitted;
 use gridmq_proto::session::client::Session;
 use tracing::Span;
 
-pub(crate) use self::meter::{Meter, decides};
+pub(crate) use self::meter::Meter;
 
 use crate::connect::Plan;
+use crate::error::PublishError;
 use crate::events::ConnectionEvent;
 use crate::inspect::Inspector;
-use crate::metrics::{Cause, Condition, Load, Metrics, Outcome};
+use crate::metrics::{Cause, Condition, Load, MessageFate, Metrics};
 use crate::secure::Tls;
 use crate::state::{ConnectionInfo, ConnectionState};
 
@@ -84,13 +85,14 @@ impl Watch {
     /// What the client is doing now.
     pub(crate) fn state(&self, state: &ConnectionState) {
         self.metrics.condition(match state {
-            ConnectionState::Connecting { .. } | ConnectionState::Rotating { .. } => Condition::Connecting,
+            ConnectionState::Connecting { .. } => Condition::Connecting,
+            ConnectionState::Rotating { .. } => Condition::Rotating,
             ConnectionState::Connected(info) => {
                 self.connected(info);
                 Condition::Connected
             }
             ConnectionState::Waiting { .. } => Condition::Waiting,
-            ConnectionState::Disconnected(_) => Condition::Closed,
+            ConnectionState::Disconnected(_) => Condition::Disconnected,
         });
     }
 
@@ -109,8 +111,8 @@ impl Watch {
     pub(crate) fn admitted<E>(&self, outcome: &Result<Admitted, E>, qos: QoS) {
         self.metrics.message(
             match outcome {
-                Ok(Admitted::Sent(_) | Admitted::Queued(_)) => Outcome::Published,
-                Ok(Admitted::Dropped | Admitted::Full) | Err(_) => Outcome::Dropped,
+                Ok(Admitted::Sent(_) | Admitted::Queued(_)) => MessageFate::Published,
+                Ok(Admitted::Dropped | Admitted::Full) | Err(_) => MessageFate::Dropped,
             },
             qos,
         );
@@ -130,6 +132,11 @@ impl Watch {
         let [messages, bytes, in_flight, subscriptions] =
             [messages, bytes, in_flight, subscriptions].map(|number| number as u64);
         self.metrics.load(Load { messages, bytes, in_flight, subscriptions });
+    }
+
+    /// So many messages were not delivered, for the same kind of reason, and nobody awaits their outcomes.
+    pub(crate) fn undelivered(&self, first: &PublishError, count: u64) {
+        tracing::warn!(target: CONNECTION, parent: &self.span, count, %first, "messages were not delivered");
     }
 
     /// Something happened to the connection.

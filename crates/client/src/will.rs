@@ -1,5 +1,6 @@
 //! The will: what the server publishes when the connection is lost.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use gridmq_proto::topic::TopicError;
 use gridmq_proto::{ByteString, Message, MessageProperties, QoS, TopicName};
 
 use crate::publish::whole_seconds;
+use crate::shown::{Length, Names};
 
 /// What the server publishes when the connection is lost without DISCONNECT (MQTT 5.0 §3.1.2.5).
 ///
@@ -22,7 +24,7 @@ use crate::publish::whole_seconds;
 ///     .delay(Duration::from_secs(30))
 ///     .content_type("application/json");
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use]
 pub struct Will {
     topic: Result<TopicName, TopicError>,
@@ -31,6 +33,15 @@ pub struct Will {
     retain: bool,
     delay: Duration,
     properties: MessageProperties,
+}
+
+impl fmt::Debug for Will {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Will");
+        shown.field("topic", &self.topic).field("payload", &Length(self.payload.len())).field("qos", &self.qos);
+        shown.field("retain", &self.retain).field("delay", &self.delay);
+        shown.field("properties", &Names(&self.properties)).finish()
+    }
 }
 
 impl Will {
@@ -71,9 +82,10 @@ impl Will {
         self
     }
 
-    /// Says that the payload is UTF-8 text (MQTT 5.0 only).
-    pub const fn text(mut self) -> Self {
-        self.properties.payload_format_indicator = Some(true);
+    /// Whether the payload is UTF-8 text (MQTT 5.0 §3.1.3.2.3, MQTT 5.0 only). `false` says as much as not calling it.
+    #[doc(alias("WithWillPayloadFormatIndicator", "utf8", "text"))]
+    pub const fn payload_format_indicator(mut self, utf8: bool) -> Self {
+        self.properties.payload_format_indicator = Some(utf8);
         self
     }
 
@@ -115,7 +127,7 @@ impl Will {
         let properties = &self.properties;
         [
             ("will.delay", !self.delay.is_zero()),
-            ("will.text", properties.payload_format_indicator.is_some()),
+            ("will.payload_format_indicator", properties.payload_format_indicator.is_some()),
             ("will.message_expiry", properties.message_expiry_interval.is_some()),
             ("will.content_type", properties.content_type.is_some()),
             ("will.response_topic", properties.response_topic.is_some()),

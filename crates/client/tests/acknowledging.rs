@@ -13,8 +13,8 @@ mod support;
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use gridmq_client::error::RejectError;
-use gridmq_client::{Client, QoS, ReasonCode, Subscription, Version};
+use gridmq_client::error::{EncodeError, RejectError};
+use gridmq_client::{AckProperties, Client, QoS, ReasonCode, Rejection, Subscription, Version};
 use gridmq_proto::packet::Packet;
 use support::{Peer, builder, connected, connected_with};
 use tokio::io::DuplexStream;
@@ -121,24 +121,89 @@ async fn a_message_dropped_without_a_word_stays_unacknowledged() {
     server.silence().await;
 }
 
+/// Acknowledgements go out in the order of receipt [MQTT-4.6.0-2], and the receive maximum counts for all.
 #[tokio::test]
-async fn a_slow_reader_holds_back_itself_and_not_pings_or_others() {
-    let (client, mut server) = connected(Version::V5).await;
+async fn a_slow_reader_holds_back_the_acknowledgements_of_others_and_no_message_within_the_receive_maximum() {
+    let (client, mut server) = connected_with(Version::V5, builder().receive_maximum(4), <_>::default()).await;
     let slow = subscribed(&client, &mut server, false).await;
-    for id in 1..=100 {
-        server.deliver("a/1", "", QoS::AtLeastOnce, id).await;
+    let (quick, _) =
+        tokio::join!(client.subscribe("b", QoS::AtLeastOnce).into_future(), server.grant(ReasonCode::GrantedQos1));
+    let mut quick = quick.unwrap();
+    // Nobody reads what comes first; the other subscription gets its messages all the same.
+    for (id, topic) in [(1, "a/1"), (2, "b"), (3, "a/1"), (4, "b")] {
+        server.deliver(topic, &id.to_string(), QoS::AtLeastOnce, id).await;
     }
-    client.publish("b", "goes on").await.unwrap();
-    assert_eq!(server.publish().await.topic.unwrap().as_str(), "b");
+    assert_eq!(quick.next().await.unwrap().text(), Some("2"));
+    assert_eq!(quick.next().await.unwrap().text(), Some("4"));
+    // Their acknowledgements wait behind the first, so a server that keeps to the receive maximum sends no more of
+    // QoS 1; QoS 0, pings and what is published go on.
+    server.silence().await;
+    for number in 0..10 {
+        server.deliver("b", &format!("loose {number}"), QoS::AtMostOnce, 0).await;
+        assert_eq!(quick.next().await.unwrap().text(), Some(format!("loose {number}").as_str()));
+    }
+    let pong = async {
+        assert!(matches!(server.packet().await, Packet::PingReq));
+        server.send(Packet::PingResp).await;
+    };
+    tokio::join!(client.ping(), pong).0.unwrap();
+    client.publish("c", "goes on").await.unwrap();
+    assert_eq!(server.publish().await.topic.unwrap().as_str(), "c");
+    // Given up, the slow one holds nothing back any more.
     drop(slow);
-    let mut acknowledged = 0;
-    while acknowledged < 100 {
+    let mut acknowledged = Vec::new();
+    while acknowledged.len() < 4 {
         match server.packet().await {
-            Packet::PubAck(_) => acknowledged += 1,
+            Packet::PubAck(ack) => acknowledged.push(ack.packet_id.get()),
             Packet::Unsubscribe(_) => {}
             other => panic!("{other:?}"),
         }
     }
+    assert_eq!(acknowledged, [1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn an_acknowledgement_says_what_it_is_told_to() {
+    for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        let (client, mut server) = connected(Version::V5).await;
+        let mut subscription = subscribed(&client, &mut server, true).await;
+        server.deliver("a/1", "taken", qos, 1).await;
+        server.deliver("a/1", "refused", qos, 2).await;
+        server.deliver("a/1", "by token", qos, 3).await;
+        let user_properties = vec![("trace".into(), "17".into())];
+        let said = AckProperties { reason_string: Some("stored".into()), user_properties };
+        subscription.next().await.unwrap().ack_with(said.clone()).unwrap();
+        let rejection = Rejection::new(ReasonCode::QuotaExceeded).reason_string("stored").user_property("trace", "17");
+        subscription.next().await.unwrap().reject_with(rejection).unwrap();
+        subscription.next().await.unwrap().take_ack().unwrap().ack_with(said.clone()).unwrap();
+        for (id, reason) in [(1, ReasonCode::Success), (2, ReasonCode::QuotaExceeded), (3, ReasonCode::Success)] {
+            let (Packet::PubAck(ack) | Packet::PubRec(ack)) = server.packet().await else { panic!() };
+            assert_eq!((ack.packet_id.get(), ack.reason), (id, reason));
+            assert_eq!(ack.properties.as_deref(), Some(&said));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_acknowledgement_cannot_say_on_3_1_1_is_refused_by_name() {
+    let (client, mut server) = connected(Version::V3_1_1).await;
+    let mut subscription = subscribed(&client, &mut server, true).await;
+    server.deliver("a/1", "", QoS::AtLeastOnce, 1).await;
+    let mut message = subscription.next().await.unwrap();
+    let words = AckProperties { reason_string: Some("why".into()), ..AckProperties::default() };
+    for (refused, name) in [
+        (message.ack_with(words), "the reason string"),
+        (message.reject_with(Rejection::new(ReasonCode::QuotaExceeded).user_property("a", "b")), "a user property"),
+    ] {
+        match refused.unwrap_err() {
+            RejectError::Packet(EncodeError::NotInVersion { field, .. }) => assert_eq!(field, name),
+            other => panic!("{other:?}"),
+        }
+    }
+    server.silence().await;
+    // A plain rejection is all that it can be: an acknowledgement.
+    message.reject(ReasonCode::QuotaExceeded, Some("left out")).unwrap();
+    assert_eq!(server.puback().await.packet_id.get(), 1);
 }
 
 #[tokio::test]

@@ -86,7 +86,7 @@ async fn pain_20_a_token_is_the_data_of_its_method_and_a_newer_one_follows_by_au
     assert_eq!(said.properties.authentication_method.as_deref(), Some("OAUTH2-JWT"));
     assert_eq!(said.properties.authentication_data.as_deref(), Some(&b"tell-tale-1"[..]));
     assert_eq!((said.username, said.password), (None, None));
-    let (mut events, mut begun) = (client.events(), Instant::now());
+    let (mut events, mut begun) = (support::events_from_now(&client), Instant::now());
     for number in 2..5u32 {
         let (reason, method, data) = heard(&mut server).await;
         assert_eq!((reason, method.as_str()), (ReasonCode::ReAuthenticate, "OAUTH2-JWT"));
@@ -130,7 +130,7 @@ async fn a_source_that_fails_is_told_and_asked_again() {
     });
     let method = Arc::new(JwtAuthenticator::custom(source));
     let (client, mut server, _) = connected(builder().authenticator(method).keep_alive(Duration::ZERO)).await;
-    let mut events = client.events();
+    let mut events = support::events_from_now(&client);
     let (reason, method, data) = heard(&mut server).await;
     assert_eq!((reason, method.as_str(), data.as_str()), (ReasonCode::ReAuthenticate, "CUSTOM-JWT", "fresh"));
     server.send(auth(ReasonCode::Success, "CUSTOM-JWT", None)).await;
@@ -447,7 +447,7 @@ async fn no_token_and_no_password_is_logged_or_shown() {
     let (client, mut server, said) = connected(options).await;
     assert_eq!(said.password.as_deref(), Some(&b"tell-tale-password"[..]));
     shown.push_str(&format!("{said:?}"));
-    let mut events = client.events();
+    let mut events = support::events_from_now(&client);
     heard(&mut server).await;
     server.send(auth(ReasonCode::Success, "OAUTH2-JWT", None)).await;
     shown.push_str(&format!("{:?}", event(&mut events).await));

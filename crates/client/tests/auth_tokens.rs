@@ -235,10 +235,9 @@ fn the_environment_tells_the_hosts_apart() {
             AzureIdentity::from_variables(|name| pairs.iter().find(|it| it.0 == name).map(|it| it.1.to_owned()));
         found.map(|identity| format!("{identity:?}"))
     };
-    let endpoint = ("IDENTITY_ENDPOINT", "http://localhost:1/x");
     let found = |pairs| of(pairs).unwrap();
     const APP: &[(&str, &str)] = &[("IDENTITY_ENDPOINT", "http://localhost:1/x"), ("IDENTITY_HEADER", "tell-tale")];
-    assert!(found(APP).contains("AppService") && found(APP).contains(endpoint.1));
+    assert!(found(APP).contains("AppService") && found(APP).contains("localhost:1"));
     is_secretive(&found(APP));
     const ARC: &[(&str, &str)] = &[("IDENTITY_ENDPOINT", "http://localhost:1/x"), ("IMDS_ENDPOINT", "http://y")];
     assert!(found(ARC).contains("Arc"));

@@ -80,10 +80,10 @@ async fn a_refusal_has_reason_words_and_side_on_every_version() {
         let error = refused.unwrap_err();
         assert_eq!(error.reason(), Some(ReasonCode::NotAuthorized));
         assert_eq!((error.side(), error.stage()), (Side::Server, Stage::Connect));
-        assert_eq!(error.words(), version.is_v5().then_some("unknown client"));
+        assert_eq!(error.reason_string(), version.is_v5().then_some("unknown client"));
         assert!(!error.advice().is_empty());
         // General advice is shown where the server says nothing itself.
-        assert_eq!(error.to_string().contains(error.advice()), error.words().is_none());
+        assert_eq!(error.to_string().contains(error.advice()), error.reason_string().is_none());
     }
 }
 

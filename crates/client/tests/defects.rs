@@ -80,7 +80,7 @@ async fn defect_03_no_more_is_sent_than_the_server_takes() {
     };
     let (client, mut server) = connected_with(Version::V5, builder(), properties).await;
     let refused = |error: PublishError| match error {
-        PublishError::Limit(limit) => limit,
+        PublishError::Limit { limit, .. } => limit,
         other => panic!("{other}"),
     };
     let limit = refused(client.publish("a", "").qos(QoS::ExactlyOnce).await.unwrap_err());

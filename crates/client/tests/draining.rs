@@ -38,7 +38,7 @@ async fn refuse(mut server: Peer<impl AsyncRead + AsyncWrite + Unpin>) {
 
 async fn refused(client: &Client) {
     let outcome = client.publish("a", vec![7; LARGE]).qos(QoS::AtLeastOnce).await;
-    let Err(PublishError::Disconnected(cause)) = outcome else { panic!("{outcome:?}") };
+    let Err(PublishError::Disconnected { cause, .. }) = outcome else { panic!("{outcome:?}") };
     assert!(matches!(cause.kind(), DisconnectKind::Server(ReasonCode::PacketTooLarge)), "{cause}");
     assert_eq!(cause.id(), Some(gridmq_tls::catalogue::Id::G03));
 }

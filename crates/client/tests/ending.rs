@@ -71,6 +71,16 @@ async fn a_server_that_does_not_close_is_not_waited_for_long() {
     assert!(matches!(server.packet().await, Packet::Disconnect(_)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn how_long_a_server_may_take_to_close_can_be_said() {
+    let (client, mut server) = connected(Version::V5).await;
+    let started = tokio::time::Instant::now();
+    client.disconnect().timeout(Duration::from_secs(20)).await.unwrap();
+    let took = started.elapsed();
+    assert!((Duration::from_secs(20)..Duration::from_secs(21)).contains(&took), "{took:?}");
+    assert!(matches!(server.packet().await, Packet::Disconnect(_)));
+}
+
 #[tokio::test]
 async fn the_last_handle_leaves_in_order() {
     let (client, mut server) = connected(Version::V5).await;
@@ -100,7 +110,7 @@ async fn a_servers_disconnect_is_told_to_everybody() {
     let reason = ReasonCode::SessionTakenOver;
     server.send(Packet::Disconnect(Disconnect { reason, properties })).await;
     let cause = ended(&client).await;
-    assert_eq!((cause.reason(), cause.words()), (Some(reason), Some("another one came")));
+    assert_eq!((cause.reason(), cause.reason_string()), (Some(reason), Some("another one came")));
     assert_eq!(cause.side(), Side::Server);
     assert!(subscription.next().await.is_none());
     assert!(messages.next().await.is_none());

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gridmq_client::inspect::Direction;
-use gridmq_client::metrics::{Cause, Condition, Exchange, Metrics, Outcome};
+use gridmq_client::metrics::{Cause, Condition, Exchange, MessageFate, Metrics};
 use gridmq_client::{Client, QoS, ReasonCode, Reconnect, Version};
 use gridmq_proto::PacketId;
 use gridmq_proto::packet::{Ack, Packet, PacketType};
@@ -48,7 +48,7 @@ async fn packets_bytes_and_messages_are_counted() {
         let (outcome, ()) = tokio::join!(client.publish("a/b", "hello").qos(QoS::AtLeastOnce).into_future(), serve);
         assert_eq!(outcome.is_err(), reason.is_failure());
     }
-    soon(&client, |now| now.messages(Outcome::Refused, QoS::AtLeastOnce) == 1).await;
+    soon(&client, |now| now.messages(MessageFate::Refused, QoS::AtLeastOnce) == 1).await;
     let snapshot = metrics.snapshot();
     assert_eq!((snapshot.connect_attempts, snapshot.connects, snapshot.connect_failures), (1, 1, 0));
     assert_eq!(snapshot.condition, Condition::Connected);
@@ -58,9 +58,9 @@ async fn packets_bytes_and_messages_are_counted() {
     // Fixed header 2, topic 5, properties 1, payload 5, and an identifier of 2 in two of them.
     assert_eq!(snapshot.bytes(Direction::Sent, PacketType::Publish), 3 * 13 + 2 * 2);
     assert_eq!(snapshot.packets(Direction::Received, PacketType::PubAck), 2);
-    assert_eq!(snapshot.messages(Outcome::Published, QoS::AtLeastOnce), 2);
-    assert_eq!(snapshot.messages(Outcome::Acknowledged, QoS::AtLeastOnce), 1);
-    assert_eq!(snapshot.messages(Outcome::Acknowledged, QoS::AtMostOnce), 1);
+    assert_eq!(snapshot.messages(MessageFate::Published, QoS::AtLeastOnce), 2);
+    assert_eq!(snapshot.messages(MessageFate::Acknowledged, QoS::AtLeastOnce), 1);
+    assert_eq!(snapshot.messages(MessageFate::Acknowledged, QoS::AtMostOnce), 1);
     assert_eq!(snapshot.round_trip(Exchange::Publish).count(), 2);
     assert_eq!((snapshot.queue_messages, snapshot.in_flight), (0, 0));
 }
@@ -132,7 +132,7 @@ async fn a_client_that_never_connects_is_watched_all_the_same() {
     failed.unwrap_err();
     let snapshot = metrics.snapshot();
     assert_eq!((snapshot.connect_attempts, snapshot.connects, snapshot.connect_failures), (1, 0, 1));
-    assert_eq!(snapshot.condition, Condition::Closed);
+    assert_eq!(snapshot.condition, Condition::Disconnected);
 }
 
 #[tokio::test]
@@ -141,6 +141,6 @@ async fn acknowledgements_that_nobody_asked_for_are_packets_and_no_more() {
     server.send(Packet::PubAck(Ack::new(PacketId::new(77).unwrap(), ReasonCode::Success))).await;
     soon(&client, |now| now.packets(Direction::Received, PacketType::PubAck) == 1).await;
     let snapshot = client.metrics().snapshot();
-    assert_eq!(snapshot.messages(Outcome::Acknowledged, QoS::AtLeastOnce), 0);
+    assert_eq!(snapshot.messages(MessageFate::Acknowledged, QoS::AtLeastOnce), 0);
     assert_eq!(snapshot.round_trip(Exchange::Publish).count(), 0);
 }

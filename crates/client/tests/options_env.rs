@@ -60,10 +60,10 @@ fn a_scenario_s_file_names_files_beside_it() {
 fn variables_make_options() {
     let base = [("MQTT_HOST_NAME", "localhost"), ("MQTT_USE_TLS", "false")];
     let with = |more: &[(&'static str, &'static str)]| Options::from_env_vars(base.iter().chain(more).copied());
-    let options = with(&[("MQTT_TCP_PORT", "1884"), ("MQTT_USERNAME", "user"), ("MQTT_PASSWORD", "hunter2")]).unwrap();
+    let options = with(&[("MQTT_TCP_PORT", "1884"), ("MQTT_USERNAME", "roger"), ("MQTT_PASSWORD", "hunter2")]).unwrap();
     options.check().unwrap();
     let shown = format!("{options:?}");
-    assert!(shown.contains("localhost:1884") && shown.contains("user") && !shown.contains("hunter2"), "{shown}");
+    assert!(shown.contains("localhost:1884") && !shown.contains("roger") && !shown.contains("hunter2"), "{shown}");
     assert!(format!("{:?}", with(&[]).unwrap()).contains("localhost:1883"));
     assert!(matches!(Options::from_env_vars([("MQTT_TCP_PORT", "1")]), Err(EnvError::NoHost)));
     assert!(matches!(with(&[("MQTT_TCP_PORT", "x")]), Err(EnvError::Value { name, .. }) if name == "MQTT_TCP_PORT"));
@@ -71,6 +71,10 @@ fn variables_make_options() {
     assert!(matches!(with(&both), Err(EnvError::TwoPasswords)));
     let alone = Options::from_env_vars([("MQTT_HOST_NAME", "localhost"), ("MQTT_KEY_FILE", "k")]);
     assert!(matches!(alone, Err(EnvError::KeyAlone)));
+    // Nobody is to believe that they are protected by files that nothing reads.
+    for name in ["MQTT_CERT_FILE", "MQTT_KEY_FILE", "MQTT_CA_FILE", "MQTT_CA_PATH"] {
+        assert!(matches!(with(&[(name, "file")]), Err(EnvError::WithoutTls { name: named }) if named == name));
+    }
 }
 
 #[test]
@@ -84,4 +88,16 @@ fn a_password_comes_from_the_first_line_of_its_file() {
     };
     of("password").unwrap().check().unwrap();
     assert!(matches!(of("empty"), Err(EnvError::EmptyPassword { .. })));
+}
+
+/// A pipe that nobody writes to would keep its reader waiting for ever.
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_not_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let pipe = directory.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    assert!(matches!(Options::from_env_file(&pipe), Err(EnvError::Read { .. })));
+    let text = format!("HostName=h;UseTls=false;PasswordFile={}", pipe.display());
+    assert!(matches!(Options::from_connection_string(&text), Err(EnvError::Read { .. })));
 }

@@ -107,3 +107,50 @@ fn the_page_and_the_tests_agree() {
     }
     assert!(empty.is_empty(), "nothing shows {empty:?}");
 }
+
+/// What the sources declare: functions, types, modules, fields and variants.
+fn declared() -> BTreeSet<String> {
+    let mut texts = Vec::new();
+    for part in ["client/src", "tls/src", "proto/src"] {
+        sources(&Path::new(ROOT).join("crates").join(part), &mut texts);
+    }
+    let words = |line: &str| {
+        let (mut line, declarations) = (line.trim_start(), ["fn", "struct", "enum", "trait", "mod", "static", "type"]);
+        for prefix in ["pub ", "const ", "async "] {
+            line = line.strip_prefix(prefix).unwrap_or(line);
+        }
+        let declares = declarations.iter().find_map(|kind| line.strip_prefix(kind)?.strip_prefix(' '));
+        let name: String =
+            declares.unwrap_or(line).chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+        Some(name).filter(|name| !name.is_empty())
+    };
+    texts.iter().flat_map(|text| text.lines()).filter_map(words).collect()
+}
+
+#[test]
+fn the_pages_name_what_there_is() {
+    let declared = declared();
+    let mut missing = BTreeSet::new();
+    for page in ["mqttnet.md", "client.md", "presets.md"] {
+        let text = fs::read_to_string(Path::new(ROOT).join("docs").join(page)).unwrap();
+        let mut code = false;
+        for line in text.lines() {
+            code ^= line.starts_with("```");
+            if code {
+                continue;
+            }
+            for quoted in line.split('`').skip(1).step_by(2) {
+                // `Type::method`, or `.method` of what was said before.
+                let path = quoted.split(['(', '<']).next().unwrap_or_default();
+                let ours = path.contains("::") || path.starts_with('.');
+                let name = path.rsplit(['.', ':']).next().unwrap_or_default();
+                let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+                let is_file = path.starts_with(".env") || path.contains('/');
+                if ours && is_name && !is_file && !declared.contains(name) {
+                    missing.insert(format!("{page}: {quoted}"));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "there is no such thing: {missing:#?}");
+}

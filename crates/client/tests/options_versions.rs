@@ -14,7 +14,7 @@ use std::future::IntoFuture;
 use std::time::Duration;
 
 use gridmq_client::error::ConnectErrorKind;
-use gridmq_client::{DisconnectReasonError, Options, PublishError, QoS, ReasonCode, RetainHandling, SubscribeError};
+use gridmq_client::{DisconnectError, Options, PublishError, QoS, ReasonCode, RetainHandling, SubscribeError};
 use gridmq_client::{Version, Will};
 use gridmq_proto::packet::{ConnAckProperties, Packet, PacketType};
 use gridmq_proto::{EncodeError, MessageProperties};
@@ -41,7 +41,7 @@ fn what_only_mqtt_5_has_is_refused_by_name_before() {
         (builder().request_problem_information(false), "request_problem_information"),
         (builder().user_property("a", "b"), "user_property"),
         (builder().will(will().delay(SECOND)), "will.delay"),
-        (builder().will(will().text()), "will.text"),
+        (builder().will(will().payload_format_indicator(true)), "will.payload_format_indicator"),
         (builder().will(will().message_expiry(SECOND)), "will.message_expiry"),
         (builder().will(will().content_type("text/plain")), "will.content_type"),
         (builder().will(will().response_topic("r")), "will.response_topic"),
@@ -91,7 +91,7 @@ async fn every_option_of_the_connect_reaches_the_wire() {
         .qos(QoS::AtLeastOnce)
         .retain(true)
         .delay(Duration::from_millis(1500))
-        .text()
+        .payload_format_indicator(true)
         .message_expiry(Duration::from_secs(60))
         .content_type("text/plain")
         .response_topic("answers")
@@ -149,7 +149,7 @@ async fn properties_of_requests_are_refused_by_name_on_3_1_1() {
     };
     let publish = || client.publish("a", "b");
     for (request, name) in [
-        (publish().text(), "the payload format indicator"),
+        (publish().payload_format_indicator(true), "the payload format indicator"),
         (publish().message_expiry(SECOND), "the message expiry interval"),
         (publish().content_type("x"), "the content type"),
         (publish().response_topic("x"), "the response topic"),
@@ -157,7 +157,7 @@ async fn properties_of_requests_are_refused_by_name_on_3_1_1() {
         (publish().user_property("a", "b"), "a user property"),
     ] {
         match request.await.unwrap_err() {
-            PublishError::Packet(error) => assert_eq!(field(error), (PacketType::Publish, name)),
+            PublishError::Packet { error, .. } => assert_eq!(field(error), (PacketType::Publish, name)),
             other => panic!("{other:?}"),
         }
     }
@@ -197,7 +197,6 @@ async fn a_disconnect_says_all_that_it_is_told() {
     let leave = client
         .disconnect()
         .reason(ReasonCode::ImplementationSpecificError)
-        .unwrap()
         .reason_string("maintenance")
         .session_expiry(Duration::ZERO)
         .user_property("a", "b");
@@ -212,8 +211,40 @@ async fn a_disconnect_says_all_that_it_is_told() {
 
 #[tokio::test]
 async fn a_reason_of_servers_is_not_for_leaving() {
-    let (client, _server) = connected(Version::V5).await;
+    let (client, mut server) = connected(Version::V5).await;
     for reason in [ReasonCode::SessionTakenOver, ReasonCode::NotAuthorized, ReasonCode::ServerShuttingDown] {
-        assert_eq!(client.disconnect().reason(reason).unwrap_err(), DisconnectReasonError { reason });
+        let refused = client.disconnect().reason(reason).await;
+        assert!(matches!(refused, Err(DisconnectError::Reason { reason: given }) if given == reason), "{refused:?}");
     }
+    // Nothing has happened.
+    client.publish("a", "b").await.unwrap();
+    assert_eq!(server.publish().await.topic.unwrap().as_str(), "a");
+}
+
+#[tokio::test]
+async fn what_a_disconnect_cannot_say_on_3_1_1_is_refused_by_name() {
+    let (client, mut server) = connected(Version::V3_1_1).await;
+    let leave = || client.disconnect();
+    for (request, name) in [
+        (leave().reason(ReasonCode::ImplementationSpecificError), "the reason code"),
+        (leave().publish_will(), "the reason code"),
+        (leave().session_expiry(SECOND), "the session expiry interval"),
+        (leave().reason_string("maintenance"), "the reason string"),
+        (leave().user_property("a", "b"), "a user property"),
+    ] {
+        match request.await.unwrap_err() {
+            DisconnectError::Packet(EncodeError::NotInVersion { packet, field, version }) => {
+                assert_eq!((packet, field, version), (PacketType::Disconnect, name, Version::V3_1_1));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    // The client is still there, and leaves when it says what the version has.
+    client.publish("a", "b").await.unwrap();
+    assert_eq!(server.publish().await.topic.unwrap().as_str(), "a");
+    let serve = async {
+        assert!(matches!(server.packet().await, Packet::Disconnect(_)));
+        server.hang_up().await;
+    };
+    tokio::join!(leave().into_future(), serve).0.unwrap();
 }

@@ -9,81 +9,32 @@
     reason = "tests"
 )]
 
+#[path = "support/secure.rs"]
+mod secure;
 mod support;
 #[path = "support/venue.rs"]
 mod venue;
 
 use std::future::IntoFuture;
 use std::num::NonZeroU16;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use gridmq_client::error::{ConnectErrorKind, DisconnectKind, Stage};
 use gridmq_client::{
-    Client, ConnectError, ConnectionEvent, ConnectionState, Decision, PublishError, QoS, ReasonCode, Reconnect,
-    Setback, Version,
+    Client, ConnectionEvent, ConnectionState, Decision, PublishError, QoS, ReasonCode, Reconnect, Setback, Version,
 };
 use gridmq_proto::codec::Foreign;
 use gridmq_proto::packet::{Ack, ConnAck, ConnAckProperties, Packet};
-use gridmq_tls::issue::{CertificateAuthority, IssuedCertificate, Validity};
-use gridmq_tls::{ClientAuth, ClientTrust, Identity, ServerConfig, TlsVersion, Trust};
-use support::{Peer, bounded, builder, connected_with, message, over, pair};
+use gridmq_tls::issue::CertificateAuthority;
+use gridmq_tls::{Identity, ServerConfig, TlsVersion, Trust};
+use secure::{Pki, over_tls};
+use support::{bounded, builder, connected_with, message, over, pair};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 use venue::Venue;
 
 const BOTH: [Version; 2] = [Version::V5, Version::V3_1_1];
-
-struct Pki {
-    root: CertificateAuthority,
-    intermediate: CertificateAuthority,
-    validity: Validity,
-}
-
-impl Pki {
-    fn new() -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-        let validity = Validity::days(now, 2);
-        let root = CertificateAuthority::new_root("Pains Root", validity).unwrap();
-        let intermediate = root.intermediate("Pains Intermediate", validity).unwrap();
-        Self { root, intermediate, validity }
-    }
-
-    fn trust(&self) -> Trust {
-        Trust::only_pem(self.root.certificate_pem().as_bytes()).unwrap()
-    }
-
-    fn device(&self) -> IssuedCertificate {
-        self.intermediate.issue_client("device", self.validity).unwrap()
-    }
-
-    fn server(&self, versions: TlsVersion) -> ServerConfig {
-        let issued = self.intermediate.issue_server(["memory"], self.validity).unwrap();
-        let identity = Identity::from_pem(issued.chain_pem().as_bytes(), issued.key_pem().as_bytes()).unwrap();
-        ServerConfig::builder()
-            .identity(identity)
-            .versions(versions)
-            .client_certificate(ClientAuth::Required)
-            .handshake_trust(ClientTrust::Anchors(self.trust()))
-            .build()
-            .unwrap()
-    }
-}
-
-/// Connects over memory and TLS.
-async fn over_tls(config: &ServerConfig, options: gridmq_client::Options) -> Result<Client, ConnectError> {
-    let (near, far) = tokio::io::duplex(64 * 1024);
-    let serve = async {
-        let (io, _) = gridmq_tls::stream::accept(far, config).await.ok()?;
-        let mut server = Peer::new(io, Version::V5);
-        // One that does not like our certificate closes instead.
-        let Packet::Connect(_) = server.next().await? else { panic!() };
-        let ack = ConnAck { session_present: false, reason: ReasonCode::Success, properties: <_>::default() };
-        server.send(Packet::ConnAck(Box::new(ack))).await;
-        Some(server)
-    };
-    bounded("TLS", async { tokio::join!(options.connect_over(near), serve) }).await.0
-}
 
 #[tokio::test(start_paused = true)]
 async fn pain_03_a_server_that_closes_before_connack_is_tried_again_and_named() {

@@ -15,8 +15,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gridmq_client::error::ConnectErrorKind;
 use gridmq_client::preset::{AWS_IOT, EVENT_GRID, ProfileError, Rule};
-use gridmq_client::{Client, Options, PublishError, QoS, SubscribeError, Version, Will};
-use gridmq_proto::packet::{ConnAckProperties, Packet};
+use gridmq_client::{Client, Options, PublishError, QoS, ReasonCode, SubscribeError, Version, Will};
+use gridmq_proto::packet::{ConnAckProperties, Packet, SubAck};
 use gridmq_tls::issue::{CertificateAuthority, Validity};
 use gridmq_tls::stream::TlsStream;
 use gridmq_tls::{Identity, ServerConfig, Trust, TrustSource};
@@ -51,7 +51,7 @@ fn option(options: &Options) -> Option<&'static str> {
 }
 
 #[test]
-fn event_grid_is_reached_by_its_mqtt_name() {
+fn pain_02_event_grid_is_reached_by_its_mqtt_name() {
     for good in [
         HOST,
         "contoso.westus3-1.ts.eventgrid.azure.net:8883",
@@ -80,11 +80,89 @@ fn event_grid_is_reached_by_its_mqtt_name() {
     assert_eq!(option(&grid(HOST).keep_alive(Duration::ZERO).service_checks(false)), None);
 }
 
+/// Each address that is refused, and the one that is proposed in its place.
+#[test]
+fn event_grid_has_each_protocol_on_its_port() {
+    for (address, proposed) in [
+        (format!("{HOST}:443"), format!("wss://{HOST}/mqtt")),
+        (format!("mqtts://{HOST}:443"), format!("wss://{HOST}/mqtt")),
+        (format!("mqtts://{HOST}:8884"), format!("mqtts://{HOST},")),
+        #[cfg(feature = "websocket")]
+        (format!("wss://{HOST}:8883"), format!("wss://{HOST}/mqtt")),
+        #[cfg(feature = "websocket")]
+        (format!("wss://{HOST}/"), format!("wss://{HOST}/mqtt")),
+        #[cfg(feature = "websocket")]
+        (format!("wss://{HOST}/other?sig=tell-tale"), format!("wss://{HOST}/mqtt")),
+    ] {
+        let (name, problem) = refused(&grid(&address)).unwrap_or_else(|| panic!("{address}"));
+        assert_eq!(name, "address", "{address}");
+        assert!(problem.contains(&proposed) && !problem.contains("tell-tale"), "{address}: {problem}");
+        assert_eq!(refused(&grid(&address).service_checks(false)), None, "{address}");
+    }
+    for plain in [format!("mqtt://{HOST}"), format!("mqtt://{HOST}:8883")] {
+        assert_eq!(option(&grid(&plain)), Some("address"), "{plain}");
+    }
+    #[cfg(unix)]
+    assert_eq!(option(&grid("unix:///run/grid.sock")), Some("address"));
+}
+
 #[cfg(feature = "websocket")]
 #[test]
 fn event_grid_has_web_socket_on_443() {
-    assert_eq!(refused(&grid(&format!("wss://{HOST}"))), None);
+    for good in [format!("wss://{HOST}"), format!("wss://{HOST}:443/mqtt"), format!("wss://{HOST}/mqtt?a=b")] {
+        assert_eq!(refused(&grid(&good)), None, "{good}");
+    }
     assert_eq!(option(&grid(&format!("ws://{HOST}"))), Some("address"));
+    // The path that is asked for counts, not the one in the address.
+    assert_eq!(refused(&grid(&format!("wss://{HOST}/other")).websocket_path("/mqtt")), None);
+    assert_eq!(option(&grid(&format!("wss://{HOST}")).websocket_path("/other")), Some("address"));
+    // A domain of one's own, or a server for tests, is taken as it is.
+    assert_eq!(refused(&grid("wss://localhost:9001/other")), None);
+}
+
+#[test]
+fn aws_has_each_protocol_on_its_port() {
+    let host = "abc-ats.iot.eu-west-1.amazonaws.com";
+    for (address, proposed) in [
+        (format!("{host}:8443"), format!("mqtts://{host},")),
+        (format!("{host}:1884"), format!("mqtts://{host}:443")),
+        (format!("{host}.cn:1884"), format!("mqtts://{host}.cn:443")),
+        #[cfg(feature = "websocket")]
+        (format!("wss://{host}"), format!("mqtts://{host},")),
+        #[cfg(feature = "websocket")]
+        ("wss://iot.contoso.example".to_owned(), "mqtts://iot.contoso.example,".to_owned()),
+    ] {
+        let (name, problem) = refused(&aws(&address)).unwrap_or_else(|| panic!("{address}"));
+        assert_eq!(name, "address", "{address}");
+        assert!(problem.contains(&proposed), "{address}: {problem}");
+    }
+    assert_eq!(refused(&aws("iot.contoso.example:8884")), None);
+}
+
+#[tokio::test]
+async fn lists_of_filters_are_split_as_the_options_say() {
+    let (near, far) = tokio::io::duplex(1 << 16);
+    let options = Options::plain("memory").client_id("one").filters_per_packet(2);
+    let mut server = Peer::new(far, Version::V5);
+    let serve = async {
+        server.accept(false, ConnAckProperties::default()).await;
+        let mut sizes = Vec::new();
+        for _ in 0..3 {
+            let subscribe = server.subscribe().await;
+            sizes.push(subscribe.filters.len());
+            let (packet_id, reasons) = (subscribe.packet_id, vec![ReasonCode::GrantedQos1; subscribe.filters.len()]);
+            server.send(Packet::SubAck(SubAck { packet_id, properties: <_>::default(), reasons })).await;
+        }
+        sizes
+    };
+    let subscribe = async {
+        let client = options.connect_over(near).await.unwrap();
+        let filters = ["a", "b", "c", "d", "e"].map(|filter| (filter, QoS::AtLeastOnce));
+        drop(client.subscribe_all(filters).await.unwrap());
+    };
+    let (sizes, ()) = tokio::join!(serve, subscribe);
+    assert_eq!(sizes, [2, 2, 1]);
+    assert_eq!(option(&Options::plain("localhost").filters_per_packet(0)), Some("filters_per_packet"));
 }
 
 #[test]
@@ -171,7 +249,7 @@ fn rule(error: ProfileError) -> Rule {
 }
 
 #[tokio::test]
-async fn requests_that_event_grid_refuses_are_not_sent() {
+async fn pain_02_requests_that_event_grid_refuses_are_not_sent() {
     let (client, mut server) = connected(Version::V5).await;
     for (request, expected) in [
         (client.publish("a", "b").qos(QoS::ExactlyOnce), Rule::Qos),
@@ -185,7 +263,7 @@ async fn requests_that_event_grid_refuses_are_not_sent() {
         (client.publish("a", "b").user_property("x", "y".repeat(32 * 1024)), Rule::UserProperties),
     ] {
         match request.await.unwrap_err() {
-            PublishError::Service(error) => assert_eq!(rule(error), expected),
+            PublishError::Service { error, .. } => assert_eq!(rule(error), expected),
             other => panic!("{other:?}"),
         }
     }

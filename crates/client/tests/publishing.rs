@@ -60,7 +60,7 @@ async fn properties_travel() {
     let (client, mut server) = connected(Version::V5).await;
     client
         .publish("a", "{}")
-        .text()
+        .payload_format_indicator(true)
         .content_type("application/json")
         .response_topic("reply/here")
         .correlation_data(vec![1, 2, 3])
@@ -79,7 +79,7 @@ async fn properties_travel() {
 }
 
 #[tokio::test]
-async fn a_refusal_has_its_reason_and_the_servers_words() {
+async fn a_refusal_has_its_reason_and_reason_string() {
     let (client, mut server) = connected(Version::V5).await;
     let serve = async {
         let id = server.publish().await.packet_id.unwrap();
@@ -90,7 +90,7 @@ async fn a_refusal_has_its_reason_and_the_servers_words() {
     let (refused, ()) = tokio::join!(client.publish("a", "1").qos(QoS::AtLeastOnce).into_future(), serve);
     let error = refused.unwrap_err();
     assert_eq!(error.reason(), Some(ReasonCode::NotAuthorized));
-    assert!(matches!(error, PublishError::Refused { words: Some(words), .. } if words == "no binding"));
+    assert!(matches!(error, PublishError::Refused { reason_string: Some(words), .. } if words == "no binding"));
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn mqtt5_3_2_2_11_and_3_2_2_14_and_3_2_2_15_what_the_server_does_not_take_
     };
     let (client, mut server) = connected_with(Version::V5, builder(), properties).await;
     let limit = |error: PublishError| match error {
-        PublishError::Limit(limit) => limit,
+        PublishError::Limit { limit, .. } => limit,
         other => panic!("{other}"),
     };
     let error = limit(client.publish("a", "").qos(QoS::ExactlyOnce).await.unwrap_err());
@@ -122,10 +122,10 @@ async fn what_cannot_be_written_is_not_sent() {
     let (client, mut server) = connected(Version::V3_1_1).await;
     assert!(matches!(client.publish("a/#", "").await, Err(PublishError::Topic(_))));
     assert!(matches!(client.publish("", "").await, Err(PublishError::Topic(_))));
-    assert!(matches!(client.publish("a", "").content_type("text/plain").await, Err(PublishError::Packet(_))));
+    assert!(matches!(client.publish("a", "").content_type("text/plain").await, Err(PublishError::Packet { .. })));
     let long = "x".repeat(65_536);
     let (v5, mut v5_server) = connected(Version::V5).await;
-    assert!(matches!(v5.publish("a", "").content_type(long).await, Err(PublishError::Packet(_))));
+    assert!(matches!(v5.publish("a", "").content_type(long).await, Err(PublishError::Packet { .. })));
     assert!(matches!(v5.publish("a", "").response_topic("a/+").await, Err(PublishError::Topic(_))));
     server.silence().await;
     v5_server.silence().await;
@@ -221,9 +221,9 @@ async fn a_lost_connection_ends_what_waits() {
     let publish = tokio::spawn(client.publish("a", "1").qos(QoS::AtLeastOnce).into_future());
     server.publish().await;
     drop(server);
-    let Err(PublishError::Disconnected(cause)) = publish.await.unwrap() else { panic!() };
+    let Err(PublishError::Disconnected { cause, .. }) = publish.await.unwrap() else { panic!() };
     assert!(matches!(cause.kind(), DisconnectKind::Closed), "{cause:?}");
-    assert!(matches!(client.publish("a", "").await, Err(PublishError::Disconnected(_))));
+    assert!(matches!(client.publish("a", "").await, Err(PublishError::NotTaken { .. })));
 }
 
 #[tokio::test]
@@ -237,7 +237,8 @@ async fn messages_that_expire_before_they_can_be_sent_take_no_room_for_ever() {
         .collect();
     let held = server.publish().await;
     for task in tasks {
-        assert!(matches!(task.await.unwrap(), Err(PublishError::Timeout { .. })));
+        let outcome = task.await.unwrap();
+        assert!(matches!(outcome, Err(PublishError::Timeout { .. } | PublishError::Expired { .. })), "{outcome:?}");
     }
     // The one in flight is acknowledged; the others have expired behind it.
     let serve = async {

@@ -10,9 +10,11 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use gridmq_client::error::Stage;
+use gridmq_client::auth::{AuthError, FnToken, JwtAuthenticator, Token, User};
+use gridmq_client::error::{ConnectErrorKind, Stage};
 use gridmq_client::raw::{Packet, RawClient, RawError};
 use gridmq_client::{Client, QoS, Version};
 use gridmq_proto::packet::PacketType;
@@ -99,6 +101,9 @@ async fn what_is_not_mqtt_or_too_large_or_cut_is_an_error_of_its_own() {
     let (mut raw, mut server) = pair().await;
     server.io.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
     assert!(matches!(raw.receive().await, Err(RawError::NotMqtt(_))));
+    // No packet's beginning is found behind it, whatever comes.
+    server.io.write_all(&bytes_of(&Packet::PingResp, Version::V5)).await.unwrap();
+    assert!(matches!(raw.receive().await, Err(RawError::NotMqtt(_))));
 
     let (mut raw, mut server) = pair().await;
     let connect = raw.connect_packet();
@@ -117,6 +122,36 @@ async fn what_is_not_mqtt_or_too_large_or_cut_is_an_error_of_its_own() {
     let (mut raw, mut server) = pair().await;
     server.io.shutdown().await.unwrap();
     assert!(matches!(raw.receive().await, Ok(None)));
+}
+
+#[tokio::test]
+async fn the_connect_has_what_providers_say() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = || Client::builder(&format!("mqtt://{}", listener.local_addr().unwrap())).client_id("raw");
+    let asked = options().user_provider(Arc::new(|| async { Ok(User::new("asked").with_password("now")) }));
+    let raw = asked.open_raw().await.unwrap();
+    let Packet::Connect(connect) = raw.connect_packet() else { panic!() };
+    assert_eq!((connect.username.as_deref(), connect.password.as_deref()), (Some("asked"), Some(&b"now"[..])));
+
+    let token = || Arc::new(JwtAuthenticator::oauth2(FnToken::new(|| async { Ok(Token::new("tell-tale")) })));
+    let raw = options().authenticator(token()).open_raw().await.unwrap();
+    let Packet::Connect(connect) = raw.connect_packet() else { panic!() };
+    assert_eq!(connect.properties.authentication_method.as_deref(), Some("OAUTH2-JWT"));
+    assert_eq!(connect.properties.authentication_data.as_deref(), Some(&b"tell-tale"[..]));
+    // It goes where a client's would go, and nowhere else.
+    let error = Client::builder("mqtt://broker.example").authenticator(token()).open_raw().await.unwrap_err();
+    assert!(matches!(error.kind(), ConnectErrorKind::Option { option: "authenticator", .. }), "{error}");
+
+    let failing = options().user_provider(Arc::new(|| async { Err(AuthError::other("a test", "not now")) }));
+    assert_eq!(failing.open_raw().await.unwrap_err().stage(), Stage::Credentials);
+}
+
+#[tokio::test]
+async fn what_waits_to_be_written_is_not_shown() {
+    let (mut raw, _server) = pair().await;
+    raw.feed(&Packet::Publish(message("a", "s3cr3t", QoS::AtMostOnce, 0))).unwrap();
+    let shown = format!("{raw:?}");
+    assert!(shown.contains("outgoing") && !shown.contains("s3cr3t"), "{shown}");
 }
 
 #[tokio::test]

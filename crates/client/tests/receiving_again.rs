@@ -16,7 +16,7 @@ use std::future::IntoFuture;
 use std::time::Duration;
 
 use gridmq_client::rpc::Caller;
-use gridmq_client::{ConnectionEvent, QoS, ReasonCode, TopicTemplate, Version};
+use gridmq_client::{Client, ConnectionEvent, Options, QoS, ReasonCode, Subscription, TopicTemplate, Version};
 use gridmq_proto::MessageProperties;
 use gridmq_proto::packet::{Ack, AckProperties, Packet, SubAck, Subscribe};
 use support::{Peer, message};
@@ -58,6 +58,54 @@ async fn all_filters_are_made_again_together_and_the_stream_goes_on() {
         assert_eq!(answer(&mut server, &[ReasonCode::UnspecifiedError]).await.filters.len(), 1);
         assert!(subscription.next().await.is_none());
     }
+}
+
+/// Ten messages of QoS 1 on each of six connections, which nobody reads.
+async fn unread(session_present: bool, options: Options, venue: &mut Venue) -> (Client, Subscription, Server) {
+    let (client, mut server) = venue.connected(options).await;
+    let request = client.subscribe("a", QoS::AtLeastOnce).into_future();
+    let mut subscription = tokio::join!(request, server.grant(ReasonCode::GrantedQos1)).0.unwrap();
+    for round in 0..6 {
+        if round > 0 {
+            drop(server);
+            server = venue.accept(session_present, <_>::default()).await.0;
+            if !session_present {
+                server.grant(ReasonCode::GrantedQos1).await;
+            }
+        }
+        for id in 1..=10 {
+            server.deliver("a", &format!("{round} {id}"), QoS::AtLeastOnce, id).await;
+        }
+        // An answer says that they were read.
+        let (pong, _) = tokio::join!(client.ping().into_future(), async {
+            assert!(matches!(server.packet().await, Packet::PingReq));
+            server.send(Packet::PingResp).await;
+        });
+        pong.unwrap();
+    }
+    assert!(subscription.try_next().is_ok());
+    (client, subscription, server)
+}
+
+type Server = Peer<DuplexStream>;
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_nobody_reads_does_not_grow_with_every_connection() {
+    let mut venue = Venue::new(Version::V5);
+    let options = venue.lasting();
+    let (_client, mut subscription, mut server) = unread(true, options, &mut venue).await;
+    assert_eq!((subscription.waiting(), subscription.dropped()), (9, 0));
+    assert_eq!(server.puback().await.packet_id.get(), 1);
+    for id in 2..=10 {
+        assert_eq!(subscription.next().await.unwrap().text(), Some(&*format!("5 {id}")));
+        assert_eq!(server.puback().await.packet_id.get(), id);
+    }
+    // What a lost session leaves behind does not come again, and no receive maximum bounds it.
+    let options = venue.lasting().receive_maximum(15);
+    let (client, mut subscription, _server) = unread(false, options, &mut venue).await;
+    assert_eq!((subscription.waiting(), subscription.dropped()), (24, 35));
+    assert_eq!(subscription.next().await.unwrap().text(), Some("0 2"));
+    drop(client);
 }
 
 #[tokio::test(start_paused = true)]

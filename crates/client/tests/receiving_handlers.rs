@@ -73,7 +73,7 @@ async fn dropping_a_message_does_what_the_stream_says() {
 /// Fails, panics, or succeeds, as its payload says.
 async fn handle(message: Message) -> Result<(), Rejection> {
     match message.text() {
-        Some("fail") => Err(Rejection::new(ReasonCode::PayloadFormatInvalid).words("bad")),
+        Some("fail") => Err(Rejection::new(ReasonCode::PayloadFormatInvalid).reason_string("bad")),
         Some("panic") => panic!("as the message says"),
         Some("no reason") => Err(Rejection::new(ReasonCode::Success)),
         _ => Ok(()),

@@ -13,6 +13,7 @@ mod support;
 use std::future::IntoFuture;
 use std::time::Duration;
 
+use gridmq_client::auth::User;
 use gridmq_client::error::{ConnectErrorKind, DisconnectKind};
 use gridmq_client::{
     Client, ConnectionEvent, ConnectionState, Decision, Options, QoS, ReasonCode, Reconnect, Setback, Version,
@@ -91,7 +92,7 @@ async fn a_lost_connection_comes_back_with_its_session_and_what_it_owed() {
     let mut subscription = subscription.unwrap();
     let publish = tokio::spawn(client.publish("b", "once").qos(QoS::AtLeastOnce).into_future());
     let id = peer.publish().await.packet_id;
-    let mut events = client.events();
+    let mut events = support::events_from_now(&client);
     drop(peer);
     let (mut peer, connect) = server.accept(true).await;
     assert!(!connect.clean_start);
@@ -113,7 +114,7 @@ async fn a_lost_session_is_told_and_subscribed_to_again() {
     let (subscription, _) =
         tokio::join!(client.subscribe("a", QoS::AtLeastOnce).into_future(), peer.grant(ReasonCode::GrantedQos1));
     let mut subscription = subscription.unwrap();
-    let mut events = client.events();
+    let mut events = support::events_from_now(&client);
     drop(peer);
     let (mut peer, _) = server.accept(false).await;
     assert_eq!(peer.grant(ReasonCode::GrantedQos1).await.filters[0].filter.as_str(), "a");
@@ -211,7 +212,7 @@ async fn the_application_can_overrule_and_come_back_as_another() {
     let server = Server::new().await;
     let policy = quick().judge(|failure| match failure.reason() {
         Some(ReasonCode::BadUserNameOrPassword) => {
-            Decision::retry().after(Duration::from_millis(5)).with_user("new", Some("secret".into()))
+            Decision::retry().after(Duration::from_millis(5)).with_user(User::new("new").with_password("secret"))
         }
         Some(ReasonCode::ServerBusy) => Decision::stop(),
         _ => Decision::by_table(),

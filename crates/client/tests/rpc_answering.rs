@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use gridmq_client::rpc::{Counters, Failure, Reply, Request, Responder, ResponderRequest, RpcError};
+use gridmq_client::rpc::{CallFailure, Counters, Reply, Request, Responder, ResponderRequest, RpcError};
 use gridmq_client::{QoS, ReasonCode, TopicTemplate, Version};
 use gridmq_proto::MessageProperties;
 use gridmq_proto::packet::{Ack, Packet, Publish};
@@ -24,10 +24,10 @@ use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
 
 /// Does what the payload says, and counts.
-async fn obey(request: Request, count: Arc<AtomicUsize>) -> Result<Reply, Failure> {
+async fn obey(request: Request, count: Arc<AtomicUsize>) -> Result<Reply, CallFailure> {
     count.fetch_add(1, Ordering::Relaxed);
     match request.text() {
-        Some("fail") => Err(Failure::new("no key").status(423)),
+        Some("fail") => Err(CallFailure::new("no key").status(423)),
         Some("panic") => panic!("as the request says"),
         Some("sleep") => {
             tokio::time::sleep(Duration::from_secs(3600)).await;

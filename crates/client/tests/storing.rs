@@ -17,8 +17,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use gridmq_client::error::ConnectErrorKind;
 use gridmq_client::store::{Delivery, FileStore, Record, SessionStore, StoreError};
-use gridmq_client::{Client, Options, QoS, Version};
+use gridmq_client::{Client, Options, QoS, Reconnect, Version};
 use gridmq_proto::packet::{Ack, Packet};
 use gridmq_proto::{Message, PacketId, ReasonCode, SharedMessage};
 use support::Peer;
@@ -77,10 +78,11 @@ async fn every_record_is_read_back() {
     ];
     assert_eq!(found, expected);
     // The server has lost the session: what was sent waits again.
-    let found = wrote(&path, vec![Record::Enqueued(1, delivery("one")), Record::Done(300), Record::Done(2)]).await;
-    assert!(matches!(found[3..], [Record::Enqueued(1, _)]), "{found:?}");
+    let again = Record::Enqueued(1, delivery("one"));
+    let found = wrote(&path, vec![Record::Tried(2), again, Record::Done(300), Record::Done(2)]).await;
+    assert!(matches!(found[2..], [Record::Tried(2), Record::Received(_), Record::Enqueued(1, _)]), "{found:?}");
     let found = wrote(&path, vec![Record::Done(1), Record::Forgotten(id(9))]).await;
-    assert_eq!(found[1..], [Record::Positioned(301)]);
+    assert_eq!(found[1..], [Record::Positioned(301), Record::Tried(2)]);
 }
 
 #[tokio::test]
@@ -91,7 +93,14 @@ async fn a_file_that_cannot_be_used_is_refused_with_the_reason() {
 
     let first = FileStore::open(&path).unwrap();
     assert!(matches!(FileStore::open(&path), Err(StoreError::InUse { .. })));
+    let options = || Client::builder("mqtt://127.0.0.1:1").client_id("another").clean_start(false);
+    let error = options().store(&path).connect().await.unwrap_err();
+    assert!(matches!(error.kind(), ConnectErrorKind::Store(StoreError::InUse { .. })), "{error}");
+    assert!(!error.is_permanent(), "{error}");
     drop(first);
+    let error = options().store(&path).connect().await.unwrap_err();
+    assert!(matches!(error.kind(), ConnectErrorKind::Store(StoreError::OtherClient { .. })), "{error}");
+    assert!(error.is_permanent(), "{error}");
 
     let error = FileStore::open(&path).unwrap().load("another").unwrap_err();
     assert!(matches!(error, StoreError::OtherClient { ref stored, .. } if stored == "c"), "{error:?}");
@@ -178,6 +187,39 @@ async fn a_client_goes_on_where_the_last_one_was() {
     let id = server.publish().await.packet_id.unwrap();
     server.acknowledge(id).await;
     third.await.unwrap();
+}
+
+/// What CONNECT and DISCONNECT say of the session's time, from a client that is told nothing about it.
+async fn said(options: Options) -> (Option<u32>, Option<u32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = options.address(&format!("mqtt://{}", listener.local_addr().unwrap()));
+    let (client, (mut server, connect)) = tokio::join!(options.client_id("c").clean_start(false).connect(), async {
+        let mut server = Peer::new(listener.accept().await.unwrap().0, Version::V5);
+        let connect = server.accept(false, <_>::default()).await;
+        (server, connect)
+    });
+    let client = client.unwrap();
+    let (left, disconnect) = tokio::join!(client.disconnect().into_future(), async {
+        let disconnect = server.packet().await;
+        drop(server);
+        disconnect
+    });
+    left.unwrap();
+    let Packet::Disconnect(disconnect) = disconnect else { panic!("{disconnect:?}") };
+    (connect.properties.session_expiry_interval, disconnect.properties.session_expiry_interval)
+}
+
+#[tokio::test]
+async fn an_orderly_end_leaves_the_servers_half_of_the_session_where_there_is_a_store() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = || Options::new("mqtt://memory");
+    assert_eq!(said(options()).await, (Some(300), Some(0)));
+    assert_eq!(said(options().store(directory.path().join("1"))).await, (Some(300), None));
+    let never = options().reconnect(Reconnect::never());
+    assert_eq!(said(never.clone()).await, (None, None));
+    assert_eq!(said(never.store(directory.path().join("2"))).await, (Some(300), None));
+    let own = options().store(directory.path().join("3")).session_expiry(Duration::from_secs(7));
+    assert_eq!(said(own).await, (Some(7), None));
 }
 
 const CHILD: &str = "GRIDMQ_TEST_STORE_CHILD";

@@ -10,15 +10,18 @@
 
 mod support;
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gridmq_client::error::{ConnectErrorKind, Side, Stage};
-use gridmq_client::{Client, ConnectError, Options, QoS, ReasonCode, Version};
+use gridmq_client::{
+    Client, ConnectError, ConnectionState, Decision, FailureKind, Options, QoS, ReasonCode, Reconnect, Setback, Version,
+};
 use gridmq_proto::packet::Packet;
 use gridmq_tls::issue::{CertificateAuthority, IssuedCertificate, Validity};
 use gridmq_tls::{ClientAuth, ClientTrust, Identity, ServerConfig, TlsErrorKind, TlsVersion, Trust};
 use support::Peer;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 struct Pki {
     root: CertificateAuthority,
@@ -142,6 +145,53 @@ async fn a_server_that_is_not_trusted_is_refused_by_us() {
     let (failed, _) = tokio::join!(builder.trust(stranger.trust()).connect(), accept(&listener, &config));
     let error = failed.unwrap_err();
     assert_eq!((tls_error(&error), error.side()), (TlsErrorKind::UnknownCa, Side::Us), "{error}");
+}
+
+/// Started with `options`, against a server with `config`: what became of the first attempt.
+async fn started(config: &ServerConfig, options: impl FnOnce(Options) -> Options) -> ConnectionState {
+    let (listener, builder) = listener().await;
+    let patience = Reconnect::new().first_wait(Duration::from_millis(1)).longest_wait(Duration::from_secs(400_000));
+    let client = options(builder.reconnect(patience)).start().unwrap();
+    let mut state = client.state();
+    let decided =
+        state.wait_for(|state| matches!(state, ConnectionState::Waiting { .. } | ConnectionState::Disconnected(_)));
+    let (decided, server) = tokio::join!(support::bounded("the first attempt", decided), accept(&listener, config));
+    drop(server);
+    decided.unwrap().clone()
+}
+
+/// A fleet's devices cannot be visited: what is put right elsewhere has to be enough.
+#[tokio::test]
+async fn a_certificate_that_is_not_believed_is_tried_again_after_a_long_while() {
+    let (pki, stranger) = (Pki::new("Our"), Pki::new("Another"));
+    for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
+        let open = pki.server(version, ClientAuth::Off, ClientTrust::AnyPresented);
+        let closed = pki.server(version, ClientAuth::Required, ClientTrust::Anchors(pki.trust()));
+        let begun = Instant::now();
+        for (case, state) in [
+            ("we do not know its authority", started(&open, |it| it.trust(stranger.trust())).await),
+            ("it has another name", started(&open, |it| it.trust(pki.trust()).server_name("other.example")).await),
+            ("it wants a certificate", started(&closed, |it| it.trust(pki.trust())).await),
+            (
+                "it does not know our authority",
+                started(&closed, |it| it.trust(pki.trust()).identity(stranger.client())).await,
+            ),
+        ] {
+            let ConnectionState::Waiting { why: Setback::Failed(error), retry_at, .. } = state else {
+                panic!("{case}: {state:?}")
+            };
+            assert_eq!(error.stage(), Stage::Tls, "{case}: {error}");
+            // Any time up to the longest; the usual bound would have been milliseconds.
+            assert!(retry_at > begun + Duration::from_secs(2), "{case}");
+        }
+    }
+    let open = pki.server(TlsVersion::V1_3, ClientAuth::Off, ClientTrust::AnyPresented);
+    let stop = Reconnect::new().judge(|failure| match failure.kind {
+        FailureKind::Attempt(error) if matches!(error.kind(), ConnectErrorKind::Tls(_)) => Decision::stop(),
+        _ => Decision::by_table(),
+    });
+    let state = started(&open, |it| it.trust(stranger.trust()).reconnect(stop)).await;
+    assert!(matches!(state, ConnectionState::Disconnected(_)), "{state:?}");
 }
 
 #[tokio::test]

@@ -10,100 +10,24 @@
     reason = "tests"
 )]
 
-use std::net::TcpListener as StdListener;
-use std::thread::JoinHandle;
+#[path = "support/websocket.rs"]
+mod peer;
+
+use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use gridmq_client::error::{ConnectErrorKind, Side, Stage, WebSocketError};
-use gridmq_client::{Client, ConnectError, Options, Proxy, QoS, Version};
+use gridmq_client::error::{ConnectErrorKind, DisconnectCause, DisconnectKind, Side, Stage, WebSocketError};
+use gridmq_client::{Client, ConnectError, ConnectionState, Options, Proxy, QoS, Reconnect, Version};
 use gridmq_proto::ReasonCode;
-use gridmq_proto::codec::{Decoder, encode};
-use gridmq_proto::packet::{Ack, ConnAck, ConnAckProperties, Packet};
+use gridmq_proto::codec::encode;
+use gridmq_proto::packet::{ConnAck, ConnAckProperties, Packet, Publish};
 use gridmq_tls::issue::{CertificateAuthority, IssuedCertificate, Validity};
 use gridmq_tls::{ClientAuth, ClientTrust, Identity, ServerConfig, TlsVersion, Trust};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
-use tokio_tungstenite::tungstenite::{Message, accept_hdr};
 
-/// What a server saw: path, host, subprotocol, one more header, the sizes of the frames, and the packets.
-#[derive(Debug, Default)]
-struct Seen {
-    path: String,
-    host: String,
-    subprotocol: String,
-    extra: Option<String>,
-    frames: Vec<usize>,
-    packets: Vec<Packet>,
-    close: bool,
-}
-
-/// A server over tungstenite: it takes one client and everything that it says until it leaves.
-fn server(listener: StdListener, version: Version) -> JoinHandle<Seen> {
-    std::thread::spawn(move || {
-        let (tcp, _) = listener.accept().unwrap();
-        let mut seen = Seen::default();
-        let callback = |request: &Request, mut response: Response| {
-            let field = |name| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
-            seen.path = request.uri().to_string();
-            seen.host = field("Host").unwrap();
-            seen.subprotocol = field("Sec-WebSocket-Protocol").unwrap();
-            seen.extra = field("X-Extra");
-            let agreed = seen.subprotocol.parse().unwrap();
-            response.headers_mut().insert("Sec-WebSocket-Protocol", agreed);
-            Ok(response)
-        };
-        let mut socket = accept_hdr(tcp, callback).unwrap();
-        let (mut decoder, mut incoming) = (Decoder::for_server(1 << 24), BytesMut::new());
-        socket.send(Message::Ping("are you there".into())).unwrap();
-        loop {
-            match socket.read() {
-                Ok(Message::Binary(bytes)) => {
-                    seen.frames.push(bytes.len());
-                    incoming.extend_from_slice(&bytes);
-                }
-                Ok(Message::Pong(bytes)) => assert_eq!(&bytes[..], b"are you there"),
-                Ok(Message::Close(_)) => seen.close = true,
-                Ok(other) => panic!("{other:?}"),
-                Err(_) => return seen,
-            }
-            while let Some(packet) = decoder.decode(&mut incoming).unwrap() {
-                let answer = match &packet {
-                    Packet::Connect(_) => Packet::ConnAck(Box::new(ConnAck {
-                        session_present: false,
-                        reason: ReasonCode::Success,
-                        properties: ConnAckProperties::default(),
-                    })),
-                    Packet::Publish(publish) => Packet::PubAck(Ack {
-                        packet_id: publish.packet_id.unwrap(),
-                        reason: ReasonCode::Success,
-                        properties: None,
-                    }),
-                    _ => {
-                        seen.packets.push(packet);
-                        continue;
-                    }
-                };
-                let mut bytes = BytesMut::new();
-                encode(&answer, version, None, &mut bytes).unwrap();
-                // Packets may be cut anywhere.
-                for part in bytes.chunks(1) {
-                    socket.write(Message::Binary(part.to_vec().into())).unwrap();
-                }
-                socket.flush().unwrap();
-                seen.packets.push(packet);
-            }
-        }
-    })
-}
-
-fn listener() -> (StdListener, u16) {
-    let listener = StdListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    (listener, port)
-}
+use peer::{GOOD, field, filled, listener, server};
 
 #[tokio::test]
 async fn a_client_publishes_over_websocket_in_every_version() {
@@ -128,6 +52,96 @@ async fn a_client_publishes_over_websocket_in_every_version() {
         };
         assert_eq!(publish.payload, large);
         assert!(seen.close && seen.frames.len() < 12, "{:?}", seen.frames);
+    }
+}
+
+/// Everything that anybody logs.
+static LOGGED: Mutex<String> = Mutex::new(String::new());
+
+struct Everything;
+
+fn logged(line: &str) {
+    let mut all = LOGGED.lock().unwrap();
+    all.push_str(line);
+    all.push('\n');
+}
+
+impl log::Log for Everything {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        logged(&format!("{} {}", record.target(), record.args()));
+    }
+
+    fn flush(&self) {}
+}
+
+struct Fields(String);
+
+impl tracing::field::Visit for Fields {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.0.push_str(&format!(" {field}={value:?}"));
+    }
+}
+
+impl tracing::Subscriber for Everything {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        let mut fields = Fields(span.metadata().name().to_owned());
+        span.record(&mut fields);
+        logged(&fields.0);
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
+        let mut fields = Fields(String::new());
+        values.record(&mut fields);
+        logged(&fields.0);
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut fields = Fields(event.metadata().target().to_owned());
+        event.record(&mut fields);
+        logged(&fields.0);
+    }
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test]
+async fn passwords_and_payloads_are_in_no_log_at_any_level() {
+    const SECRETS: [&str; 3] = ["s3cr3t-word", "s3cr3t-token", "s3cr3t-payload"];
+    log::set_logger(&Everything).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    tracing::subscriber::set_global_default(Everything).unwrap();
+    log::trace!("a line of another crate's");
+    let (listener, port) = listener();
+    let server = server(listener, Version::V5);
+    let options = Client::builder(&format!("ws://localhost:{port}/mqtt")).client_id("tester");
+    let options = options.username("tester").password(SECRETS[0]).websocket_header("Authorization", SECRETS[1]);
+    let client = options.connect().await.unwrap();
+    client.publish("a/b", SECRETS[2]).qos(QoS::AtLeastOnce).await.unwrap();
+    client.disconnect().await.unwrap();
+    let seen = server.join().unwrap();
+    let [Packet::Connect(connect), Packet::Publish(_), ..] = &seen.packets[..] else { panic!("{seen:?}") };
+    assert_eq!(connect.password.as_deref(), Some(SECRETS[0].as_bytes()));
+    let logged = LOGGED.lock().unwrap().to_ascii_lowercase();
+    assert!(logged.contains("another crate's") && logged.contains("gridmq_client"), "{logged}");
+    for secret in SECRETS {
+        let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let list = format!("{:?}", secret.as_bytes());
+        for form in [secret, &hex, list.trim_matches(['[', ']'])] {
+            assert!(!logged.contains(form), "{form}: {logged}");
+        }
     }
 }
 
@@ -157,15 +171,6 @@ async fn websocket_goes_through_a_proxy() {
     assert_eq!(server.join().unwrap().path, "/mqtt");
 }
 
-/// The answer with what the key asks for.
-fn filled(answer: &[u8], key: &str) -> Vec<u8> {
-    const PLACE: &[u8] = b"{accept}";
-    match answer.windows(PLACE.len()).position(|window| window == PLACE) {
-        Some(at) => [&answer[..at], derive_accept_key(key.as_bytes()).as_bytes(), &answer[at + PLACE.len()..]].concat(),
-        None => answer.to_vec(),
-    }
-}
-
 /// What becomes of a client whose server answers so.
 async fn answered(answer: &'static [u8], closes: bool, patience: Duration) -> ConnectError {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -191,10 +196,6 @@ async fn answered(answer: &'static [u8], closes: bool, patience: Duration) -> Co
 }
 
 const PATIENT: Duration = Duration::from_secs(15);
-const GOOD: &[u8] =
-    b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n\
-                      Sec-WebSocket-Protocol: mqtt\r\n\r\n";
-
 #[tokio::test]
 async fn what_is_no_websocket_is_told_with_its_status_and_words() {
     let error = answered(b"HTTP/1.1 404 Not here\r\nContent-Length: 9\r\n\r\nno /mqtt!", false, PATIENT).await;
@@ -238,6 +239,76 @@ async fn a_text_frame_in_place_of_connack_is_a_typed_error() {
     let error = answered(TEXT, false, PATIENT).await;
     assert_eq!((error.stage(), error.side()), (Stage::WebSocket, Side::Us));
     assert!(matches!(error.kind(), ConnectErrorKind::WebSocket(WebSocketError::TextFrame)), "{error}");
+}
+
+/// How a client ends, or what it waits after, whose server says this once it is connected.
+async fn after_connack(frames: &'static [u8]) -> DisconnectCause {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("ws://{}", listener.local_addr().unwrap());
+    let (connected, is_connected) = tokio::sync::oneshot::channel();
+    let server = tokio::spawn(async move {
+        let (mut io, _) = listener.accept().await.unwrap();
+        let mut request = String::new();
+        while !request.ends_with("\r\n\r\n") {
+            request.push(char::from(io.read_u8().await.unwrap()));
+        }
+        let answer = filled(GOOD, &field(&request, "Sec-WebSocket-Key").unwrap());
+        io.write_all(&[&answer[..], b"\x82\x05\x20\x03\x00\x00\x00"].concat()).await.unwrap();
+        is_connected.await.unwrap();
+        io.write_all(frames).await.unwrap();
+        io.read_to_end(&mut Vec::new()).await.ok();
+    });
+    let client = Client::builder(&address).client_id("tester").reconnect(Reconnect::never()).connect().await.unwrap();
+    let mut states = client.state();
+    connected.send(()).unwrap();
+    let over = states.wait_for(|state| matches!(state, ConnectionState::Disconnected(_)));
+    tokio::time::timeout(PATIENT, over).await.expect("an end").unwrap();
+    server.abort();
+    client.disconnected().unwrap()
+}
+
+#[tokio::test]
+async fn what_ends_a_websocket_after_connack_has_its_type() {
+    let cause = after_connack(b"\x81\x02hi").await;
+    assert!(matches!(cause.kind(), DisconnectKind::WebSocket(WebSocketError::TextFrame)), "{cause}");
+    assert_eq!(cause.side(), Side::Us);
+    let cause = after_connack(b"\x82\x7f\0\0\0\0\x10\0\0\0").await;
+    assert!(matches!(cause.kind(), DisconnectKind::WebSocket(WebSocketError::TooLong { .. })), "{cause}");
+    assert!(cause.to_string().contains("maximum_packet_size"), "{cause}");
+    let cause = after_connack(b"\x88\x07\x03\xf3hello").await;
+    let DisconnectKind::WebSocket(WebSocketError::Left { code: 1011, reason }) = cause.kind() else {
+        panic!("{cause}")
+    };
+    assert_eq!((reason.as_str(), cause.side()), ("hello", Side::Server));
+    let cause = after_connack(b"\x88\x02\x03\xe9").await;
+    assert!(matches!(cause.kind(), DisconnectKind::Closed), "{cause}");
+}
+
+#[tokio::test]
+async fn a_goodbye_that_breaks_the_standard_is_a_goodbye() {
+    for frames in [&b"\x88\x02\x03\xee"[..], b"\x88\x02\x03\xed", b"\x88\x03\x03\xe9\xe9"] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("ws://{}", listener.local_addr().unwrap());
+        let policy = Reconnect::new().first_wait(Duration::from_millis(10));
+        let client = Client::builder(&address).client_id("tester").reconnect(policy).start().unwrap();
+        for goodbye in [frames, b""] {
+            let (mut io, _) =
+                tokio::time::timeout(PATIENT, listener.accept()).await.expect("the client comes").unwrap();
+            let mut request = String::new();
+            while !request.ends_with("\r\n\r\n") {
+                request.push(char::from(io.read_u8().await.unwrap()));
+            }
+            let answer = filled(GOOD, &field(&request, "Sec-WebSocket-Key").unwrap());
+            io.write_all(&[&answer[..], b"\x82\x05\x20\x03\x00\x00\x00"].concat()).await.unwrap();
+            tokio::time::timeout(PATIENT, client.connected()).await.expect("in time").unwrap();
+            io.write_all(goodbye).await.unwrap();
+            if goodbye.is_empty() {
+                drop(client);
+                break;
+            }
+            io.read_to_end(&mut Vec::new()).await.ok();
+        }
+    }
 }
 
 struct Pki {
@@ -356,4 +427,52 @@ async fn a_secure_websocket_connects_with_both_versions_of_tls() {
         let (seen, tls) = tokio::join!(server, client);
         assert_eq!((tls.version, seen.version), (version, version));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_that_takes_long_to_arrive_is_no_silence() {
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let version = Version::V5;
+    let bytes_of = |packet| {
+        let mut bytes = BytesMut::new();
+        encode(&packet, version, None, &mut bytes).unwrap();
+        bytes
+    };
+    let connack = bytes_of(Packet::ConnAck(Box::new(ConnAck {
+        session_present: false,
+        reason: ReasonCode::Success,
+        properties: ConnAckProperties::default(),
+    })));
+    let publish = bytes_of(Packet::Publish(Publish {
+        dup: false,
+        qos: QoS::AtMostOnce,
+        retain: false,
+        packet_id: None,
+        topic: Some("a".try_into().unwrap()),
+        topic_alias: None,
+        subscription_identifiers: <_>::default(),
+        payload: vec![7; 20_000].into(),
+        properties: None,
+    }));
+    let (mut reader, mut writer) = tokio::io::split(far);
+    let options = Client::builder("ws://memory").client_id("tester").version(version);
+    let connecting = tokio::spawn(options.keep_alive(Duration::from_secs(4)).connect_over(near));
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        assert!(reader.read_buf(&mut request).await.unwrap() > 0);
+    }
+    let key = field(std::str::from_utf8(&request).unwrap(), "Sec-WebSocket-Key").unwrap();
+    writer.write_all(&filled(GOOD, &key)).await.unwrap();
+    // The client's CONNECT, and its PINGREQs, which are not answered: the answers come behind the message.
+    tokio::spawn(async move { tokio::io::copy(&mut reader, &mut tokio::io::sink()).await });
+    writer.write_all(&[&[0x82, u8::try_from(connack.len()).unwrap()], &connack[..]].concat()).await.unwrap();
+    let client = connecting.await.unwrap().unwrap();
+    let mut messages = client.messages();
+    let length = u16::try_from(publish.len()).unwrap().to_be_bytes();
+    for piece in [&[0x82, 126, length[0], length[1]], &publish[..]].concat().chunks(1000) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(client.disconnected().is_none(), "{:?}", client.disconnected());
+        writer.write_all(piece).await.unwrap();
+    }
+    assert_eq!(messages.next().await.unwrap().payload().len(), 20_000);
 }

@@ -13,7 +13,7 @@
 mod common;
 
 use common::{Pki, Running, enrolled, leaf, new_request, now};
-use gridmq_client::est::{EstClient, EstError, EstErrorKind};
+use gridmq_client::est::{EstClient, EstError, EstErrorKind, HttpError};
 use gridmq_http::est::{Approval, Policy};
 use gridmq_tls::certificate::AlternativeNames;
 use gridmq_tls::est::{AnswerError, CertificateRequest, Enrolment, EnrolmentKey, Label};
@@ -207,7 +207,7 @@ async fn a_server_that_is_not_trusted_gets_no_password() {
     let trust = Trust::only_der(vec![other.certificate().der().to_vec()]).unwrap();
     let client = EstClient::builder(&running.url).trust(trust).password("device1", "secret").build().unwrap();
     let error = client.enroll(&new_request("device1").1).await.unwrap_err();
-    let EstErrorKind::Tls(tls) = error.kind() else { panic!("TLS, not {error:?}") };
+    let EstErrorKind::Http(HttpError::Tls(tls)) = error.kind() else { panic!("TLS, not {error:?}") };
     assert!(matches!(tls.kind(), TlsErrorKind::UnknownCa | TlsErrorKind::BadCertificate), "{tls:?}");
     assert!(!format!("{client:?} {error:?}").contains("secret"));
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use base64ct::{Base64, Encoding};
 use common::{Pki, Running, enrolled, new_request, now};
-use gridmq_client::est::{EstClient, EstErrorKind};
+use gridmq_client::est::{EstClient, EstErrorKind, HttpError};
 use gridmq_http::Limits;
 use gridmq_tls::certificate::AlternativeNames;
 use gridmq_tls::est::{AnswerError, CertificateRequest, Enrolment, EnrolmentKey, certs_only, read_request};
@@ -93,7 +93,7 @@ async fn a_server_that_stalls_is_left_in_time() {
     let client = serve(&pki, Behaviour::Stall).await;
     let started = Instant::now();
     let error = client.enroll(&new_request("device1").1).await.unwrap_err();
-    assert!(matches!(error.kind(), EstErrorKind::Timeout { .. }), "{error:?}");
+    assert!(matches!(error.kind(), EstErrorKind::Http(HttpError::Timeout { .. })), "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(10));
 }
 
@@ -113,10 +113,10 @@ async fn what_is_no_http_is_said_to_be_none() {
     let pki = Pki::new();
     let nonsense = Behaviour::Answer(b"\x20\x02\x00\x00 nonsense\r\n\r\n".to_vec());
     let error = serve(&pki, nonsense).await.ca_certificates().await.unwrap_err();
-    assert!(matches!(error.kind(), EstErrorKind::Http(_)), "{error:?}");
+    assert!(matches!(error.kind(), EstErrorKind::Http(HttpError::Broken(_))), "{error:?}");
     // With TLS 1.3 that is also what a refused certificate looks like.
     let error = serve(&pki, Behaviour::Close).await.ca_certificates().await.unwrap_err();
-    let EstErrorKind::Tls(tls) = error.kind() else { panic!("{error:?}") };
+    let EstErrorKind::Http(HttpError::Tls(tls)) = error.kind() else { panic!("{error:?}") };
     assert_eq!(tls.kind(), TlsErrorKind::ClosedAfterHandshake);
 }
 

@@ -38,8 +38,8 @@ pub mod server;
 pub mod stored;
 pub mod timer;
 
-pub use inbound::PublishToken;
-pub use outbound::{Admitted, Delivery, Position, QueueLimits};
+pub use inbound::{Judgement, PublishToken};
+pub use outbound::{Admitted, Delivery, Position, QueueLimits, Settled, Unsent};
 pub use outputs::{Output, Seq};
 pub use record::Record;
 

@@ -159,6 +159,70 @@ fn a_dead_link_is_noticed_within_one_and_a_half_keep_alives() {
 }
 
 #[test]
+fn a_packet_that_takes_its_time_is_a_sign_of_life_and_a_trickle_is_none() {
+    for version in [V3, V5] {
+        let slowly = Connect { keep_alive: 230, ..connect_packet(version) };
+        let mut client = Client::accepted(slowly, ConnAckProperties::default());
+        let ended = (1..600).map(f64::from).find(|&seconds| {
+            client.machine.handle_bytes(client.now, 1);
+            client.at(seconds).end.is_some()
+        });
+        assert!(ended.is_some_and(|at| at > 230.0 && at <= 345.0), "{ended:?}");
+        let mut client = Client::accepted(alive(version), ConnAckProperties::default());
+        for step in 1..=40 {
+            let seconds = f64::from(step) * 4.0;
+            assert_eq!(client.at(seconds).end, None, "{seconds}");
+            client.machine.handle_bytes(client.now, 128);
+        }
+        let ended = (161..300).map(f64::from).find(|&seconds| {
+            client.machine.handle_bytes(client.now, 1);
+            client.at(seconds).end.is_some()
+        });
+        assert!(ended.is_some_and(|at| at > 180.0 && at <= 190.0), "a byte each second is none: {ended:?}");
+    }
+}
+
+#[test]
+fn the_answer_to_a_ping_is_due_once_the_ping_is_written() {
+    let mut client = Client::accepted(alive(V5), ConnAckProperties::default());
+    assert_eq!(client.at(15.0).names(), ["PINGREQ"]);
+    for seconds in [20.0, 25.0, 34.0, 43.0] {
+        assert_eq!(client.at(seconds).end, None, "{seconds}");
+        client.machine.handle_written(client.now, seconds > 40.0);
+    }
+    assert_eq!(client.at(52.0).end, None);
+    // Of another PINGREQ.
+    client.machine.handle_written(client.now, true);
+    assert_eq!(client.at(53.0).end, Some(End::KeepAliveTimeout));
+}
+
+#[test]
+fn an_owner_that_does_not_read_holds_no_silence_against_the_server() {
+    let mut client = Client::accepted(alive(V5), ConnAckProperties::default());
+    assert_eq!(client.at(15.0).names(), ["PINGREQ"]);
+    for seconds in [25.0, 35.0] {
+        client.machine.excuse();
+        assert_eq!(client.at(seconds).end, None, "{seconds}");
+    }
+    assert_eq!(client.at(45.0).end, Some(End::KeepAliveTimeout));
+}
+
+#[test]
+fn subscribe_and_unsubscribe_larger_than_the_server_takes_are_not_sent() {
+    let announced = ConnAckProperties { maximum_packet_size: NonZeroU32::new(30), ..ConnAckProperties::default() };
+    let mut client = Client::accepted(connect_packet(V5), announced);
+    let long = "x".repeat(30);
+    let options = SubscribeOptions { qos: Q1, ..SubscribeOptions::default() };
+    let entry = SubscribeFilter { filter: long.as_str().try_into().unwrap(), options };
+    let refused = client.machine.subscribe(client.now, vec![entry], None, Vec::new());
+    assert_eq!(refused, Err(RequestError::PacketTooLarge { size: 38, maximum: 30 }));
+    let filters = vec![long.as_str().try_into().unwrap()];
+    let refused = client.machine.unsubscribe(client.now, filters, Vec::new());
+    assert_eq!(refused, Err(RequestError::PacketTooLarge { size: 37, maximum: 30 }));
+    client.does().nothing();
+}
+
+#[test]
 fn silence_while_the_owner_does_not_read_is_not_held_against_the_server() {
     let mut config = client_config(alive(V3));
     config.receive_maximum = 1;
@@ -208,7 +272,7 @@ fn mqtt5_3_2_2_11_and_mqtt5_3_2_2_14_and_mqtt5_3_2_2_15_what_the_server_does_not
         .events
         .iter()
         .filter_map(|event| match event {
-            Event::Published { position, reason } => Some((*position, *reason)),
+            Event::Published { position, end, .. } => Some((*position, end.reason())),
             _ => None,
         })
         .collect();

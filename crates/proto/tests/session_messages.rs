@@ -19,7 +19,7 @@ use std::time::Duration;
 use gridmq_proto::Version::{V3_1_1 as V3, V5};
 use gridmq_proto::packet::*;
 use gridmq_proto::session::server::{self, Config, Session};
-use gridmq_proto::session::{Admitted, QueueLimits, Record, Verdict, client};
+use gridmq_proto::session::{Admitted, QueueLimits, Record, Settled, Verdict, client};
 use gridmq_proto::{Packet, ReasonCode, SubscriptionFilter};
 use machines::*;
 
@@ -169,7 +169,10 @@ fn mqtt5_4_3_3_1_and_mqtt5_4_3_3_3_and_mqtt5_4_3_3_4_and_mqtt5_4_3_3_5_and_mqtt5
         assert_eq!(did.names(), ["PUBREL 1", "PUBLISH 2 again"]);
         assert_eq!(client.packet(Packet::PubRec(ack(1))).names(), ["PUBREL 1"]);
         let did = client.packet(Packet::PubComp(ack(1)));
-        assert!(matches!(did.event(), client::Event::Published { position: 1, reason: OK }));
+        assert!(matches!(
+            did.event(),
+            client::Event::Published { position: 1, end: Settled::Taken { reason: OK, .. }, .. }
+        ));
         assert_eq!(client.packet(Packet::PubRec(ack(2))).names(), ["PUBREL 2"]);
         client.packet(Packet::PubComp(ack(2)));
         assert_eq!(client.lose().load(), (0, 0));
@@ -185,7 +188,30 @@ fn a_server_that_has_forgotten_the_identifier_has_the_message() {
     let (mut client, did) = Client::resumed(connect_packet(V5), client.lose(), ConnAckProperties::default());
     assert_eq!(did.names(), ["PUBREL 1"]);
     let did = client.packet(Packet::PubComp(refused(1, ReasonCode::PacketIdentifierNotFound)));
-    assert!(matches!(did.event(), client::Event::Published { position: 1, reason: OK }));
+    assert!(matches!(
+        did.event(),
+        client::Event::Published { position: 1, end: Settled::Taken { reason: OK, .. }, .. }
+    ));
+}
+
+/// Reason and words are of the same packet; what is kept until PUBCOMP has a limit.
+#[test]
+fn what_a_pubrec_says_is_what_became_of_the_message() {
+    let says = |words: &str, reason| {
+        let reason_string = Some(words.into());
+        Ack { packet_id: id(1), reason, properties: Some(Box::new(AckProperties { reason_string, ..<_>::default() })) }
+    };
+    let long = "x".repeat(1025);
+    for (words, kept) in [("nobody listens", Some("nobody listens")), (&*long, None)] {
+        let mut client = Client::v(V5);
+        client.publish("x", Q2);
+        client.packet(Packet::PubRec(says(words, ReasonCode::NoMatchingSubscribers)));
+        let did = client.packet(Packet::PubComp(says("done", OK)));
+        let client::Event::Published { end: Settled::Taken { reason, properties }, .. } = did.event() else { panic!() };
+        assert_eq!(reason, ReasonCode::NoMatchingSubscribers);
+        let said = properties.and_then(|properties| properties.reason_string);
+        assert_eq!(said.as_deref(), kept);
+    }
 }
 
 #[test]
@@ -243,10 +269,16 @@ fn mqtt5_4_4_0_2_and_mqtt5_4_3_3_9_what_was_refused_is_not_sent_again() {
     client.publish("one", Q1);
     client.publish("two", Q2);
     let did = client.packet(Packet::PubAck(refused(1, ReasonCode::NotAuthorized)));
-    assert!(matches!(did.event(), client::Event::Published { position: 1, reason: ReasonCode::NotAuthorized }));
+    let refused_with = |event: client::Event| match event {
+        client::Event::Published { position, end: Settled::Refused { reason, message, .. }, .. } => {
+            (position, reason, message.message().payload.clone())
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused_with(did.event()), (1, ReasonCode::NotAuthorized, "one".into()));
     let did = client.packet(Packet::PubRec(refused(2, ReasonCode::QuotaExceeded)));
     assert!(did.sent.is_empty(), "no PUBREL");
-    assert!(matches!(did.event(), client::Event::Published { position: 2, reason: ReasonCode::QuotaExceeded }));
+    assert_eq!(refused_with(did.event()), (2, ReasonCode::QuotaExceeded, "two".into()));
     let (_, did) = Client::resumed(connect_packet(V5), client.lose(), ConnAckProperties::default());
     assert!(did.sent.is_empty());
 
@@ -644,7 +676,10 @@ fn mqtt5_3_1_2_4_and_mqtt311_3_1_2_6_clean_start_forgets_what_was_taken_over_and
         assert_eq!(did.names(), ["CONNECT"]);
         assert!(did.records.contains(&Record::Forgotten(id(1))), "{:?}", did.records);
         // The server had the second one: nothing more can be learned of it.
-        assert!(matches!(did.events[..], [client::Event::Published { position: 2, reason: OK }]));
+        assert!(matches!(
+            did.events[..],
+            [client::Event::Published { position: 2, end: Settled::Taken { reason: OK, .. }, .. }]
+        ));
         let did = client.packet(connack(ConnAckProperties::default()));
         assert_eq!(did.names(), ["PUBLISH 4", "PUBLISH 5"]);
         assert!(did.sent.iter().all(|packet| !dup_of(packet)));

@@ -17,8 +17,9 @@ use std::num::{NonZeroU16, NonZeroU32};
 
 use gridmq_proto::Version::{V3_1_1 as V3, V5};
 use gridmq_proto::packet::*;
-use gridmq_proto::session::client::{Event, RequestError, Session};
-use gridmq_proto::session::{Admitted, Position, QueueLimits, Record};
+use gridmq_proto::session::client::{self, Event, RequestError, Session};
+use gridmq_proto::session::{Admitted, Position, QueueLimits, Record, Settled, Unsent};
+use gridmq_proto::time::{Now, Wall};
 use gridmq_proto::{Packet, QoS, ReasonCode};
 use machines::*;
 
@@ -41,7 +42,7 @@ fn waiting(client: &mut Client, qos: QoS) -> Position {
 
 fn done(did: &ClientDid) -> Vec<(Position, ReasonCode)> {
     let of = |event: &Event| match event {
-        Event::Published { position, reason } => Some((*position, *reason)),
+        Event::Published { position, end, .. } => Some((*position, end.reason())),
         _ => None,
     };
     did.events.iter().filter_map(of).collect()
@@ -75,8 +76,9 @@ fn messages_of_qos_0_wait_where_asked_and_are_never_recorded() {
         waiting(&mut client, qos);
     }
     let mut expiring = outgoing("late", Q0);
-    expiring.message.properties_mut().message_expiry_interval = Some(0);
-    assert_eq!(client.machine.publish(client.now, expiring), Ok(Admitted::Queued(4)));
+    expiring.message.properties_mut().message_expiry_interval = Some(1);
+    let early = Now { wall: Wall::from_millis(client.now.wall.as_millis() - 1000), ..client.now };
+    assert_eq!(client.machine.publish(early, expiring), Ok(Admitted::Queued(4)));
     let did = client.drain();
     assert!(matches!(did.records[..], [Record::Enqueued(2, _)]));
     let snapshot = client.machine.session().unwrap().snapshot();
@@ -124,11 +126,11 @@ fn only_what_was_never_sent_gives_way() {
     client.machine.persisted(seq);
     let one = ConnAckProperties { receive_maximum: NonZeroU16::new(1), ..ConnAckProperties::default() };
     let (mut client, _) = accept(client, one);
-    assert!(!client.machine.withdraw(1), "it is under way");
     assert_eq!(client.machine.evict_oldest(), Some(2));
     assert_eq!(client.machine.evict_newest(), Some(4));
     let did = client.does();
-    assert_eq!((done(&did), did.records), (vec![], vec![Record::Done(2), Record::Done(4)]));
+    let way = ReasonCode::QuotaExceeded;
+    assert_eq!((done(&did), did.records), (vec![(2, way), (4, way)], vec![Record::Done(2), Record::Done(4)]));
     // The server loses the session: the first waits again, and it may have arrived.
     let (mut client, _) = Client::with(client_config(connect_packet(V5)), client.lose());
     client.safe = false;
@@ -139,7 +141,6 @@ fn only_what_was_never_sent_gives_way() {
     client.drain();
     assert_eq!(client.machine.evict_oldest(), Some(3));
     assert_eq!((client.machine.evict_oldest(), client.machine.evict_newest()), (None, None));
-    assert!(!client.machine.withdraw(1) && !client.machine.withdraw(77));
     assert_eq!(client.machine.session().unwrap().load(), (1, 3));
 }
 
@@ -225,4 +226,98 @@ fn identifiers_do_not_leak_however_often_the_server_answers() {
     }
     assert!(client.machine.is_connected());
     assert_eq!(client.machine.session().unwrap().load(), (0, 0));
+}
+
+fn given_up(did: &ClientDid) -> Vec<(Position, Unsent, bool, String)> {
+    let of = |event: &Event| match event {
+        Event::Published { position, end: Settled::Unsent { why, maybe_sent, message }, .. } => {
+            let payload = String::from_utf8(message.message().payload.to_vec()).unwrap();
+            Some((*position, why.clone(), *maybe_sent, payload))
+        }
+        _ => None,
+    };
+    did.events.iter().filter_map(of).collect()
+}
+
+fn later(now: Now, seconds: u64) -> Now {
+    Now { wall: Wall::from_millis(now.wall.as_millis() + seconds * 1000), ..now }
+}
+
+fn expiring(payload: &str, seconds: u32) -> client::Outgoing {
+    let mut it = outgoing(payload, Q1);
+    it.message.properties_mut().message_expiry_interval = Some(seconds);
+    it
+}
+
+#[test]
+fn a_message_that_is_not_sent_says_why_and_whether_it_may_have_been() {
+    let mut client = Client::v(V5);
+    client.publish("was sent", Q2);
+    let mut client = Client::resting(connect_packet(V5), client.lose());
+    waiting(&mut client, Q2);
+    let small = ConnAckProperties { maximum_qos: Some(Q1), ..ConnAckProperties::default() };
+    let limit = Unsent::Limit(RequestError::QosNotSupported { asked: Q2, maximum: Q1 });
+    // The session is still there: what was sent goes on, as it did when it was sent, or is given up for good.
+    let (client, did) = Client::resumed(connect_packet(V5), client.machine.take_session().unwrap(), small);
+    assert_eq!(given_up(&did), [(1, limit.clone(), true, "was sent".to_owned()), (2, limit, false, "xx".to_owned())]);
+    assert_eq!(client.lose().load(), (0, 0));
+}
+
+#[test]
+fn what_expires_makes_room_and_its_owner_is_told() {
+    let mut client = Client::resting(connect_packet(V5), recorded());
+    for (payload, seconds) in [("a", 10), ("b", 5), ("c", 20)] {
+        let _ = client.machine.publish(client.now, expiring(payload, seconds)).unwrap();
+    }
+    client.drain();
+    let next = |client: &Client| client.machine.session().unwrap().next_expiry();
+    assert_eq!(next(&client), Some(later(client.now, 5).wall));
+    client.machine.give_up_expired(later(client.now, 4));
+    client.drain().nothing();
+    client.machine.give_up_expired(later(client.now, 10));
+    let did = client.drain();
+    let expired = |position, payload: &str| (position, Unsent::Expired, false, payload.to_owned());
+    assert_eq!(given_up(&did), [expired(1, "a"), expired(2, "b")]);
+    assert_eq!(did.records, [Record::Done(1), Record::Done(2)]);
+    assert_eq!((client.machine.session().unwrap().load().0, next(&client)), (1, Some(later(client.now, 20).wall)));
+    // From when it was made, not from when it was taken.
+    let now = later(client.now, 6);
+    assert_eq!(
+        client.machine.publish_if(now, client.now.wall, expiring("d", 6), || panic!()),
+        Err(RequestError::Expired)
+    );
+    assert!(client.machine.publish_if(now, client.now.wall, expiring("e", 7), || true).is_ok());
+    let unwanted = client.machine.publish_if(now, client.now.wall, expiring("f", 8), || false);
+    assert_eq!(unwanted, Ok(Admitted::Dropped));
+    let session = client.machine.session().unwrap();
+    assert_eq!((session.load().0, session.last_position()), (2, 4));
+    assert_eq!([2, 3, 4].map(|position| session.unfinished_up_to(position)), [0, 1, 2]);
+    assert_eq!(next(&client), Some(later(client.now, 7).wall));
+}
+
+#[test]
+fn what_may_have_been_sent_is_known_after_a_lost_session_and_a_restart() {
+    let mut client = Client::resting(connect_packet(V5), recorded());
+    for _ in 0..3 {
+        waiting(&mut client, Q1);
+    }
+    let mut records = client.drain().records;
+    let one = ConnAckProperties { receive_maximum: NonZeroU16::new(2), ..ConnAckProperties::default() };
+    let (mut client, did) = accept(client, one.clone());
+    records.extend(did.records);
+    client.machine.handle_close();
+    records.extend(client.drain().records);
+    let session = client.machine.take_session().unwrap();
+    // Nothing is sent before the end, as no record gets safe.
+    let (mut client, _) = Client::with(client_config(connect_packet(V5)), session);
+    client.safe = false;
+    records.extend(client.packet(connack(ConnAckProperties { receive_maximum: NonZeroU16::new(1), ..one })).records);
+    let again = |records: Vec<Record>| Session::restore(QueueLimits::default(), records).unwrap();
+    let unsent = |session: &Session| (session.last_sent(), session.unsent_weights().count());
+    // The first has an identifier again; the second may have been sent, and the third was not.
+    assert_eq!(unsent(&again(records.clone())), (2, 1), "{records:?}");
+    let session = again(records);
+    assert_eq!(unsent(&again(session.snapshot())), (2, 1));
+    let mut client = Client::resting(connect_packet(V5), session);
+    assert_eq!((client.machine.evict_oldest(), client.machine.evict_oldest()), (Some(3), None));
 }

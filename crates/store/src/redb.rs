@@ -1,6 +1,7 @@
 //! An engine in one file.
 
 mod trial;
+mod unfinished;
 
 use std::any::Any;
 use std::fmt;
@@ -17,6 +18,7 @@ use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, StorageErro
 use thiserror::Error;
 
 use self::trial::Trial;
+use self::unfinished::emptied;
 use crate::{Engine, EngineError, Key, Operation, Page, Reader, Table, WriteBatch};
 
 /// How much of the file is kept in memory, in bytes.
@@ -64,7 +66,9 @@ pub enum RedbOpenError {
 
 impl RedbEngine {
     /// Opens the file, or makes it where there is none, readable to its owner only (on Unix). What is in it is checked
-    /// whole: a damaged file is an error, not a smaller store, and stays as it is. What a crash has left is no damage.
+    /// whole: a damaged file is an error, not a smaller store, and stays as it is. What a crash has left is no damage,
+    /// and a file that was never made to the end, in which nothing is, is made anew. Of a file that was not closed, a
+    /// last commit that is damaged cannot be told from one that was under way: such a file is as before that commit.
     ///
     /// The check reads the whole file. Damage can make the engine panic, which is caught and is an error like the rest;
     /// the program's panic hook hears of it, and a program built with `panic = "abort"` ends.
@@ -73,9 +77,11 @@ impl RedbEngine {
     /// When another process has it, when it is damaged or something else, and when the system refuses.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, RedbOpenError> {
         let path = path.as_ref().to_owned();
-        let file = || open_file(&path).map_err(|error| RedbOpenError::Io { path: path.clone(), error });
-        let length = file()?.metadata().map_err(|error| RedbOpenError::Io { path: path.clone(), error })?.len();
-        if length > 0 {
+        let io = |error| RedbOpenError::Io { path: path.clone(), error };
+        let file = || open_file(&path).map_err(io);
+        let making = file()?;
+        caught(&path, || Ok(emptied(&FileBackend::new(making)?)?))?;
+        if file()?.metadata().map_err(io)?.len() > 0 {
             sound(&path, file()?)?;
         }
         let file = file()?;

@@ -89,12 +89,18 @@ fn what_was_submitted_is_there_after_the_last_handle_is_gone() {
 
 /// A file of a few rows that was closed in order, after a few commits.
 fn filled(path: &std::path::Path) {
+    drop(open_after(path, 20));
+}
+
+/// A file of a few rows, each of a commit of its own, that is still open.
+fn open_after(path: &std::path::Path, commits: u8) -> RedbEngine {
     let mut engine = RedbEngine::open(path).unwrap();
-    for round in 0..20_u8 {
+    for round in 0..commits {
         let mut batch = WriteBatch::new();
         batch.put(TABLES[usize::from(round % 2)], key(round, round % 3 == 0), vec![round; 300]);
         engine.commit(&[batch]).unwrap();
     }
+    engine
 }
 
 /// All rows, or nothing where it is damaged.
@@ -109,16 +115,22 @@ fn rows(path: &std::path::Path) -> Option<Vec<(Key, bytes::Bytes)>> {
     Some(TABLES.into_iter().flat_map(page).collect())
 }
 
-/// Opens a damaged file twice: it has what it had, or is refused, and stays so. Whether it was refused.
-fn opened_twice(path: &std::path::Path, bytes: &[u8], whole: &[(Key, bytes::Bytes)], what: &str) -> bool {
+/// Opens a damaged file twice: it is refused and left as it is, or has some rows, and stays so. What it has.
+fn opened_twice(path: &std::path::Path, bytes: &[u8], what: &str) -> Option<Vec<(Key, bytes::Bytes)>> {
     std::fs::write(path, bytes).unwrap();
     let first = rows(path);
-    assert!(first.as_deref().is_none_or(|rows| rows == whole), "{what}: rows are lost without a word");
     if first.is_none() {
         assert!(std::fs::read(path).unwrap() == bytes, "{what}: a file that is refused is changed");
     }
     assert_eq!(rows(path), first, "{what}: opened again, it is another");
-    first.is_none()
+    first
+}
+
+/// Whether a damaged file is refused. If not, it has what it had.
+fn refused(path: &std::path::Path, bytes: &[u8], whole: &[(Key, bytes::Bytes)], what: &str) -> bool {
+    let rows = opened_twice(path, bytes, what);
+    assert!(rows.as_deref().is_none_or(|rows| rows == whole), "{what}: rows are lost without a word");
+    rows.is_none()
 }
 
 /// xorshift64*, whose sequence is the seed's.
@@ -137,19 +149,58 @@ fn a_damaged_file_is_refused_again_and_again_and_never_a_panic_or_a_smaller_stor
     let whole = rows(&path).unwrap();
     assert_eq!(whole.len(), 20);
     let sound = std::fs::read(&path).unwrap();
-    let mut refused = 0;
+    let mut count = 0;
+    for (bytes, what) in damaged(&sound, 2) {
+        count += usize::from(refused(&path, &bytes, &whole, &what));
+    }
+    assert!(count > 50, "{count}");
+}
+
+/// The file with one byte changed: every so many bytes of the header, and then anywhere. Damage in what is not in use
+/// does no harm.
+fn damaged(sound: &[u8], step: usize) -> impl Iterator<Item = (Vec<u8>, String)> {
     let mut state = 0x5eed;
-    // The header, and then anywhere: damage in what is not in use does no harm.
     let used = sound.iter().rposition(|byte| *byte != 0).unwrap();
-    let header = (0..320).step_by(2).map(|at| (at, 1 << (at / 2 % 8)));
+    let header = (0..320).step_by(step).map(|at| (at, 1 << (at / 2 % 8)));
     let anywhere: Vec<_> =
         (0..100).map(|_| (320 + chance(&mut state) % (used - 320), 1 + chance(&mut state) % 255)).collect();
-    for (at, flip) in header.chain(anywhere) {
-        let mut bytes = sound.clone();
+    header.chain(anywhere).map(|(at, flip)| {
+        let mut bytes = sound.to_vec();
         bytes[at] ^= u8::try_from(flip).unwrap();
-        refused += usize::from(opened_twice(&path, &bytes, &whole, &format!("byte {at} ^ {flip:#x}")));
+        (bytes, format!("byte {at} ^ {flip:#x}"))
+    })
+}
+
+#[test]
+#[cfg(unix)]
+fn a_damaged_file_that_was_not_closed_is_refused_or_loses_its_last_commit_at_most() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, open) = (directory.path().join("store"), directory.path().join("open"));
+    let mut states = Vec::new();
+    // What is there while the engine has it open is what a kill would leave.
+    for commits in [19, 20] {
+        let engine = open_after(&open, commits);
+        std::fs::copy(&open, &path).unwrap();
+        drop(engine);
+        std::fs::remove_file(&open).unwrap();
+        let left = std::fs::read(&path).unwrap();
+        let whole = rows(&path).unwrap();
+        assert_eq!(whole.len(), usize::from(commits));
+        states.push((left, whole));
     }
-    assert!(refused > 50, "{refused}");
+    let [(_, before), (left, whole)] = &states[..] else { panic!() };
+    let (mut refused, mut cut) = (0, 0);
+    for (bytes, what) in damaged(left, 3) {
+        match opened_twice(&path, &bytes, &what) {
+            None => refused += 1,
+            Some(rows) if rows == *whole => {}
+            Some(rows) => {
+                assert!(rows == *before, "{what}: more than the last commit is lost without a word");
+                cut += 1;
+            }
+        }
+    }
+    assert!(refused > 10 && cut > 0, "{refused} {cut}");
 }
 
 #[test]
@@ -160,10 +211,10 @@ fn a_file_that_was_cut_is_refused_again_and_again() {
     let whole = rows(&path).unwrap();
     let sound = std::fs::read(&path).unwrap();
     for length in (512..8192).step_by(512).chain((8192..sound.len()).step_by(sound.len() / 50)) {
-        opened_twice(&path, &sound[..length], &whole, &format!("{length} of {} bytes", sound.len()));
+        refused(&path, &sound[..length], &whole, &format!("{length} of {} bytes", sound.len()));
     }
-    assert!(opened_twice(&path, &sound[..sound.len() / 2], &whole, "half"));
-    assert!(opened_twice(&path, b"something else entirely", &whole, "another file"));
+    assert!(refused(&path, &sound[..sound.len() / 2], &whole, "half"));
+    assert!(refused(&path, b"something else entirely", &whole, "another file"));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //! - [`pki`]: certificates of every kind that a connection can fail on.
 //! - [`peers`]: servers that go wrong on purpose.
 //! - [`fixtures`]: a set-up for each entry of the doctor's catalogue, with its true cause, and healthy ones.
+//! - [`guide`]: what the examples of docs/client.md run in; they are this crate's documentation tests.
 //! - [`fault`]: a proxy that cuts, stalls, delays and splits what passes.
 //! - [`wire`]: a client that says and shows every packet, and barriers that show that nothing more comes.
 //! - The packet vectors are `gridmq_proto::vectors`; the pair of machines on a fake clock is [`pair`].
@@ -19,6 +20,7 @@ pub mod authority;
 pub mod broker;
 pub mod fault;
 pub mod fixtures;
+pub mod guide;
 pub mod pair;
 pub mod peers;
 pub mod pki;
@@ -26,3 +28,11 @@ pub mod wire;
 
 pub use broker::{ClientFiles, Namespace, OpenBroker, namespace, open};
 pub use wire::Wire;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/client.md")]
+mod client_guide {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/mqttnet.md")]
+mod migration_guide {}

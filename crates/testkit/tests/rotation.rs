@@ -56,6 +56,7 @@ async fn without_a_session_subscriptions_are_made_again() {
     let mut messages = client.subscribe("interop/own", QoS::AtLeastOnce).await.unwrap();
     credentials.publish(issue());
     let mut told = Vec::new();
+    assert!(matches!(events.next().await, Some(ConnectionEvent::Connected { .. })));
     while !matches!(told.last(), Some(ConnectionEvent::SessionLost)) {
         told.push(events.next().await.unwrap());
     }

@@ -128,7 +128,7 @@ impl IdentityOptions {
             return Some(PassphraseSource::variable(name));
         }
         if let Some(password) = &env.key_file_password {
-            return Some(PassphraseSource::value(Passphrase::new(password)));
+            return Some(PassphraseSource::value(Passphrase::new(password.as_str())));
         }
         (io::stdin().is_terminal() && io::stderr().is_terminal()).then(|| PassphraseSource::ask(prompt))
     }

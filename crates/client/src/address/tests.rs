@@ -1,4 +1,5 @@
 use super::*;
+use crate::Proxy;
 
 fn parts(text: &str) -> (bool, String, u16) {
     let address = Address::parse(text).unwrap();
@@ -82,7 +83,7 @@ fn unix_sockets_are_paths() {
 fn user_information_is_percent_decoded_and_a_password_may_hold_colons() {
     let address = Address::parse("mqtts://us%40er%2F1:pa:ss%3aword%ff@host").unwrap();
     assert_eq!(address.username.as_deref(), Some("us@er/1"));
-    assert_eq!(address.password.as_deref(), Some(&b"pa:ss:word\xff"[..]));
+    assert_eq!(address.password.as_ref().map(|it| &it[..]), Some(&b"pa:ss:word\xff"[..]));
     let address = Address::parse("mqtt://user@host").unwrap();
     assert_eq!((address.username.as_deref(), address.password), (Some("user"), None));
 }
@@ -92,6 +93,91 @@ fn user_and_password_are_never_shown() {
     let address = Address::parse("mqtts://somebody:secret@host").unwrap();
     for shown in [format!("{address:?}"), address.shown()] {
         assert!(shown.contains("host:8883") && !shown.contains("somebody") && !shown.contains("secret"), "{shown}");
+    }
+}
+
+/// What a program may show of what was written as an address: the error, or the address.
+fn said(text: &str) -> String {
+    let proxies = [Proxy::from_url(text), Proxy::socks5(text), Proxy::http_connect(text)].map(|it| format!("{it:?}"));
+    let address = match Address::parse(text) {
+        Ok(address) => format!("{address:?}"),
+        Err(error) => format!("{error} {error:?}"),
+    };
+    address + &proxies.concat()
+}
+
+#[test]
+fn a_password_that_is_not_percent_encoded_is_in_no_error() {
+    for text in [
+        "mqtts://device:s3/cr3t@host",
+        "mqtts://device:s3/cr3t",
+        "mqtts://device:12/s3cr3t@host/a?b=c",
+        "mqtts://device:s3cr3t",
+        "mqtts://device:12345678",
+        "s3cr3t:s3cr3t://host",
+        "device:s3cr3t@host",
+        "unix://user:s3cr3t@host/run/s",
+        "unix://user:12/s3cr3t@/run/s",
+        #[cfg(feature = "websocket")]
+        "wss://host/mqtt?sig=s3cr3t^",
+        #[cfg(feature = "websocket")]
+        "wss://host/mqtt?sig=s3cr3t",
+        #[cfg(feature = "websocket")]
+        "wss://device:12/s3cr3t@host/mqtt",
+    ] {
+        let said = said(text);
+        assert!(!["s3", "cr3t", "12345678"].iter().any(|part| said.contains(part)), "{text}: {said}");
+    }
+    for text in ["mqtts://u:1/2@host", "mqtts://u:1?2@host", "mqtts://u:1#2@h", "mqtts://u/1@h", "unix://u:1/2@/run/x"]
+    {
+        assert_eq!(Address::parse(text).unwrap_err(), AddressError::UserInformation, "{text}");
+    }
+    // What would be asked of another host, in clear.
+    #[cfg(feature = "websocket")]
+    {
+        for text in ["wss://u:12/34@host/mqtt", "wss://u:12?34@host/mqtt", "wss://u:1/2/3@host", "wss://tok/en@host/a"]
+        {
+            assert_eq!(Address::parse(text).unwrap_err(), AddressError::UserInformation, "{text}");
+        }
+        for text in
+            ["wss://u:12?a=b@host/mqtt", "wss://u:12/x?a=b@host/mqtt", "wss://u:12?a=b@host", "ws://u:1#?a=b@h/m"]
+        {
+            assert_eq!(Address::parse(text).unwrap_err(), AddressError::UserInformation, "{text}");
+        }
+        assert!(Address::parse("wss://host:8443/mqtt?user=a@b").is_ok());
+        assert!(Address::parse("wss://host/a%40b").is_ok());
+    }
+}
+
+proptest::proptest! {
+    /// A password that is not percent-encoded makes no other host the one that is asked.
+    #[test]
+    #[cfg(feature = "websocket")]
+    fn no_piece_of_a_password_is_dialled(
+        user in "[a-z]{1,3}",
+        port in 1_u16..,
+        rest in "[/?#][a-z0-9/?#=&:%]{0,8}",
+    ) {
+        let text = format!("wss://{user}:{port}{rest}@host/mqtt");
+        let read = Address::parse(&text);
+        proptest::prop_assert!(!read.is_ok_and(|address| address.host != "host"), "{}", text);
+    }
+
+    /// Wherever it stands and whatever is not percent-encoded in it, and with or without the host.
+    #[test]
+    fn a_password_is_shown_at_no_position(
+        scheme in "(mqtts|mqtt|ssl|wss|ws|unix|socks5|http|ftp)://|",
+        user in "[a-z]{0,3}",
+        before in "[/?#@:%^ \\[\\]=]{0,3}",
+        after in "[/?#@:%^ \\[\\]=]{0,3}",
+        end in "(@host|@host:1|@host/mqtt|@host:0/mqtt|@/run/x|@|)",
+    ) {
+        const SECRET: &str = "Zz3Zz4Zz";
+        // A password that begins with these and an '@' is whole, as far as anybody can see, and what follows a host.
+        let text = format!("{scheme}{user}:{before}{SECRET}{after}{end}");
+        let whole = before.contains('@') || after.contains('@');
+        let said = said(&text);
+        proptest::prop_assert!(whole || !said.contains("Zz"), "{}: {}", text, said);
     }
 }
 

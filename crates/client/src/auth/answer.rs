@@ -15,15 +15,17 @@ pub(super) const MAX_ANSWER: usize = 64 * 1024;
 
 /// The token in an answer to a request for one.
 pub(super) fn token(received: &Received) -> Result<Token, AuthErrorKind> {
-    let object = object(received)?;
-    let text = match object.get("access_token") {
-        Some(Value::String(text)) if text.len() > MAX_TOKEN => {
-            return Err(AuthErrorKind::TooLarge { limit: MAX_TOKEN });
-        }
-        Some(Value::String(text)) if !text.is_empty() => text.clone(),
+    let mut object = object(received)?;
+    // Moved out, not copied: the token wipes it.
+    let token = match object.get_mut("access_token").map(Value::take) {
+        Some(Value::String(text)) => Token::new(text),
         _ => return Err(AuthErrorKind::Answer("it holds no access_token")),
     };
-    let token = Token::new(text);
+    match token.text().len() {
+        0 => return Err(AuthErrorKind::Answer("it holds no access_token")),
+        1..=MAX_TOKEN => {}
+        _ => return Err(AuthErrorKind::TooLarge { limit: MAX_TOKEN }),
+    }
     if let Some(kind) = object.get("token_type").and_then(Value::as_str)
         && !kind.eq_ignore_ascii_case("bearer")
     {

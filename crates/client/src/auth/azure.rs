@@ -8,9 +8,10 @@ use bytes::Bytes;
 use gridmq_tls::{ClientConfig, Trust};
 use http_body_util::Full;
 use hyper::Request;
-use hyper::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{AUTHORIZATION, HOST, HeaderName, WWW_AUTHENTICATE};
 use zeroize::Zeroizing;
 
+use super::client_secret::{hidden, shown};
 use super::token::{Token, TokenSource, read_text};
 use super::{BoxFuture, answer};
 use crate::error::{AuthError, AuthErrorKind};
@@ -51,6 +52,22 @@ enum Host {
 ///
 /// Nothing is asked of the network beyond the host: without TLS, an endpoint has to be a loopback or link-local address.
 /// An answer has 64 KiB and 10 s.
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use gridmq_client::Options;
+/// use gridmq_client::auth::{AzureIdentity, JwtAuthenticator};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = Options::event_grid("contoso.westus3-1.ts.eventgrid.azure.net")
+///     .authenticator(Arc::new(JwtAuthenticator::oauth2(AzureIdentity::from_env()?)))
+///     .client_id("job1")
+///     .connect()
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// [App Service]: https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference
 /// [Arc]: https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication
@@ -188,11 +205,11 @@ impl AzureIdentity {
         }
         let mut request = Request::get(url.target(&parameters)).header(HOST, url.authority());
         match &self.header {
-            Some(header) => request = request.header(IDENTITY_HEADER, secret(header)?),
+            Some(header) => request = request.header(IDENTITY_HEADER, hidden(header)?),
             None => request = request.header(METADATA, "true"),
         }
         if let Some(key) = key {
-            request = request.header(AUTHORIZATION, secret(&format!("Basic {key}"))?);
+            request = request.header(AUTHORIZATION, hidden(&Zeroizing::new(format!("Basic {key}")))?);
         }
         let request = request.body(Full::new(Bytes::new())).map_err(|_| AuthErrorKind::Url("it is no URL"))?;
         let call = Call { host: &url.host, port: url.port, tls, time: self.timeout, bytes: answer::MAX_ANSWER };
@@ -215,12 +232,6 @@ impl AzureIdentity {
     }
 }
 
-fn secret(text: &str) -> Result<HeaderValue, AuthErrorKind> {
-    let mut value = HeaderValue::try_from(text).map_err(|_| AuthErrorKind::NotText)?;
-    value.set_sensitive(true);
-    Ok(value)
-}
-
 /// Whether it is on this machine or on its own link.
 fn is_near(url: &Url) -> bool {
     url.is_local()
@@ -233,9 +244,8 @@ fn is_near(url: &Url) -> bool {
 impl TokenSource for AzureIdentity {
     fn token(&self) -> BoxFuture<'_, Result<Token, AuthError>> {
         Box::pin(async {
-            let shown = self.endpoint.split(['?', '@']).next_back().unwrap_or_default();
-            let shown = if self.endpoint.contains('@') { shown } else { self.endpoint.as_str() };
-            self.ask().await.map_err(|kind| AuthError::new(format!("Azure's identity endpoint {shown}"), kind))
+            let from = || format!("Azure's identity endpoint {}", shown(&self.endpoint));
+            self.ask().await.map_err(|kind| AuthError::new(from(), kind))
         })
     }
 }
@@ -244,7 +254,7 @@ impl std::fmt::Debug for AzureIdentity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("AzureIdentity")
             .field("host", &self.host)
-            .field("endpoint", &self.endpoint)
+            .field("endpoint", &shown(&self.endpoint))
             .field("resource", &self.resource)
             .field("client_id", &self.client_id)
             .finish_non_exhaustive()

@@ -29,6 +29,11 @@ const OAUTH: &str = "/.well-known/oauth-authorization-server";
 
 /// Tokens that a client gets for its own secret: the client credentials grant of OAuth 2.0 (RFC 6749 §4.4).
 ///
+/// The requests for them go straight to the endpoint: the MQTT connection's [proxy](crate::Options::proxy),
+/// [local address](crate::Options::local_address), [address family](crate::Options::address_family) and
+/// [dialer](crate::Options::dialer) are not used for them. Where only a proxy leads out, take tokens from an
+/// [`FnToken`](super::FnToken) or a [`FileToken`](super::FileToken).
+///
 /// ```
 /// use gridmq_client::auth::{ClientSecret, JwtAuthenticator, Secret};
 /// # use gridmq_tls::Trust;
@@ -53,10 +58,26 @@ struct Endpoint {
     in_body: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Place {
     Token(String),
     Issuer(String),
+}
+
+/// A query, or a user name, may be a secret.
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, url) = match self {
+            Self::Token(url) => ("Token", url),
+            Self::Issuer(url) => ("Issuer", url),
+        };
+        f.debug_tuple(kind).field(&shown(url)).finish()
+    }
+}
+
+/// A URL as `host:port`.
+pub(super) fn shown(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| "(no URL)".to_owned(), |url| url.authority())
 }
 
 impl ClientSecret {
@@ -138,8 +159,11 @@ impl ClientSecret {
             return Err(AuthErrorKind::Answer("its metadata are those of another issuer (RFC 8414 §3.3)"));
         }
         let endpoint = text("token_endpoint").ok_or(AuthErrorKind::Answer("its metadata name no token_endpoint"))?;
+        // What was asked over TLS does not lead to less than that, not even on this machine.
         let url = Url::private(endpoint)
-            .map_err(|_| AuthErrorKind::Answer("its metadata name a token_endpoint that is no https:// URL"))?;
+            .ok()
+            .filter(|endpoint| endpoint.tls || !url.tls)
+            .ok_or(AuthErrorKind::Answer("its metadata name a token_endpoint that is no https:// URL"))?;
         let methods = metadata.get("token_endpoint_auth_methods_supported").and_then(Value::as_array);
         let has = |method: &str| methods.is_some_and(|all| all.iter().any(|it| it.as_str() == Some(method)));
         Ok(Endpoint { url, in_body: has("client_secret_post") && !has("client_secret_basic") })
@@ -275,7 +299,13 @@ fn basic(client_id: &str, secret: &str) -> Result<HeaderValue, AuthErrorKind> {
     escape(&mut plain, secret);
     let encoded = Zeroizing::new(Base64::encode_string(plain.as_bytes()));
     let text = Zeroizing::new(format!("Basic {}", encoded.as_str()));
-    let mut value = HeaderValue::try_from(text.as_str()).map_err(|_| AuthErrorKind::NotText)?;
+    hidden(&text)
+}
+
+/// A field's value that is never shown, and is overwritten when its last copy goes.
+pub(super) fn hidden(text: &str) -> Result<HeaderValue, AuthErrorKind> {
+    let bytes = wiped(Zeroizing::new(text.as_bytes().to_vec()));
+    let mut value = HeaderValue::from_maybe_shared(bytes).map_err(|_| AuthErrorKind::NotText)?;
     value.set_sensitive(true);
     Ok(value)
 }

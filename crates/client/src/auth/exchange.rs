@@ -20,6 +20,9 @@ use crate::profile::Profile;
 
 /// How long the authenticator may take for a step, once connected.
 const STEP: Duration = Duration::from_secs(30);
+/// The shortest time between two of them, however short a life what is shown has: no source, broken or not, makes the
+/// client ask without pause.
+const LEAST_RENEWAL: Duration = Duration::from_secs(10);
 /// How long a re-authentication may take from AUTH 0x19 on.
 const WHOLE: Duration = Duration::from_secs(30);
 
@@ -250,7 +253,7 @@ impl Exchange {
         self.expires = self.shown.map(|at| (at, Moment::at(now, at)));
         self.renew = self.shown.map(|at| {
             let life = renewal::until(now, at);
-            Moment::after(now, life.saturating_sub(renewal::lead(life, random)))
+            Moment::after(now, life.saturating_sub(renewal::lead(life, random)).max(LEAST_RENEWAL))
         });
         Act::Established { again }
     }

@@ -11,6 +11,17 @@ use crate::error::AuthError;
 ///
 /// When the token runs out is what its source says, or else, with the feature `tokens`, its claim `exp` (RFC 7519
 /// §4.1.4). Where neither is known, it is not renewed while the connection lasts.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use gridmq_client::Options;
+/// use gridmq_client::auth::{FileToken, JwtAuthenticator};
+///
+/// let token = JwtAuthenticator::custom(FileToken::new("/var/run/secrets/tokens/broker"));
+/// let options = Options::new("mqtts://broker.example").authenticator(Arc::new(token));
+/// # drop(options);
+/// ```
 #[derive(Clone)]
 pub struct JwtAuthenticator {
     method: String,

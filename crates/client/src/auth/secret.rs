@@ -16,6 +16,14 @@ const MAX_SECRET: usize = 64 * 1024;
 type Asks = dyn Fn() -> BoxFuture<'static, Result<Zeroizing<String>, AuthError>> + Send + Sync;
 
 /// A secret, or where it lies; looked up anew at each use, so that it can be changed. Never shown.
+///
+/// ```
+/// use gridmq_client::auth::Secret;
+///
+/// for secret in [Secret::file("/run/secrets/broker"), Secret::variable("BROKER_SECRET")] {
+///     println!("{secret:?}, which is not shown");
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Secret(Inner);
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -112,6 +112,13 @@ where
 
 /// A token in a file that something else keeps up to date, such as a Kubernetes service account's. It is read anew each
 /// time; blanks around it are left out; 64 KiB at most are taken.
+///
+/// ```
+/// use gridmq_client::auth::{FileToken, JwtAuthenticator};
+///
+/// let authenticator = JwtAuthenticator::custom(FileToken::new("/var/run/secrets/tokens/broker"));
+/// # drop(authenticator);
+/// ```
 #[derive(Debug, Clone)]
 pub struct FileToken {
     path: PathBuf,
@@ -138,12 +145,21 @@ pub(crate) async fn read_text(what: &str, path: &Path, limit: usize) -> Result<Z
     let from = format!("{what} {}", path.display());
     let path = path.to_owned();
     let read = tokio::task::spawn_blocking(move || read(&path, limit)).await;
-    read.unwrap_or_else(|_| Err(AuthErrorKind::File(std::io::ErrorKind::Interrupted.into())))
+    read.unwrap_or_else(|_| Err(AuthErrorKind::File(io::ErrorKind::Interrupted.into())))
         .map_err(|kind| AuthError::new(from, kind))
 }
 
+/// Opens a file, and nothing that would keep its reader waiting: a pipe that nobody writes to blocks whoever opens it.
+pub(crate) fn regular(path: &Path) -> io::Result<File> {
+    if std::fs::metadata(path)?.is_file() {
+        File::open(path)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+    }
+}
+
 fn read(path: &Path, limit: usize) -> Result<Zeroizing<String>, AuthErrorKind> {
-    let file = File::open(path).map_err(AuthErrorKind::File)?;
+    let file = regular(path).map_err(AuthErrorKind::File)?;
     // All at once, so that no shorter copy stays behind in memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(limit + 2));
     file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(AuthErrorKind::File)?;

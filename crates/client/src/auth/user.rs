@@ -46,10 +46,12 @@ impl User {
     }
 }
 
+/// Some servers take tokens as user names.
 impl fmt::Debug for User {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let password = self.password.as_ref().map(|_| "(not shown)");
-        f.debug_struct("User").field("name", &self.name).field("password", &password).finish()
+        let name = self.name.as_ref().map(|_| "(not shown)");
+        f.debug_struct("User").field("name", &name).field("password", &password).finish()
     }
 }
 

@@ -40,9 +40,9 @@ impl<E: std::error::Error + 'static> From<Inside> for Error<E> {
     }
 }
 
-/// No message came in that time; more may come.
+/// Nothing came in that time; more may come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no message came within {after:?}")]
+#[error("nothing came within {after:?}")]
 #[non_exhaustive]
 pub struct TimedOut {
     /// How long was waited.

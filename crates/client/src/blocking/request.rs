@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use gridmq_proto::QoS;
 
-use super::{Client, Error, Subscription};
+use super::{Client, Error, Subscription, Ticket};
 use crate::error::{PublishError, SubscribeError};
 use crate::publish::{PublishRequest, Published};
 use crate::subscribe::SubscribeRequest;
-use crate::unsubscribe::UnsubscribeRequest;
+use crate::unsubscribe::{UnsubscribeAllRequest, UnsubscribeRequest, Unsubscribed};
 
 /// A request of the async client, sent by a call that blocks.
 #[derive(Debug)]
@@ -47,6 +47,15 @@ impl Request<'_, PublishRequest> {
     pub fn send(self) -> Result<Published, Error<PublishError>> {
         self.client.wait(self.request)
     }
+
+    /// Hands it over without waiting for the server: see [`PublishRequest::enqueue`].
+    ///
+    /// # Errors
+    /// As [`PublishRequest::enqueue`].
+    pub fn enqueue(self) -> Result<Ticket, Error<PublishError>> {
+        let ticket = self.client.engine.run(self.request.enqueue())?.map_err(Error::Failed)?;
+        Ok(Ticket::new(ticket, Arc::clone(&self.client.engine)))
+    }
 }
 
 impl Request<'_, SubscribeRequest> {
@@ -66,6 +75,16 @@ impl Request<'_, UnsubscribeRequest> {
     /// # Errors
     /// As awaiting the [`UnsubscribeRequest`].
     pub fn send(self) -> Result<(), Error<SubscribeError>> {
+        self.client.wait(self.request)
+    }
+}
+
+impl Request<'_, UnsubscribeAllRequest> {
+    /// Sends it, and waits for the server's answers: one for each filter.
+    ///
+    /// # Errors
+    /// As awaiting the [`UnsubscribeAllRequest`].
+    pub fn send(self) -> Result<Vec<Unsubscribed>, Error<SubscribeError>> {
         self.client.wait(self.request)
     }
 }

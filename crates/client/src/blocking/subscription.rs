@@ -12,6 +12,7 @@ macro_rules! stream {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Debug)]
+        #[must_use = "dropped, it takes no messages, and a subscription is given up: keep it and read it"]
         pub struct $name {
             stream: crate::subscription::$name,
             engine: Arc<Engine>,
@@ -34,7 +35,6 @@ macro_rules! stream {
             }
 
             /// The stream of the async client.
-            #[must_use]
             pub const fn asynchronous(&self) -> &crate::subscription::$name {
                 &self.stream
             }

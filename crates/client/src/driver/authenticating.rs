@@ -11,6 +11,7 @@ use crate::auth::{Act, Exchange};
 use crate::clock;
 use crate::error::AuthError;
 use crate::events::ConnectionEvent;
+use crate::lifecycle::Phase;
 
 #[derive(Debug)]
 pub(super) struct Authentication {
@@ -84,9 +85,10 @@ impl Driver {
         acted || before != self.authentication_deadline()
     }
 
-    /// A failed exchange ends the connection [MQTT-4.12.1-2].
+    /// A failed exchange ends the connection [MQTT-4.12.1-2]. A server that has not proved who it is gets no DISCONNECT
+    /// either: that is not required of us, and would not keep back a will, as its reason is a failure.
     fn end_unauthenticated(&mut self) {
-        if self.link.machine().is_connected() {
+        if self.life.phase() != Phase::Greeting && self.link.machine().is_connected() {
             let properties = DisconnectProperties::default();
             self.link.with(|machine, now| machine.disconnect(now, ReasonCode::UnspecifiedError, properties));
         } else {

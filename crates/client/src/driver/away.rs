@@ -1,24 +1,24 @@
 //! Between two connections: attempts, what becomes of them, and what waits meanwhile.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use gridmq_proto::session::client::{Config, Connection};
-use gridmq_proto::{ByteString, PacketId, ReasonCode, SubscriptionFilter};
+use gridmq_proto::time::Monotonic;
+use gridmq_proto::{ByteString, ReasonCode, SubscriptionFilter};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::asking::Asked;
 use super::authenticating::Authentication;
-use super::replies::Unanswered;
 use super::{Driver, MAX_REQUESTS, Request};
-use crate::address::{Address, Carrier};
+use crate::auth::wiped;
 use crate::clock;
 use crate::connect::{Ready, Seed, attempt, refusal};
-use crate::error::{AddressError, ConnectError, ConnectErrorKind, DisconnectCause, Ending, Side, Stage};
+use crate::error::{ConnectError, ConnectErrorKind, DisconnectCause, Ending, Side, Stage};
 use crate::events::ConnectionEvent;
-use crate::inbox::SubscriptionKey;
 use crate::lifecycle::{Judgement, Next, Phase, Try};
 use crate::link::Link;
 use crate::reconnect::{Failure, FailureKind};
@@ -29,17 +29,15 @@ use crate::state::{ConnectionState, Setback};
 pub(super) struct Absence {
     /// Why the connection ended that was there before.
     pub(super) cause: Option<DisconnectCause>,
-    pub(super) unanswered: Unanswered,
+    /// What was asked of it and not answered, in order.
+    pub(super) unanswered: Vec<Asked>,
+    pub(super) pinged: Vec<oneshot::Sender<()>>,
     /// Requests, each with somebody who waits for its answer.
     pub(super) held: VecDeque<Request>,
     /// With so many of them, those that nobody waits for any more are dropped.
     look_through: usize,
     /// Subscriptions that were dropped meanwhile; a resumed session has them still.
     pub(super) dropped: Vec<SubscriptionFilter>,
-    /// Subscriptions made again on the connection that is, to be answered.
-    pub(super) resubscribed: HashMap<PacketId, Vec<SubscriptionKey>>,
-    /// Those of them that the connection before did not answer.
-    pub(super) unmade: Vec<SubscriptionKey>,
     /// The server has begun a new session since subscriptions were last made again.
     pub(super) session_lost: bool,
 }
@@ -48,12 +46,11 @@ impl Default for Absence {
     fn default() -> Self {
         Self {
             cause: None,
-            unanswered: Unanswered::default(),
+            unanswered: Vec::new(),
+            pinged: Vec::new(),
             held: VecDeque::new(),
             look_through: MAX_REQUESTS,
             dropped: Vec::new(),
-            resubscribed: HashMap::new(),
-            unmade: Vec::new(),
             session_lost: false,
         }
     }
@@ -90,40 +87,31 @@ fn refuses_us(error: &ConnectError) -> bool {
     !busy && error.stage() >= Stage::Tls && error.side() == Side::Server
 }
 
-/// The first server of a reference, reached as the one is that named it (MQTT 5.0 §4.11).
-fn elsewhere(reference: &str, named_by: &Address) -> Result<Address, AddressError> {
-    let first = reference.split_ascii_whitespace().next().unwrap_or_default();
-    let scheme = match (&named_by.carrier, named_by.tls) {
-        (Carrier::WebSocket { .. }, true) => "wss",
-        (Carrier::WebSocket { .. }, false) => "ws",
-        (Carrier::Tcp | Carrier::Unix, true) => "mqtts",
-        (Carrier::Tcp | Carrier::Unix, false) => "mqtt",
-    };
-    let Address { host, port, .. } = Address::parse(&format!("{scheme}://{first}"))?;
-    let carrier = match &named_by.carrier {
-        // A name leads away from this machine.
-        Carrier::Unix => Carrier::Tcp,
-        carrier => carrier.clone(),
-    };
-    Ok(Address { host, port, carrier, ..named_by.clone() })
-}
-
 impl Driver {
     /// One turn without a connection.
     pub(super) fn poll_away(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
+            // Each round has waited for something, perhaps for a time that has come since the turn began.
+            self.link.begin();
             self.hold(cx);
             self.news(cx);
-            self.publishes(cx);
+            if self.publishes(cx) {
+                cx.waker().wake_by_ref();
+            }
             self.events();
+            self.depart();
             if self.ended {
-                self.replies.left();
                 return Poll::Ready(());
             }
             let now = self.link.now();
             self.listen(cx, now);
             if let Some(attempt) = &mut self.attempt {
-                let Poll::Ready(outcome) = attempt.as_mut().poll(cx) else { return Poll::Pending };
+                let Poll::Ready(outcome) = attempt.as_mut().poll(cx) else {
+                    if self.sleeps(cx, self.departure.deadline()) {
+                        return Poll::Pending;
+                    }
+                    continue;
+                };
                 self.attempt = None;
                 match outcome {
                     Ok(ready) => {
@@ -136,14 +124,19 @@ impl Driver {
             } else if let Some(next) = self.life.tries(now) {
                 self.start(next);
             } else {
-                if let Some(at) = self.life.deadline() {
-                    self.sleep.as_mut().reset(self.clock.instant(at));
-                }
-                if self.sleep.as_mut().poll(cx).is_pending() {
+                let at = [self.life.deadline(), self.departure.deadline()].into_iter().flatten().min();
+                if self.sleeps(cx, at) {
                     return Poll::Pending;
                 }
             }
         }
+    }
+
+    /// Has the task woken then; `false`: it is time already.
+    fn sleeps(&mut self, cx: &mut Context<'_>, at: Option<Monotonic>) -> bool {
+        let Some(at) = at else { return true };
+        self.sleep.as_mut().reset(self.clock.instant(at));
+        self.sleep.as_mut().poll(cx).is_pending()
     }
 
     fn start(&mut self, Try { choice, server }: Try) {
@@ -156,14 +149,15 @@ impl Driver {
         }
         let generation = self.certificates.as_mut().map(|certificates| certificates.choose(choice));
         let listed = || self.plan.addresses.get(server).or_else(|| self.plan.addresses.first()).cloned();
-        let Some(address) = self.redirect.take().or_else(listed) else { return self.life.stop() };
-        if self.plan.user_of_address {
+        let Some(address) = self.redirect.take().or_else(listed) else { return self.nowhere() };
+        if self.plan.username_of_address {
             connect.username = address.username.as_deref().map(ByteString::from);
-            connect.password = address.password.clone().map(Bytes::from);
+        }
+        if self.plan.password_of_address {
+            connect.password = address.password.clone().map(wiped);
         }
         if let Some(user) = &self.user {
-            connect.username.clone_from(&user.name);
-            connect.password.clone_from(&user.password);
+            (connect.username, connect.password) = user.clone().into_parts();
         }
         if !self.life.is_moving() {
             self.set_state(ConnectionState::Connecting { attempts: self.life.attempts() });
@@ -173,6 +167,18 @@ impl Driver {
         self.dialled = Some(address.clone());
         let seed = Seed { address, generation, connect, asks_user, io: self.io.take() };
         self.attempt = Some(Box::pin(attempt(Arc::clone(&self.plan), seed).instrument(span)));
+    }
+
+    /// There is no server to try.
+    fn nowhere(&mut self) {
+        let problem = "there is no server to connect to".to_owned();
+        let kind = ConnectErrorKind::Option { option: "address", problem };
+        let error = ConnectError::new("", self.plan.connect.version, Stage::Options, kind);
+        if let Some(first) = self.first.take() {
+            // Who asked may have gone.
+            let _ = first.send(Err(error.clone()));
+        }
+        self.end(DisconnectCause::unreachable(error));
     }
 
     /// The stream is open: CONNECT goes out.
@@ -188,7 +194,7 @@ impl Driver {
         let session = self.link.take_session().unwrap_or_default();
         let machine = Connection::new(self.clock.now(), config, session);
         let mut link = Link::new(io, machine, self.clock, self.plan.maximum_packet_size, self.watch.meter());
-        link.hold();
+        link.hold(exchange.is_some());
         self.link = link;
         self.greeting = Some(greeting);
         self.authentication = exchange.map(Authentication::new);
@@ -203,6 +209,8 @@ impl Driver {
             None => refusal(&self.plan, &greeting.address, &self.link, ending),
         };
         self.link.hang_up();
+        // A server that takes us and leaves in one breath: what was for it has not been written.
+        self.lose_unwritten(&DisconnectCause::unreachable(error.clone()));
         self.attempt_failed(error);
     }
 
@@ -215,10 +223,13 @@ impl Driver {
         self.user = verdict.user.or_else(|| self.user.take());
         let judgement = Judgement {
             retries: verdict.retries,
+            slow: verdict.slow,
             after: verdict.after,
             refused: refuses_us(&error),
+            of_this_server: !verdict.stops && error.stage() > Stage::Credentials,
             redirected: !verdict.stops && self.follow(error.server_reference(), error.reason()),
         };
+        self.redirected(judgement.redirected);
         let moving = self.life.is_moving();
         let next = self.life.failed(now.monotonic, now.wall.as_secs(), number, judgement, clock::random());
         let attempts = self.life.attempts();
@@ -249,76 +260,6 @@ impl Driver {
         }
     }
 
-    /// A connection that was up has ended; both sides have still to close.
-    pub(super) fn connection_ended(&mut self, ending: Ending) {
-        let failed = self.authentication.take().and_then(Authentication::into_error);
-        let cause = failed.map_or_else(|| DisconnectCause::new(ending), DisconnectCause::auth);
-        if self.ended {
-            return;
-        }
-        if cause.is_requested() && self.life.phase() != Phase::Leaving {
-            return self.end(cause);
-        }
-        self.absence.cause = Some(cause);
-        self.life.ended();
-    }
-
-    /// Both sides have closed a connection that was up.
-    pub(super) fn gone(&mut self) {
-        let cause = self.absence.cause.take().unwrap_or_else(DisconnectCause::requested);
-        let failure = Failure { kind: FailureKind::Lost(&cause), attempts: self.life.rounds() };
-        let mut judgement = Judgement { retries: cause.is_requested(), ..Judgement::default() };
-        if !cause.is_requested() {
-            let verdict = self.plan.reconnect.decide(&failure);
-            self.user = verdict.user.or_else(|| self.user.take());
-            judgement.retries = verdict.retries;
-            judgement.after = verdict.after;
-            if self.life.is_steady(self.link.now()) {
-                self.redirects = 0;
-            }
-            judgement.redirected = !verdict.stops && self.follow(cause.server_reference(), cause.reason());
-        }
-        let moving = self.life.is_moving();
-        let wait = match self.life.gone(self.link.now(), judgement, clock::random()) {
-            Next::Retry { wait } => wait,
-            Next::GiveUp => return self.end(cause),
-        };
-        self.link.hang_up();
-        let Unanswered { subscribed, unsubscribed, pinged } = self.replies.interrupt(&cause);
-        let absence = &mut self.absence;
-        absence.unanswered.subscribed.extend(subscribed);
-        absence.unanswered.unsubscribed.extend(unsubscribed);
-        absence.unanswered.pinged.extend(pinged);
-        absence.unmade.extend(absence.resubscribed.drain().flat_map(|(_, keys)| keys));
-        if moving {
-            return;
-        }
-        let retry_at = self.clock.instant(self.link.now().after(wait));
-        self.set_state(ConnectionState::Waiting { why: Setback::Lost(cause.clone()), attempts: 0, retry_at });
-        self.tell(ConnectionEvent::Lost { cause, retry_in: wait });
-    }
-
-    /// Whether the server sends us elsewhere, and we go.
-    fn follow(&mut self, reference: Option<&str>, reason: Option<ReasonCode>) -> bool {
-        let named = matches!(reason, Some(ReasonCode::UseAnotherServer | ReasonCode::ServerMoved));
-        let Some(reference) = reference.filter(|_| named && self.redirects < self.plan.reconnect.redirects) else {
-            return false;
-        };
-        let Some(named_by) = &self.dialled else { return false };
-        match elsewhere(reference, named_by) {
-            Ok(address) => {
-                tracing::info!(server = address.shown(), "the server names another");
-                self.redirects += 1;
-                self.redirect = Some(address);
-                true
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the server names another that cannot be used");
-                false
-            }
-        }
-    }
-
     /// Takes requests without handling them. `true`: there is more to do at once.
     pub(super) fn hold(&mut self, cx: &mut Context<'_>) -> bool {
         loop {
@@ -329,7 +270,9 @@ impl Driver {
                     self.stay_away(Some(request));
                     return true;
                 }
+                Poll::Ready(Some(request @ (Request::Flush(_) | Request::Shutdown(_)))) => self.request(request),
                 Poll::Ready(Some(request)) => self.absence.hold(request),
+                Poll::Ready(None) if self.departure.is_leaving() => return false,
                 Poll::Ready(None) => {
                     let first = !self.ended;
                     self.stay_away(None);
@@ -341,7 +284,7 @@ impl Driver {
     }
 
     /// The application leaves for good, or nobody is there any more: no coming back.
-    fn stay_away(&mut self, request: Option<Request>) {
+    pub(super) fn stay_away(&mut self, request: Option<Request>) {
         match self.life.phase() {
             Phase::Up => {}
             Phase::Finishing { .. } => self.life.stay(),

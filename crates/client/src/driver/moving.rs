@@ -112,7 +112,7 @@ impl Driver {
     }
 
     fn is_idle(&self) -> bool {
-        self.absence.resubscribed.is_empty() && self.replies.is_idle() && self.link.backlog() == 0
+        self.asking.is_empty() && self.replies.is_idle() && self.link.backlog() == 0
     }
 
     /// Whether what had to be finished has just been.

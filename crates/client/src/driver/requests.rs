@@ -2,20 +2,16 @@
 
 use std::task::{Context, Poll};
 
+use gridmq_proto::ReasonCode;
 use gridmq_proto::packet::DisconnectProperties;
-use gridmq_proto::session::client::RequestError;
-use gridmq_proto::{PacketId, ReasonCode, SubscriptionFilter};
 
-use super::replies::Unsubscribing;
-use super::router::Again;
-use super::{COMMANDS, DisconnectCommand, Driver, Request, SubscribeCommand, UnsubscribeCommand};
-use crate::error::SubscribeError;
+use super::{COMMANDS, DisconnectCommand, Driver, Request};
 use crate::inbox::News;
 use crate::lifecycle::Phase;
 
 impl Driver {
     pub(super) fn news(&mut self, cx: &Context<'_>) {
-        let News { completions, abandoned, dropped, catch_all } = self.channels.inbox.take(cx);
+        let News { completions, abandoned, dropped, catch_all, hurry } = self.channels.inbox.take(cx);
         for (token, verdict) in completions {
             self.link.with(|machine, now| machine.complete(now, token, verdict));
         }
@@ -24,6 +20,9 @@ impl Driver {
         }
         if let Some(queue) = catch_all {
             self.router.catch_all(queue);
+        }
+        if hurry {
+            self.life.hasten(self.link.now());
         }
         let dropped = self.router.drop_subscriptions(&dropped);
         if !self.ended {
@@ -35,22 +34,12 @@ impl Driver {
         }
     }
 
-    /// Unsubscribes from what the application has dropped.
-    pub(super) fn give_up(&mut self, dropped: Vec<SubscriptionFilter>) {
-        for filters in self.router.packets(dropped) {
-            let asked = self.link.with(|machine, now| machine.unsubscribe(now, filters, Vec::new()));
-            if let Err(error) = asked {
-                tracing::debug!(%error, "a dropped subscription was not given up");
-            }
-        }
-    }
-
     pub(super) fn requests(&mut self, cx: &mut Context<'_>) -> bool {
         for _ in 0..COMMANDS {
             match self.channels.requests.poll_recv(cx) {
                 Poll::Ready(Some(request)) => self.request(request),
                 Poll::Ready(None) => {
-                    if !self.ended && self.channels.publishes.is_empty() {
+                    if !self.ended && !self.departure.is_leaving() && self.channels.publishes.is_empty() {
                         self.disconnect(ReasonCode::NORMAL_DISCONNECTION, DisconnectProperties::default());
                     }
                     return false;
@@ -64,14 +53,24 @@ impl Driver {
     pub(super) fn request(&mut self, request: Request) {
         match request {
             // Dropping the reply says that there is no connection.
-            Request::Subscribe(_) | Request::Unsubscribe(_) | Request::Ping(_) if self.ended => {}
+            Request::Subscribe(_)
+            | Request::Unsubscribe(_)
+            | Request::Ping(_)
+            | Request::Flush(_)
+            | Request::Shutdown(_)
+                if self.ended => {}
             Request::Subscribe(command) => self.subscribe(*command),
             Request::Unsubscribe(command) => self.unsubscribe(*command),
+            Request::Flush(reply) => self.departure.flush(reply),
+            Request::Shutdown(command) => self.shut_down(command),
             Request::Ping(reply) => {
                 let number = self.link.ping();
                 self.replies.ping(number, reply);
             }
-            Request::Disconnect(DisconnectCommand { reason, properties, reply }) => {
+            Request::Disconnect(DisconnectCommand { reason, properties, timeout, reply }) => {
+                if let Some(timeout) = timeout {
+                    self.link.linger(timeout);
+                }
                 self.replies.disconnect(reply);
                 self.disconnect(reason, properties);
             }
@@ -83,37 +82,5 @@ impl Driver {
             properties.session_expiry_interval = Some(0);
         }
         self.link.with(|machine, now| machine.disconnect(now, reason, properties));
-    }
-
-    pub(super) fn unsubscribe(&mut self, command: UnsubscribeCommand) {
-        let keys = command.filters.iter().map(|filter| self.router.keys_of(filter)).collect();
-        let (filters, user_properties) = (command.filters.clone(), command.user_properties.clone());
-        match self.link.with(|machine, now| machine.unsubscribe(now, filters, user_properties)) {
-            Ok(id) => self.replies.unsubscribe(id, Unsubscribing { keys, command }),
-            Err(error) => drop(command.reply.send(Err(SubscribeError::Limit(error)))),
-        }
-    }
-
-    fn subscribe(&mut self, command: SubscribeCommand) {
-        let SubscribeCommand { filters, identifier, user_properties, queue, reply } = command;
-        if queue.is_abandoned() {
-            return;
-        }
-        let again = Again { filters, identifier, user_properties };
-        match self.ask(again.clone()) {
-            Ok(id) => {
-                // From now on: the server may send messages before its SUBACK (MQTT 5.0 §3.8.4).
-                let keys = again.keys();
-                self.router.subscribe(again, &queue);
-                self.replies.subscribe(id, keys, reply);
-            }
-            Err(error) => drop(reply.send(Err(SubscribeError::Limit(error)))),
-        }
-    }
-
-    pub(super) fn ask(&mut self, again: Again) -> Result<PacketId, RequestError> {
-        let Again { filters, identifier, user_properties } = again;
-        let entries = filters.into_iter().map(|(_, entry)| entry).collect();
-        self.link.with(|machine, now| machine.subscribe(now, entries, identifier, user_properties))
     }
 }

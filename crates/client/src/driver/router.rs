@@ -1,18 +1,25 @@
 //! From the server's messages to the application's streams.
 
+mod lookup;
+
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use gridmq_proto::SubscriptionFilter;
 use gridmq_proto::message::SubscriptionId;
 use gridmq_proto::packet::{SubscribeFilter, SubscribeOptions, UserProperties};
 use gridmq_proto::session::client::Incoming;
 use gridmq_proto::time::Monotonic;
+use gridmq_proto::{QoS, SubscriptionFilter};
 
+use self::lookup::Lookup;
 use crate::inbox::{Inbox, SubscriptionKey};
 use crate::message::Message;
 use crate::queue::{Bounds, Queue};
 use crate::receipt::Receipt;
 use crate::subscribe::batches;
+
+/// Up to so many, looking at each is as cheap as looking it up.
+const LOOKED_AT: usize = 16;
 
 /// One filter of a subscription; those of one subscription share its queue.
 #[derive(Debug)]
@@ -56,10 +63,43 @@ impl Live {
     }
 }
 
+/// The streams that a message goes to, each once.
+#[derive(Default)]
+struct Takers<'a> {
+    first: Option<&'a Arc<Queue>>,
+    others: Vec<&'a Arc<Queue>>,
+    /// All of them, where they are many.
+    known: HashSet<*const Queue>,
+}
+
+impl<'a> Takers<'a> {
+    /// Several filters of one subscription share a queue.
+    fn add(&mut self, queue: &'a Arc<Queue>) {
+        let Some(first) = self.first else {
+            self.first = Some(queue);
+            return;
+        };
+        let is_known = if self.others.len() < LOOKED_AT {
+            Arc::ptr_eq(first, queue) || self.others.iter().any(|known| Arc::ptr_eq(known, queue))
+        } else {
+            if self.known.is_empty() {
+                self.known.extend(self.others.iter().chain([&first]).map(|known| Arc::as_ptr(known)));
+            }
+            !self.known.insert(Arc::as_ptr(queue))
+        };
+        if !is_known {
+            self.others.push(queue);
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Router {
     inbox: Arc<Inbox>,
+    /// By key, which is the order in which the application asked for them.
     subscriptions: Vec<Live>,
+    /// Where they are too many to look at each for every message.
+    lookup: Option<Lookup>,
     /// Messages that match no subscription.
     unclaimed: Arc<Queue>,
     /// The application reads them.
@@ -76,7 +116,16 @@ impl Router {
     /// `max_filters`: in one packet.
     pub(super) fn new(inbox: Arc<Inbox>, max_filters: usize) -> Self {
         let unclaimed = Arc::new(Queue::new(Bounds::default()));
-        Self { inbox, subscriptions: Vec::new(), unclaimed, claimed: false, hold_until: None, max_filters, lost: 0 }
+        Self {
+            inbox,
+            subscriptions: Vec::new(),
+            lookup: None,
+            unclaimed,
+            claimed: false,
+            hold_until: None,
+            max_filters,
+            lost: 0,
+        }
     }
 
     /// The session was resumed: until then, messages that match no subscription wait for one.
@@ -87,23 +136,71 @@ impl Router {
     pub(super) fn deliver(&mut self, incoming: Incoming) {
         let receipt = incoming.token.map(|token| Receipt::new(token, &self.inbox));
         let mut message = Message::new(incoming, receipt);
-        let mut first: Option<&Arc<Queue>> = None;
-        let mut others: Vec<&Arc<Queue>> = Vec::new();
-        for Live { queue, .. } in self.subscriptions.iter().filter(|live| live.takes(&message)) {
-            match first {
-                None => first = Some(queue),
-                // Another filter of the same subscription.
-                Some(first) if std::iter::once(first).chain(others.iter().copied()).any(|q| Arc::ptr_eq(q, queue)) => {}
-                Some(_) => others.push(queue),
+        let mut takers = Takers::default();
+        match &self.lookup {
+            None => {
+                self.subscriptions.iter().filter(|live| live.takes(&message)).for_each(|live| takers.add(&live.queue))
+            }
+            Some(lookup) => {
+                let live = lookup.candidates(&message).into_iter().filter_map(|key| self.get(key));
+                live.filter(|live| live.takes(&message)).for_each(|live| takers.add(&live.queue));
             }
         }
+        let Takers { first: Some(first), others, .. } = takers else { return self.unclaimed(message) };
+        let mut lost = 0;
         for queue in others {
-            self.lost += queue.push(message.share());
+            lost += queue.push(message.share());
         }
-        match first {
-            Some(queue) => self.lost += queue.push(message),
-            None => self.unclaimed(message),
+        self.lost += lost + first.push(message);
+    }
+
+    /// There is another connection; nothing of it has been delivered yet. What was not acknowledged, the server of a
+    /// resumed session sends again: a copy of QoS 1 that nobody has taken is as good as not come. In a new session
+    /// `receive_maximum` messages may come beside those that are left, so of these no more are kept.
+    pub(super) fn came_back(&mut self, resumed: bool, receive_maximum: u16) {
+        for queue in self.subscriptions.iter().map(|live| &live.queue).chain([&self.unclaimed]) {
+            if resumed {
+                drop(queue.take(|message| message.qos() == QoS::AtLeastOnce));
+            } else {
+                self.lost += queue.trim(receive_maximum.into());
+            }
         }
+    }
+
+    fn place(&self, key: SubscriptionKey) -> Result<usize, usize> {
+        self.subscriptions.binary_search_by_key(&key, |live| live.key)
+    }
+
+    fn get(&self, key: SubscriptionKey) -> Option<&Live> {
+        self.subscriptions.get(self.place(key).ok()?)
+    }
+
+    fn add(&mut self, live: Live) {
+        let Err(place) = self.place(live.key) else { return };
+        if let Some(lookup) = &mut self.lookup {
+            lookup.add(live.key, &live.filter, live.identifier);
+        }
+        self.subscriptions.insert(place, live);
+        if self.lookup.is_none() && self.subscriptions.len() > LOOKED_AT {
+            let mut lookup = Lookup::new();
+            for Live { key, filter, identifier, .. } in &self.subscriptions {
+                lookup.add(*key, filter, *identifier);
+            }
+            self.lookup = Some(lookup);
+        }
+    }
+
+    /// Takes those out that `chosen` picks.
+    fn remove(&mut self, chosen: impl Fn(&Live) -> bool) -> Vec<Live> {
+        let removed: Vec<_> = self.subscriptions.extract_if(.., |live| chosen(live)).collect();
+        if self.subscriptions.len() <= LOOKED_AT {
+            self.lookup = None;
+        } else if let Some(lookup) = &mut self.lookup {
+            for Live { key, filter, identifier, .. } in &removed {
+                lookup.remove(*key, filter, *identifier);
+            }
+        }
+        removed
     }
 
     fn unclaimed(&mut self, mut message: Message) {
@@ -172,19 +269,18 @@ impl Router {
             for message in self.unclaimed.take(|message| live.takes(message)) {
                 self.lost += live.queue.push(message);
             }
-            self.subscriptions.push(live);
+            self.add(live);
         }
     }
 
     /// The server refused the filter when it was first asked for.
     pub(super) fn forget(&mut self, key: SubscriptionKey) {
-        self.subscriptions.retain(|live| live.key != key);
+        self.remove(|live| live.key == key);
     }
 
     /// The server has the filter no more. The stream ends with the last of its filters.
     pub(super) fn lose(&mut self, key: SubscriptionKey) -> Option<SubscriptionFilter> {
-        let place = self.subscriptions.iter().position(|live| live.key == key)?;
-        let live = self.subscriptions.remove(place);
+        let live = self.remove(|live| live.key == key).pop()?;
         self.close_if_last(&live.queue);
         Some(live.filter)
     }
@@ -215,12 +311,15 @@ impl Router {
         if keys.is_empty() {
             return Vec::new();
         }
-        let dropped = |live: &mut Live| keys.contains(&live.key);
-        let mut filters: Vec<_> = self.subscriptions.extract_if(.., dropped).map(|live| live.filter).collect();
-        filters.sort_unstable();
-        filters.dedup();
-        filters.retain(|filter| self.subscriptions.iter().all(|live| live.filter != *filter));
-        filters
+        let keys: HashSet<_> = keys.iter().copied().collect();
+        let removed = self.remove(|live| keys.contains(&live.key));
+        let mut filters: BTreeSet<_> = removed.into_iter().map(|live| live.filter).collect();
+        if !filters.is_empty() {
+            for Live { filter, .. } in &self.subscriptions {
+                filters.remove(filter);
+            }
+        }
+        filters.into_iter().collect()
     }
 
     /// What goes into one UNSUBSCRIBE each.
@@ -242,9 +341,13 @@ impl Router {
 
     /// No message will come any more.
     pub(super) fn close(&mut self) {
+        self.lookup = None;
         for live in self.subscriptions.drain(..) {
             live.queue.close();
         }
         self.unclaimed.close();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,6 +69,15 @@ pub enum EnvError {
         /// Its number, from 1.
         part: usize,
     },
+    /// A part of a connection string has a name that there is not. It is not repeated: it may be what follows a `;` in
+    /// a password.
+    #[error("part {part} of the connection string is no setting: use one of {known}, and no ';' in a value")]
+    UnknownPart {
+        /// Its number, from 1.
+        part: usize,
+        /// The names that there are.
+        known: String,
+    },
     /// A connection string says the same thing twice.
     #[error("the connection string has {name} twice: leave one out")]
     Twice {
@@ -86,6 +95,12 @@ pub enum EnvError {
     EmptyPassword {
         /// The file.
         path: PathBuf,
+    },
+    /// A file for TLS, and no TLS.
+    #[error("{name} is given, and MQTT_USE_TLS is false: leave one of them out")]
+    WithoutTls {
+        /// Which, by its variable.
+        name: &'static str,
     },
     /// A key without a certificate.
     #[error("a key is given without a certificate: set MQTT_CERT_FILE too")]

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::{EnvError, Settings};
 
 /// What a setting is about.
@@ -110,7 +112,7 @@ pub(super) fn connection_string(text: &str) -> Result<Settings, EnvError> {
         let (name, value) = (name.trim(), value.trim());
         let Some(key) = Key::of_part(name) else {
             let known = NAMES.map(|(_, part, _)| part).join(", ");
-            return Err(EnvError::Unknown { file: None, name: name.to_owned(), known });
+            return Err(EnvError::UnknownPart { part: number + 1, known });
         };
         if seen.contains(&key) {
             return Err(EnvError::Twice { name: name.to_owned() });
@@ -128,10 +130,14 @@ impl Settings {
             return Ok(());
         }
         let text = || Some(value.to_owned());
+        let secret = || Some(Zeroizing::new(value.to_owned()));
         let file = || Some(base.join(value));
         match key {
             Key::Host => self.host = text(),
-            Key::Port => self.port = Some(value.parse().map_err(|_| "a port number from 0 to 65535")?),
+            Key::Port => {
+                let port = value.parse().ok().filter(|&port| port != 0);
+                self.port = Some(port.ok_or("a port number from 1 to 65535")?);
+            }
             Key::UseTls => self.use_tls = Some(boolean(value)?),
             Key::Clean => self.clean_session = Some(boolean(value)?),
             Key::KeepAlive => {
@@ -142,13 +148,13 @@ impl Settings {
             Key::ConnectionTimeout => self.connection_timeout = Some(time(value).ok_or(TIME)?),
             Key::ClientId => self.client_id = text(),
             Key::Username => self.username = text(),
-            Key::Password => self.password = text(),
+            Key::Password => self.password = secret(),
             Key::PasswordFile => self.password_file = file(),
             Key::CaFile => self.ca_file = file(),
             Key::CaPath => self.ca_path = file(),
             Key::CertFile => self.cert_file = file(),
             Key::Private => self.key_file = file(),
-            Key::PrivatePassphrase => self.key_file_password = text(),
+            Key::PrivatePassphrase => self.key_file_password = secret(),
         }
         Ok(())
     }

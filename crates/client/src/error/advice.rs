@@ -2,6 +2,8 @@
 
 use gridmq_proto::ReasonCode;
 
+use super::{PublishError, SubscribeError};
+
 /// After a CONNACK.
 pub(super) const fn of_connack(reason: ReasonCode) -> &'static str {
     match reason {
@@ -75,5 +77,32 @@ pub(super) const fn of_request(reason: ReasonCode) -> &'static str {
         ReasonCode::SubscriptionIdentifiersNotSupported => "subscribe without an identifier",
         ReasonCode::WildcardSubscriptionsNotSupported => "subscribe without wildcards",
         _ => "the server's log may say more",
+    }
+}
+
+impl PublishError {
+    /// What to do; empty where the error itself says it.
+    #[must_use]
+    pub const fn advice(&self) -> &'static str {
+        match self {
+            Self::Refused { reason, .. } => of_request(*reason),
+            Self::Timeout { queued: true, .. } => {
+                "wait: it stays queued; look at the client's state, and at the server"
+            }
+            Self::Timeout { queued: false, .. } => "publish less at once, or raise the limits of the queue",
+            Self::Dropped { .. } => "wait before publishing more, or raise the limits of the queue",
+            _ => "",
+        }
+    }
+}
+
+impl SubscribeError {
+    /// What to do; empty where the error itself says it. Of several filters, about the first that was refused.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Timeout { .. } => "try again; look at the client's state, and at the server",
+            _ => self.reason().map_or("", of_request),
+        }
     }
 }

@@ -16,9 +16,19 @@ use super::proxy::ProxyError;
 use super::websocket::WebSocketError;
 use super::{AddressError, AuthError, Side, Stage, advice, quoted};
 use crate::secure::{self, ConfigError, TlsError};
+use crate::store::StoreError;
 
 /// Why a connection could not be made. Its display is a sentence or two: what, where, who refused, and the cure.
 /// Cheap to clone.
+///
+/// ```
+/// use gridmq_client::Options;
+/// use gridmq_client::error::{Side, Stage};
+///
+/// let error = Options::new("mqtt://").check().unwrap_err();
+/// assert_eq!((error.stage(), error.side()), (Stage::Options, Side::Us));
+/// println!("{error}");
+/// ```
 #[derive(Debug, Clone)]
 pub struct ConnectError(Arc<Inner>);
 
@@ -57,6 +67,8 @@ pub enum ConnectErrorKind {
         /// What is wrong, and what would do.
         problem: String,
     },
+    /// The session store cannot be used.
+    Store(StoreError),
     /// The CONNECT cannot be written in the version asked for.
     Packet(EncodeError),
     /// TLS is asked for and nobody is trusted.
@@ -125,7 +137,7 @@ impl ConnectErrorKind {
         if let Some(tls) = secure::from_io(&error) {
             return Self::Tls(tls);
         }
-        match error.get_ref().and_then(|inner| inner.downcast_ref::<WebSocketError>()) {
+        match WebSocketError::of_io(&error) {
             Some(error) => Self::WebSocket(error.clone()),
             None => Self::Network(error),
         }
@@ -188,9 +200,9 @@ impl ConnectError {
         }
     }
 
-    /// What the server said in words, if it did.
+    /// What the server said for people, if it did: the reason string of its CONNACK.
     #[must_use]
-    pub fn words(&self) -> Option<&str> {
+    pub fn reason_string(&self) -> Option<&str> {
         match &self.0.kind {
             ConnectErrorKind::Refused { farewell: Some(farewell), .. } => farewell.reason_string.as_deref(),
             _ => None,
@@ -212,6 +224,7 @@ impl ConnectError {
         match &self.0.kind {
             ConnectErrorKind::Address(_)
             | ConnectErrorKind::Option { .. }
+            | ConnectErrorKind::Store(_)
             | ConnectErrorKind::Packet(_)
             | ConnectErrorKind::NoTrust
             | ConnectErrorKind::IdentityWithoutTls
@@ -274,6 +287,13 @@ impl ConnectError {
             ConnectErrorKind::NotMqtt(_) => "check the port: MQTT is usually on 8883 with TLS and on 1883 without",
             ConnectErrorKind::Violation(_) => {
                 "check that this is an MQTT server's port, and that no proxy sits between"
+            }
+            ConnectErrorKind::Store(StoreError::InUse { .. }) => {
+                "it may be this program's own earlier attempt to connect that still opens it: try again then"
+            }
+            ConnectErrorKind::Timeout { .. } if self.0.stage == Stage::Options => {
+                "the session store was not open by then: its disk is slow or hangs, or it holds very much; try again, \
+                 or allow a longer connect_timeout"
             }
             ConnectErrorKind::Timeout { .. } if self.0.stage == Stage::Tcp => {
                 "a firewall may drop the packets, or the host is down: check host and port, and outgoing TCP to it"
@@ -358,6 +378,7 @@ impl fmt::Display for What<'_> {
         match kind {
             ConnectErrorKind::Address(error) => write!(f, "{error}")?,
             ConnectErrorKind::Option { option, problem } => write!(f, "the option {option} cannot be used: {problem}")?,
+            ConnectErrorKind::Store(error) => write!(f, "{error}")?,
             ConnectErrorKind::Packet(error) => write!(f, "the CONNECT cannot be sent: {error}")?,
             ConnectErrorKind::NoTrust => write!(f, "nobody is trusted to vouch for {target}")?,
             ConnectErrorKind::IdentityWithoutTls => {
@@ -383,7 +404,7 @@ impl fmt::Display for What<'_> {
             ConnectErrorKind::Tls(error) => write!(f, "TLS with {target} failed: {error:#}")?,
             ConnectErrorKind::Refused { reason, .. } => {
                 write!(f, "{target} refused the connection: {}", code(*reason, *version))?;
-                if let Some(words) = self.0.words() {
+                if let Some(words) = self.0.reason_string() {
                     write!(f, ", in its words \"{}\"", quoted(words))?;
                 }
             }
@@ -420,7 +441,7 @@ impl fmt::Display for ConnectError {
         match self.advice() {
             "" => {}
             // The server's own words know the case better than general advice.
-            _ if self.words().is_some() => {}
+            _ if self.reason_string().is_some() => {}
             advice => write!(f, "; {advice}")?,
         }
         match self.id() {
@@ -434,6 +455,7 @@ impl std::error::Error for ConnectError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0.kind {
             ConnectErrorKind::Address(error) => Some(error),
+            ConnectErrorKind::Store(error) => Some(error),
             ConnectErrorKind::Packet(error) => Some(error),
             ConnectErrorKind::Auth(error) => Some(error),
             ConnectErrorKind::TlsConfig(error) => Some(error),

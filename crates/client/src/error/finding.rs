@@ -33,7 +33,7 @@ const fn of_websocket(error: &WebSocketError) -> Option<Id> {
         WebSocketError::NotHttp(Some(Foreign::Tls | Foreign::TlsAlert)) => Some(Id::C09),
         WebSocketError::NotHttp(_) => Some(Id::C08),
         WebSocketError::Closed => Some(Id::F12),
-        WebSocketError::TextFrame | WebSocketError::Protocol(_) => Some(Id::F14),
+        WebSocketError::TextFrame | WebSocketError::NotUtf8 | WebSocketError::Protocol(_) => Some(Id::F14),
         _ => None,
     }
 }
@@ -91,6 +91,7 @@ impl ConnectError {
         match self.kind() {
             ConnectErrorKind::Address(_)
             | ConnectErrorKind::Option { .. }
+            | ConnectErrorKind::Store(_)
             | ConnectErrorKind::Packet(_)
             | ConnectErrorKind::NoTrust
             | ConnectErrorKind::IdentityWithoutTls
@@ -147,11 +148,14 @@ impl DisconnectCause {
             DisconnectKind::KeepAlive => Some(Id::C13),
             DisconnectKind::Violation(_) => Some(Id::F14),
             DisconnectKind::Tls(error) => Some(error.id()),
+            DisconnectKind::WebSocket(error) => of_websocket(error),
             DisconnectKind::Unreachable(error) => error.id(),
             DisconnectKind::Auth(error) => of_auth(error),
             DisconnectKind::Requested
             | DisconnectKind::Closed
             | DisconnectKind::Network(_)
+            | DisconnectKind::Store(_)
+            | DisconnectKind::Unsendable(_)
             | DisconnectKind::Stopped => None,
         }
     }

@@ -1,118 +1,22 @@
-//! Why a publish, a subscribe or an unsubscribe did not succeed.
+//! Why a subscribe, an unsubscribe or a ping did not succeed.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
+use gridmq_proto::packet::UserProperties;
 use gridmq_proto::session::client::RequestError;
 use gridmq_proto::topic::TopicError;
-use gridmq_proto::{ByteString, EncodeError, ReasonCode};
+use gridmq_proto::{ByteString, EncodeError, ReasonCode, SubscriptionFilter};
 
 use super::{DisconnectCause, advice, quoted};
 use crate::profile::ProfileError;
 use crate::subscribe::RefusedFilter;
 
-fn refused(reason: ReasonCode, words: Option<&ByteString>) -> String {
+pub(super) fn refused(reason: ReasonCode, reason_string: Option<&ByteString>) -> String {
     // The server's own words know the case better than general advice.
-    match words {
+    match reason_string {
         Some(words) => format!("{reason}, in its words \"{}\"", quoted(words)),
         None => format!("{reason}; {}", advice::of_request(reason)),
-    }
-}
-
-/// Why a message was not published.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum PublishError {
-    /// The text is no topic name; nothing was sent.
-    #[error("nothing can be published there: {0}")]
-    Topic(#[from] TopicError),
-    /// The server did not take the message.
-    #[error("the server refused the message: {}", refused(*reason, words.as_ref()))]
-    Refused {
-        /// Why.
-        reason: ReasonCode,
-        /// In its own words, if it has any.
-        words: Option<ByteString>,
-    },
-    /// The server announced that it does not take such a message; nothing was sent.
-    #[error("the message was not sent: {0}")]
-    Limit(RequestError),
-    /// The service that the options are made for takes no such message; nothing was sent.
-    #[error("the message was not sent: {0}")]
-    Service(ProfileError),
-    /// The message cannot be written in the connection's version; nothing was sent.
-    #[error("the message cannot be sent: {0}")]
-    Packet(EncodeError),
-    /// No acknowledgement came in time.
-    #[error("no acknowledgement within {after:?}: {}", timed_out(*queued))]
-    Timeout {
-        /// How long was waited.
-        after: Duration,
-        /// The message was taken, and stays in the queue: it may have been delivered, or will be, and its outcome is
-        /// unknown. Otherwise it was not sent and never will be.
-        queued: bool,
-    },
-    /// The message was never sent and gave way to another, as [`Overflow`](crate::Overflow) says.
-    #[error("the message was not sent: the queue is full, and it gave way to a newer one; wait, or raise its limits")]
-    Dropped {
-        /// The place that it had in the queue.
-        position: u64,
-    },
-    /// The client, or the connection, ended first. A message of QoS 1 or 2 may have been delivered; one that is in a
-    /// store is sent when the client is started again.
-    #[error("not published: {0}")]
-    Disconnected(DisconnectCause),
-}
-
-/// What is known of a message that was not published.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// The server has it and did not take it.
-    Refused,
-    /// The server does not have it and will not get it.
-    NotSent,
-    /// The server may have it, or get it yet.
-    Unknown,
-}
-
-const fn timed_out(queued: bool) -> &'static str {
-    if queued {
-        "the message stays queued and its outcome is unknown; the server may be slow or the link gone"
-    } else {
-        "the message was not sent, because too many wait before it; publish less at once"
-    }
-}
-
-impl PublishError {
-    /// What is known of the message.
-    #[must_use]
-    pub const fn outcome(&self) -> Outcome {
-        match self {
-            Self::Refused { .. } => Outcome::Refused,
-            Self::Timeout { queued: true, .. } | Self::Disconnected(_) => Outcome::Unknown,
-            Self::Topic(_)
-            | Self::Limit(_)
-            | Self::Service(_)
-            | Self::Packet(_)
-            | Self::Timeout { queued: false, .. }
-            | Self::Dropped { .. } => Outcome::NotSent,
-        }
-    }
-
-    /// The server's reason code, if it refused the message.
-    #[must_use]
-    pub const fn reason(&self) -> Option<ReasonCode> {
-        match self {
-            Self::Refused { reason, .. } => Some(*reason),
-            _ => None,
-        }
-    }
-}
-
-impl From<Infallible> for PublishError {
-    fn from(never: Infallible) -> Self {
-        match never {}
     }
 }
 
@@ -121,7 +25,9 @@ impl From<Infallible> for PublishError {
 #[non_exhaustive]
 pub enum PingError {
     /// No answer came in time.
-    #[error("no answer to a PINGREQ within {after:?}; the server may be slow, or the link gone")]
+    #[error(
+        "no answer to a PINGREQ within {after:?}; the server may be slow, or the link gone: try again, or reconnect"
+    )]
     Timeout {
         /// How long was waited.
         after: Duration,
@@ -132,6 +38,18 @@ pub enum PingError {
 }
 
 /// Why a subscription was not made, or not given up.
+///
+/// ```no_run
+/// use gridmq_client::{Client, QoS, ReasonCode, SubscribeError};
+///
+/// # async fn run(client: Client) {
+/// match client.subscribe("orders/#", QoS::AtLeastOnce).await {
+///     Err(error) if error.reason() == Some(ReasonCode::NotAuthorized) => println!("not allowed: {error}"),
+///     Err(SubscribeError::Timeout { .. }) => println!("once more"),
+///     other => println!("{other:?}"),
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum SubscribeError {
@@ -142,12 +60,16 @@ pub enum SubscribeError {
     #[error("{0} is no subscription identifier: give a number from 1 to 268435455")]
     Identifier(u32),
     /// The server said no.
-    #[error("the server refused it: {}", refused(*reason, words.as_ref()))]
+    #[error("the server refused \"{}\": {}", quoted(filter.as_str()), refused(*reason, reason_string.as_ref()))]
     Refused {
+        /// What it refused.
+        filter: Box<SubscriptionFilter>,
         /// Why. On 3.1.1 always [`ReasonCode::UnspecifiedError`].
         reason: ReasonCode,
-        /// In its own words, if it has any.
-        words: Option<ByteString>,
+        /// What it says for people, if anything.
+        reason_string: Option<ByteString>,
+        /// The user properties of its answer.
+        user_properties: UserProperties,
     },
     /// The server said no to some of several filters, and what it granted was given back.
     #[error("the server refused {} of the filters, first {}", .0.len(), first_refused(.0))]
@@ -162,8 +84,13 @@ pub enum SubscribeError {
     #[error("it cannot be sent: {0}")]
     Packet(EncodeError),
     /// No answer came in time. A subscription that the server makes later is given up again.
-    #[error("no answer from the server within {after:?}; it may be slow, or the link gone")]
+    #[error(
+        "no answer from the server about \"{}\" within {after:?}; it may be slow, or the link gone: try again",
+        quoted(filter.as_str())
+    )]
     Timeout {
+        /// What was asked for, or the first of several.
+        filter: Box<SubscriptionFilter>,
         /// How long was waited.
         after: Duration,
     },
@@ -173,8 +100,8 @@ pub enum SubscribeError {
 }
 
 fn first_refused(filters: &[RefusedFilter]) -> String {
-    filters.first().map_or_else(String::new, |RefusedFilter { filter, reason, words, .. }| {
-        format!("{}: {}", quoted(filter.as_str()), refused(*reason, words.as_ref()))
+    filters.first().map_or_else(String::new, |RefusedFilter { filter, reason, reason_string, .. }| {
+        format!("{}: {}", quoted(filter.as_str()), refused(*reason, reason_string.as_ref()))
     })
 }
 
@@ -209,4 +136,7 @@ pub enum RejectError {
     /// The service that the options are made for takes no failures.
     #[error("nothing was sent: {0}")]
     Service(ProfileError),
+    /// It cannot be written in the connection's version: 3.1.1 has no properties here.
+    #[error("nothing was sent: {0}")]
+    Packet(EncodeError),
 }

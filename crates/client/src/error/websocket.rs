@@ -1,5 +1,7 @@
 //! What a server says instead of WebSocket.
 
+use std::io;
+
 use gridmq_proto::codec::Foreign;
 
 use super::proxy::words;
@@ -44,6 +46,9 @@ pub enum WebSocketError {
     /// A text frame came; MQTT is in binary frames [MQTT-6.0.0-1].
     #[error("it sent a text frame, and MQTT is in binary frames")]
     TextFrame,
+    /// Text came that is not UTF-8: in a text frame, or as the reason in a close frame.
+    #[error("it sent text that is not UTF-8, in a text frame or as it closed")]
+    NotUtf8,
     /// A message is longer than allowed.
     #[error("it sent a WebSocket message of {size} bytes, and {max} are allowed")]
     TooLong {
@@ -52,7 +57,8 @@ pub enum WebSocketError {
         /// How much is allowed.
         max: usize,
     },
-    /// The server closed the WebSocket with a code that says that something is wrong (RFC 6455 §7.4).
+    /// The server closed the WebSocket with a code that says that something is wrong (RFC 6455 §7.4). 1000, 1001 and no
+    /// code at all are an end of the connection in order instead.
     #[error("it closed the WebSocket with code {code}{}", words(.reason))]
     Left {
         /// The code.
@@ -60,15 +66,23 @@ pub enum WebSocketError {
         /// Its own words; may be empty.
         reason: String,
     },
+    /// The server closed the WebSocket with a code that must not be sent, such as 1006 (RFC 6455 §7.4).
+    #[error("it closed the WebSocket with a code that the standard does not allow")]
+    CloseCode,
     /// A frame breaks the protocol.
     #[error("it broke the WebSocket protocol: {0}")]
     Protocol(String),
 }
 
 impl WebSocketError {
+    /// What a stream says that is a WebSocket.
+    pub(super) fn of_io(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+
     pub(super) const fn side(&self) -> Side {
         match self {
-            Self::Status { .. } | Self::Closed | Self::Left { .. } => Side::Server,
+            Self::Status { .. } | Self::Closed | Self::Left { .. } | Self::CloseCode => Side::Server,
             _ => Side::Us,
         }
     }
@@ -77,9 +91,10 @@ impl WebSocketError {
     pub(crate) const fn passes(&self) -> bool {
         match self {
             Self::Status { status, .. } => matches!(*status, 408 | 425 | 429 | 500..=599),
-            // Going away, an error of the server's, restarting, try again later, a bad gateway.
-            Self::Left { code, .. } => matches!(*code, 1001 | 1006 | 1011..=1014),
-            Self::Closed => true,
+            // An error of the server's, restarting, try again later, a bad gateway. Going away (1001) is an end in order.
+            Self::Left { code, .. } => matches!(*code, 1011..=1014),
+            // Of a goodbye that cannot be read, nothing more is known than that it was one.
+            Self::Closed | Self::CloseCode | Self::NotUtf8 => true,
             _ => false,
         }
     }
@@ -101,9 +116,9 @@ impl WebSocketError {
             Self::NotHttp(_) => "check the port: this one has no WebSocket; MQTT over TCP is mqtts:// or mqtt://",
             Self::Subprotocol { .. } => "check that the path leads to an MQTT server, and that it speaks this version",
             Self::Closed => "check that the port is right and not meant for TLS",
-            Self::TextFrame | Self::Protocol(_) => "check that the path leads to an MQTT server",
+            Self::TextFrame | Self::NotUtf8 | Self::Protocol(_) => "check that the path leads to an MQTT server",
             Self::TooLong { .. } => "raise maximum_packet_size, or have the server send smaller WebSocket messages",
-            Self::Left { .. } => "the server's log may say more",
+            Self::Left { .. } | Self::CloseCode => "the server's log may say more",
         }
     }
 }

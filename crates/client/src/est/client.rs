@@ -19,7 +19,7 @@ use super::error::{EstError, EstErrorKind};
 use super::server::Server;
 use super::transport;
 use crate::clock::Clock;
-use crate::http::Received;
+use crate::http::{HttpError, Received};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -136,7 +136,7 @@ impl EstClient {
         }
         let request = builder
             .body(Full::new(Bytes::from(body.unwrap_or_default())))
-            .map_err(|error| self.error(operation, EstErrorKind::Http(error.to_string())))?;
+            .map_err(|error| self.error(operation, EstErrorKind::Http(HttpError::Broken(error.to_string()))))?;
         let exchange = transport::exchange(&self.server, &self.tls, request, self.timeout);
         Box::pin(exchange).await.map_err(|kind| self.error(operation, kind))
     }

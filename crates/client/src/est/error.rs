@@ -1,12 +1,10 @@
 //! Why enrolment failed.
 
-use std::io;
-use std::time::Duration;
-
-use gridmq_tls::TlsError;
 use gridmq_tls::catalogue::Finding;
 use gridmq_tls::client::ConfigError;
 use gridmq_tls::est::{AnswerError, Operation, RequestError};
+
+use crate::http::HttpError;
 
 /// Why an operation did not come about: which, at which server, and why.
 #[derive(Debug, thiserror::Error)]
@@ -41,24 +39,12 @@ pub enum EstErrorKind {
     /// The request could not be made.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The host name has no address.
-    #[error("the host name cannot be looked up ({0}): check the name and this machine's DNS")]
-    Name(#[source] io::Error),
-    /// No address could be connected to.
-    #[error("no connection ({0}): check host, port and firewalls")]
-    Tcp(#[source] io::Error),
-    /// The TLS handshake failed, or the server refused our certificate after it.
+    /// No complete answer came.
     #[error(transparent)]
-    Tls(#[from] Box<TlsError>),
-    /// Not done in time.
-    #[error("not done within {} s: the server is down, stalls, or a firewall swallows packets", .after.as_secs_f32())]
-    Timeout {
-        /// How long it was waited.
-        after: Duration,
-    },
-    /// What the server sends is not HTTP/1.1, or it went away.
-    #[error("the HTTP exchange broke off ({0}): check the port, and the server's log")]
-    Http(String),
+    Http(HttpError),
+    /// The runtime was stopped while a key was being made.
+    #[error("the program's runtime was stopped while a key was being made: keep it for as long as the renewer")]
+    Stopped,
     /// The server refused, or its answer cannot be used.
     #[error(transparent)]
     Answer(#[from] AnswerError),
@@ -86,7 +72,7 @@ impl EstError {
     pub fn finding(&self) -> Option<Finding> {
         match self.kind() {
             EstErrorKind::Answer(error) => error.finding(),
-            EstErrorKind::Tls(error) => Some(error.finding()),
+            EstErrorKind::Http(HttpError::Tls(error)) => Some(error.finding()),
             _ => None,
         }
     }

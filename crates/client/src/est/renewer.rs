@@ -67,6 +67,23 @@ pub enum RenewalEvent {
 /// Renews an identity by EST before it runs out, and gives each as a generation.
 ///
 /// Dropping it ends the renewals; clones share it.
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use gridmq_client::Options;
+/// use gridmq_client::est::{EstClient, EstRenewer};
+/// use gridmq_client::tls::{Identity, Trust};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let trust = Trust::only_pem_file("root-ca.pem".as_ref())?;
+/// let identity = Identity::from_pem_files("device1.pem".as_ref(), "device1.key".as_ref())?;
+/// let est = EstClient::builder("https://ca.example").trust(trust.clone()).identity(identity.clone()).build()?;
+/// let renewer = EstRenewer::builder(est, identity).start();
+/// let client = Options::new("mqtts://broker.example").trust(trust).credentials(Arc::new(renewer)).connect().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct EstRenewer {
     shared: Arc<Shared>,
@@ -303,7 +320,7 @@ impl Driver {
                 // RSA takes its time.
                 tokio::task::spawn_blocking(move || EnrolmentKey::generate(kind))
                     .await
-                    .map_err(|error| EstErrorKind::Http(error.to_string()))??
+                    .map_err(|_| EstErrorKind::Stopped)??
             }
         };
         let leaf = current.chain().first().ok_or(EstErrorKind::NoIdentity)?;

@@ -4,6 +4,7 @@ use gridmq_tls::est::{Label, Operation};
 use hyper::Uri;
 
 use super::error::EstErrorKind;
+use crate::http::authority_port;
 
 const PORT: u16 = 443;
 const WELL_KNOWN: &str = ".well-known/est";
@@ -42,7 +43,13 @@ impl Server {
         } else {
             Some(Label::new(path).map_err(|_| bad("after the host only an authority's label may follow"))?)
         };
-        Ok(Self { host: host.to_owned(), port: uri.port_u16().unwrap_or(PORT), label })
+        let port = match authority_port(&uri) {
+            None => PORT,
+            Some(_) => {
+                uri.port_u16().filter(|&port| port != 0).ok_or_else(|| bad("its port is none: use 1 to 65535"))?
+            }
+        };
+        Ok(Self { host: host.to_owned(), port, label })
     }
 
     pub(super) fn path(&self, operation: Operation) -> String {
@@ -85,7 +92,9 @@ mod tests {
 
     #[test]
     fn what_is_no_est_server_is_refused_and_no_password_is_repeated() {
-        for url in ["", "ca", "http://ca", "https://", "https://ca/a/b", "https://ca/cacerts", "https://ca?x=1"] {
+        let ports = ["https://ca:0", "https://ca:99999", "https://ca:"];
+        let urls = ["", "ca", "http://ca", "https://", "https://ca/a/b", "https://ca/cacerts", "https://ca?x=1"];
+        for url in urls.into_iter().chain(ports) {
             assert!(matches!(Server::parse(url), Err(EstErrorKind::Url { .. })), "{url}");
         }
         let Err(error) = Server::parse("https://user:secret@ca") else { panic!("refused") };

@@ -1,11 +1,12 @@
 //! EST's requests over HTTP.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use gridmq_tls::ClientConfig;
 use gridmq_tls::est::{AnswerError, MAX_BODY_BYTES};
 use http_body_util::Full;
 use hyper::Request;
-use std::time::Duration;
 
 use super::error::EstErrorKind;
 use super::server::Server;
@@ -24,12 +25,9 @@ pub(super) async fn exchange(
 impl From<HttpError> for EstErrorKind {
     fn from(error: HttpError) -> Self {
         match error {
-            HttpError::Name(error) => Self::Name(error),
-            HttpError::Tcp(error) => Self::Tcp(error),
-            HttpError::Tls(error) => Self::Tls(error),
-            HttpError::Timeout { after } => Self::Timeout { after },
-            HttpError::Broken(words) => Self::Http(words),
+            // EST's own limit, and its own entry in the catalogue.
             HttpError::TooLarge { .. } => Self::Answer(AnswerError::TooLarge),
+            error => Self::Http(error),
         }
     }
 }

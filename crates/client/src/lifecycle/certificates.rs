@@ -56,6 +56,15 @@ impl Certificates {
         self.choice = Choice::Newest;
     }
 
+    /// The server does not take the used one any more. Whether it may take a newer one that it has refused before.
+    pub(super) fn turn_to_newer(&mut self) -> bool {
+        let newer = self.known() > self.used;
+        if newer {
+            self.begin();
+        }
+        newer
+    }
+
     /// An attempt with generation `number` failed. Whether the next is to use another one.
     pub(super) fn failed(&mut self, now: Monotonic, wall: u64, number: u64, refused: bool) -> bool {
         if self.choice == Choice::Old {

@@ -13,7 +13,9 @@ const RULES: Rules = Rules {
     servers: 1,
     shuffled: false,
 };
-const RETRY: Judgement = Judgement { retries: true, after: None, refused: false, redirected: false };
+const RETRY: Judgement =
+    Judgement { retries: true, slow: false, after: None, refused: false, redirected: false, of_this_server: true };
+const SLOW: Judgement = Judgement { slow: true, refused: true, ..RETRY };
 const FINAL: Judgement = Judgement { retries: false, ..RETRY };
 const REFUSED: Judgement = Judgement { refused: true, ..FINAL };
 
@@ -79,6 +81,41 @@ fn waits_are_spread_over_their_whole_bound() {
     }
     let eager = Rules { first: Duration::from_millis(10), ..RULES };
     assert_eq!(life(eager).backoff(1, 0), Duration::from_millis(10));
+}
+
+#[test]
+fn what_does_not_pass_within_seconds_waits_longest_from_the_first_attempt_on() {
+    let mut life = life(RULES);
+    life.tries(at(0)).unwrap();
+    let wait = Duration::from_micros(59_999_999);
+    assert_eq!(life.failed(at(0), 0, None, SLOW, 59_999_999), Next::Retry { wait });
+    // Among several servers, the next is tried at once.
+    let mut several = Lifecycle::new(at(0), Rules { servers: 2, ..RULES }, None, 0);
+    several.tries(at(0)).unwrap();
+    assert_eq!(several.failed(at(0), 0, None, SLOW, 59_999_999), Next::Retry { wait: Duration::ZERO });
+    // Who waits for the first connection hears of it.
+    let mut impatient = Lifecycle::new(at(0), Rules { patient: false, ..RULES }, None, 0);
+    impatient.tries(at(0)).unwrap();
+    assert_eq!(impatient.failed(at(0), 0, None, SLOW, 0), Next::GiveUp);
+}
+
+#[test]
+fn a_new_certificate_ends_the_wait_also_before_the_first_connection() {
+    let mut life = Lifecycle::new(at(0), RULES, Some(1), 0);
+    life.tries(at(0)).unwrap();
+    life.failed(at(0), 0, Some(1), SLOW, 59_999_999);
+    assert_eq!(life.tries(at(1)), None);
+    life.arrived(at(2), 2);
+    assert_eq!(life.tries(at(2)), newest(0));
+}
+
+#[test]
+fn the_old_certificate_does_not_wait_for_the_new_one_to_be_believed() {
+    let mut life = left(RULES);
+    life.tries(at(1)).unwrap();
+    let Next::Retry { wait } = life.failed(at(1), 0, Some(2), SLOW, 59_999_999) else { panic!("gave up") };
+    assert!(wait < SECOND, "{wait:?}");
+    assert_eq!(life.tries(at(3)), Some(Try { choice: Choice::Old, server: 0 }));
 }
 
 #[test]
@@ -288,4 +325,49 @@ fn a_server_that_never_took_us_is_not_asked_with_another_certificate() {
     life.tries(at(0)).unwrap();
     assert_eq!(life.failed(at(0), 0, Some(1), REFUSED, 0), Next::GiveUp);
     assert_eq!(waits(&left(RULES), at(0)), Duration::ZERO);
+}
+
+#[test]
+fn what_one_server_says_for_good_is_not_said_by_the_others() {
+    let two = Rules { servers: 2, ..RULES };
+    // The second may take the client.
+    let mut mixed = life(two);
+    assert_eq!(mixed.tries(at(0)), newest(0));
+    assert_eq!(mixed.failed(at(0), 0, None, FINAL, 0), Next::Retry { wait: Duration::ZERO });
+    assert_eq!(mixed.tries(at(0)), newest(1));
+    assert!(matches!(mixed.failed(at(0), 0, None, RETRY, 0), Next::Retry { .. }));
+    // All have said so, in one round.
+    let now = at(100);
+    for server in 0..2 {
+        assert_eq!(mixed.tries(now), newest(server));
+        let next = mixed.failed(now, 0, None, FINAL, 0);
+        assert_eq!(next == Next::GiveUp, server == 1, "{next:?}");
+    }
+    // What is wrong here is wrong everywhere.
+    let mut ours = life(two);
+    ours.tries(at(0)).unwrap();
+    let here = Judgement { of_this_server: false, ..FINAL };
+    assert_eq!(ours.failed(at(0), 0, None, here, 0), Next::GiveUp);
+}
+
+#[test]
+fn a_server_that_drops_the_old_certificate_is_shown_the_newer_one() {
+    // It leaves while the client is on its way to the newer one.
+    let mut moving = moving_from_one(RULES);
+    moving.arrived(at(0), 2);
+    assert_eq!(moving.gone(at(1), REFUSED, 0), Next::Retry { wait: Duration::ZERO });
+    assert_eq!(moving.tries(at(1)).unwrap().choice, Choice::Newest);
+    // It had refused the newer one before, and has learned of it since.
+    let mut back = left(RULES);
+    back.tries(at(0)).unwrap();
+    back.opened();
+    back.failed(at(0), 0, Some(2), REFUSED, 0);
+    let due = waits(&back, at(0));
+    assert_eq!(back.tries(at(0).after(due)).unwrap().choice, Choice::Old);
+    back.opened();
+    back.accepted(at(100), Some((1, NOT_AFTER)));
+    assert_eq!(back.gone(at(101), REFUSED, 0), Next::Retry { wait: Duration::ZERO });
+    assert_eq!(back.tries(at(101)).unwrap().choice, Choice::Newest);
+    // There is no newer one.
+    assert_eq!(moving_from_one(RULES).gone(at(1), REFUSED, 0), Next::GiveUp);
 }

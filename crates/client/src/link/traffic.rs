@@ -6,17 +6,20 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Buf;
-use gridmq_proto::{ByteString, Packet};
+use gridmq_proto::Packet;
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
 use super::{Link, Phase};
 use crate::secure::{self, TlsErrorKind};
-use crate::watch::decides;
 
 /// Reads in one turn, so that other tasks get theirs.
 const READS: usize = 8;
-/// Room for one read, in bytes.
+/// Events after which the owner gets its turn: what they hold then still lies in the processor's cache, and
+/// acknowledgements leave while more messages arrive.
+const EVENTS: usize = 64;
+/// Room for one read, in bytes: of a new block, and what has to be left of one to read into it again.
 const READ_SIZE: usize = 16 * 1024;
+const MIN_READ: usize = 4 * 1024;
 /// Answers to the server that may wait to be written, in bytes; beyond, nothing more is read.
 const MAX_ANSWERS: usize = 1 << 20;
 /// How long to go on reading after a write has failed: the server's reason may still be on its way.
@@ -26,15 +29,28 @@ const FIRST_BYTES: usize = 16;
 
 impl Link {
     pub(super) fn read(&mut self, cx: &mut Context<'_>) -> bool {
+        let more = self.read_packets(cx);
+        // Also if it completes no packet, or no message of a layer below: a large one on a slow link is no silence.
+        let count = self.heard.take();
+        if count > 0 {
+            self.with(|machine, now| machine.handle_bytes(now, count));
+        }
+        more
+    }
+
+    fn read_packets(&mut self, cx: &mut Context<'_>) -> bool {
         for _ in 0..READS {
             self.decode();
+            if self.events.len() >= EVENTS {
+                return true;
+            }
             match self.phase {
                 Phase::Closed => return false,
                 Phase::Closing(_) => self.incoming.clear(),
                 Phase::Open | Phase::Draining(_) if !self.takes_input() => return false,
                 Phase::Open | Phase::Draining(_) => {}
             }
-            self.incoming.reserve(self.decoder.needed().max(READ_SIZE));
+            self.make_room();
             match self.poll_read(cx) {
                 Poll::Pending => return false,
                 Poll::Ready(Ok(0)) => {
@@ -52,6 +68,15 @@ impl Link {
         true
     }
 
+    /// A block is read into until little of it is left: the messages that came in it share it as long as they live, and
+    /// with a block for every read, each small one would hold 16 KiB.
+    fn make_room(&mut self) {
+        let needed = self.decoder.needed().max(MIN_READ);
+        if self.incoming.capacity() - self.incoming.len() < needed {
+            self.incoming.reserve(needed.max(READ_SIZE));
+        }
+    }
+
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let before = self.incoming.len();
         let outcome = pin!(self.io.read_buf(&mut self.incoming)).poll(cx);
@@ -63,21 +88,21 @@ impl Link {
     }
 
     pub(super) fn takes_input(&self) -> bool {
-        self.machine.wants_input() && self.outgoing.len().saturating_sub(self.own) < MAX_ANSWERS
+        !self.is_deaf && self.machine.wants_input() && self.outgoing.len().saturating_sub(self.own) < MAX_ANSWERS
     }
 
     fn decode(&mut self) {
-        while matches!(self.phase, Phase::Open | Phase::Draining(_)) && self.takes_input() {
+        while matches!(self.phase, Phase::Open | Phase::Draining(_)) && self.takes_input() && self.events.len() < EVENTS
+        {
             let before = self.incoming.len();
             match self.decoder.decode(&mut self.incoming) {
                 Ok(Some(packet)) => {
-                    self.meter.received(&packet, before - self.incoming.len());
-                    self.decides = decides(&packet);
-                    self.pings_answered += u64::from(matches!(packet, Packet::PingResp));
-                    self.words = reason_string(&packet).cloned();
+                    self.meter.received(&packet, before - self.incoming.len(), self.now.monotonic);
+                    if matches!(packet, Packet::PingResp) {
+                        // One that nobody asked for answers nothing that is asked later.
+                        self.pings_answered = self.pings.min(self.pings_answered + 1);
+                    }
                     self.with(|machine, now| machine.handle_packet(now, packet));
-                    self.words = None;
-                    self.decides = None;
                 }
                 Ok(None) => return,
                 Err(violation) => self.with(|machine, now| machine.handle_violation(now, violation)),
@@ -111,6 +136,7 @@ impl Link {
                 Poll::Ready(Ok(written)) => {
                     self.outgoing.advance(written);
                     self.own = self.own.min(self.outgoing.len());
+                    self.ping_advances();
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
@@ -136,6 +162,16 @@ impl Link {
         Poll::Ready(Ok(()))
     }
 
+    /// Something was written: while it is in front of a PINGREQ, the server cannot have answered that.
+    fn ping_advances(&mut self) {
+        let Some(place) = self.ping_place else { return };
+        let is_out = self.encoded - self.outgoing.len() as u64 >= place;
+        if is_out {
+            self.ping_place = None;
+        }
+        self.with(|machine, now| machine.handle_written(now, is_out));
+    }
+
     /// The transport is gone.
     pub(super) fn lost(&mut self, error: Option<io::Error>) {
         if let Some(error) = error
@@ -151,13 +187,4 @@ impl Link {
 /// Whether a later error knows better than an earlier one why the connection went.
 fn says_more(error: &io::Error) -> bool {
     secure::from_io(error).is_some_and(|tls| tls.kind() != TlsErrorKind::ClosedAfterHandshake)
-}
-
-fn reason_string(packet: &Packet) -> Option<&ByteString> {
-    match packet {
-        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubComp(ack) => {
-            ack.properties.as_ref().and_then(|properties| properties.reason_string.as_ref())
-        }
-        _ => None,
-    }
 }

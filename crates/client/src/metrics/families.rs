@@ -72,7 +72,8 @@ pub(super) static REFUSED: Family =
 pub(super) static DROPPED: Family = family(
     "gridmq_client_messages_dropped",
     Unit::Count,
-    "Messages that were given up unsent: the queue was full, they had expired, or the client ended.",
+    "Messages that the client gave up: the queue was full, the server takes no such message, they had expired, or the \
+     client ended.",
 );
 pub(super) static TIMED_OUT: Family = family(
     "gridmq_client_messages_timed_out",

@@ -6,13 +6,19 @@ use gridmq_proto::QoS;
 use gridmq_proto::packet::PacketType;
 
 use super::families::{self, Family};
-use super::{Cause, Condition, Distribution, Exchange, Outcome, TYPES};
+use super::{Cause, Condition, Distribution, Exchange, MessageFate, TYPES};
 use crate::inspect::Direction;
 
 const DAY: f64 = 86_400.0;
 const QOS: [(QoS, &str); 3] = [(QoS::AtMostOnce, "0"), (QoS::AtLeastOnce, "1"), (QoS::ExactlyOnce, "2")];
 
 /// What the [`Metrics`](super::Metrics) said at one moment. Counters began at 0 with the client.
+///
+/// ```
+/// let snapshot = gridmq_client::metrics::Metrics::new().snapshot();
+/// assert!(snapshot.counters().all(|reading| reading.value == 0));
+/// assert_eq!(snapshot.certificate_days_left(), None);
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Snapshot {
@@ -39,7 +45,7 @@ pub struct Snapshot {
     pub(super) reconnects: [u64; Cause::ALL.len()],
     pub(super) packets: [[u64; TYPES]; 2],
     pub(super) bytes: [[u64; TYPES]; 2],
-    pub(super) messages: [[u64; 3]; Outcome::ALL.len()],
+    pub(super) messages: [[u64; 3]; MessageFate::ALL.len()],
     pub(super) received: [u64; 3],
     /// Seconds since 1970.
     pub(super) certificate_until: Option<u64>,
@@ -95,7 +101,7 @@ impl Snapshot {
 
     /// What became of messages that the application published at that QoS.
     #[must_use]
-    pub fn messages(&self, outcome: Outcome, qos: QoS) -> u64 {
+    pub fn messages(&self, outcome: MessageFate, qos: QoS) -> u64 {
         let by_qos = self.messages.get(outcome as usize);
         by_qos.and_then(|by_qos| by_qos.get(usize::from(qos as u8))).copied().unwrap_or_default()
     }
@@ -165,13 +171,13 @@ impl Snapshot {
                 }));
             }
         }
-        for outcome in Outcome::ALL {
+        for outcome in MessageFate::ALL {
             let family = match outcome {
-                Outcome::Published => &families::PUBLISHED,
-                Outcome::Acknowledged => &families::ACKNOWLEDGED,
-                Outcome::Refused => &families::REFUSED,
-                Outcome::Dropped => &families::DROPPED,
-                Outcome::TimedOut => &families::TIMED_OUT,
+                MessageFate::Published => &families::PUBLISHED,
+                MessageFate::Acknowledged => &families::ACKNOWLEDGED,
+                MessageFate::Refused => &families::REFUSED,
+                MessageFate::Dropped => &families::DROPPED,
+                MessageFate::TimedOut => &families::TIMED_OUT,
             };
             all.extend(QOS.map(|(qos, name)| Reading::new(family, [("qos", name)], self.messages(outcome, qos))));
         }

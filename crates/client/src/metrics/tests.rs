@@ -19,8 +19,8 @@ fn busy() -> Metrics {
     metrics.reconnect(Cause::KeepAlive);
     metrics.traffic(Direction::Sent, 2, 3, 120);
     metrics.traffic(Direction::Received, 3, 2, 8);
-    metrics.message(Outcome::Published, QoS::AtLeastOnce);
-    metrics.message(Outcome::Refused, QoS::AtLeastOnce);
+    metrics.message(MessageFate::Published, QoS::AtLeastOnce);
+    metrics.message(MessageFate::Refused, QoS::AtLeastOnce);
     metrics.received(QoS::ExactlyOnce, 4);
     metrics.overflowed(1);
     metrics.load(Load { messages: 5, bytes: 1_000, in_flight: 2, subscriptions: 3 });
@@ -43,8 +43,8 @@ fn a_snapshot_says_what_was_counted() {
     assert_eq!(snapshot.packets(Direction::Sent, PacketType::Publish), 3);
     assert_eq!(snapshot.bytes(Direction::Sent, PacketType::Publish), 120);
     assert_eq!(snapshot.packets(Direction::Received, PacketType::PubAck), 2);
-    assert_eq!(snapshot.messages(Outcome::Refused, QoS::AtLeastOnce), 1);
-    assert_eq!(snapshot.messages(Outcome::Refused, QoS::ExactlyOnce), 0);
+    assert_eq!(snapshot.messages(MessageFate::Refused, QoS::AtLeastOnce), 1);
+    assert_eq!(snapshot.messages(MessageFate::Refused, QoS::ExactlyOnce), 0);
     assert_eq!((snapshot.received(QoS::ExactlyOnce), snapshot.overflowed), (4, 1));
     assert_eq!((snapshot.queue_messages, snapshot.queue_bytes, snapshot.in_flight), (5, 1_000, 2));
     assert_eq!((snapshot.subscriptions, snapshot.condition), (3, Condition::Connected));
@@ -200,5 +200,14 @@ fn the_strict_reader_is_strict() {
     for (from, to) in [("\"+Inf\"} 3", "\"+Inf\"} 1"), ("h_count 3", "h_count 4"), ("+Inf", "0.5"), ("1.0", "x")] {
         let broken = histogram.replace(from, to);
         assert!(Exposition::parse(&broken).is_err(), "{broken}");
+    }
+}
+
+#[test]
+fn the_guide_names_every_state() {
+    let guide = include_str!("../../../../docs/client.md");
+    let row = guide.lines().find(|line| line.starts_with("| `gridmq_client_state`")).unwrap();
+    for condition in Condition::ALL {
+        assert!(row.contains(condition.name()), "{row}: {}", condition.name());
     }
 }

@@ -19,4 +19,12 @@ impl Options {
         self.auth.authenticator = Some(authenticator);
         self
     }
+
+    /// Lets the [`authenticator`](Self::authenticator)'s tokens, and an `Authorization` field of the upgrade to WebSocket,
+    /// go to servers that are reached without TLS: who reads along can then use them. Without this, such options are an error, unless the server is this machine
+    /// (`localhost`, 127.0.0.0/8, ::1), a Unix socket, or behind a stream of the application's own.
+    pub const fn plain_tokens(mut self) -> Self {
+        self.auth.plain_tokens = true;
+        self
+    }
 }

@@ -9,6 +9,7 @@ use gridmq_proto::{ByteString, Packet, Version};
 
 use super::Options;
 use crate::address::Address;
+use crate::auth::wiped;
 use crate::connect::Plan;
 use crate::error::{ConnectError, ConnectErrorKind, Stage};
 use crate::preset;
@@ -23,15 +24,31 @@ const MAX_MOVE_EXPIRY: Duration = Duration::from_secs(60 * 60);
 const RETURN_EXPIRY: Duration = Duration::from_secs(5 * 60);
 const DEFAULT_TOPIC_ALIASES: u16 = 16;
 
+/// What a plan is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A client that can dial again.
+    Session,
+    /// One over a stream that the caller has brought.
+    OwnStream,
+    /// Packets without a session.
+    Raw,
+}
+
 /// Makes errors of options.
 pub(super) struct Judge {
-    target: String,
-    version: Version,
+    pub(super) target: String,
+    pub(super) version: Version,
 }
 
 impl Judge {
     pub(super) fn fail(&self, kind: ConnectErrorKind) -> ConnectError {
         ConnectError::new(&self.target, self.version, Stage::Options, kind)
+    }
+
+    /// Of that server.
+    pub(super) fn at(&self, address: &Address) -> Self {
+        Self { target: address.shown(), version: self.version }
     }
 
     fn option(&self, option: &'static str, problem: impl Into<String>) -> ConnectError {
@@ -45,7 +62,7 @@ impl Options {
     /// # Errors
     /// The first option that cannot be used, by its name, with the cure.
     pub fn check(&self) -> Result<(), ConnectError> {
-        self.clone().plan(true).map(drop)
+        self.clone().plan(Purpose::Session).map(drop)
     }
 
     /// The first option that is set and that only MQTT 5.0 has.
@@ -82,16 +99,13 @@ impl Options {
             Err(error) => return Err(judge.option("will", error.to_string())),
         };
         let username = self.username.clone().or_else(|| address.username.as_deref().map(ByteString::from));
-        let password = self.password.clone().or_else(|| address.password.clone().map(Into::into));
+        let password = self.password.clone().or_else(|| address.password.clone().map(wiped));
         let unnamed = self.client_id.is_empty();
         if unnamed && version == Version::V3_1 {
             return Err(judge.option("client_id", "MQTT 3.1 needs one: give each client a name of its own"));
         }
         if unnamed && !self.clean_start && !version.is_v5() {
             return Err(judge.option("client_id", "a session that is kept needs a name to find it by: give one"));
-        }
-        if password.is_some() && username.is_none() && !version.is_v5() {
-            return Err(judge.option("password", "MQTT 3.1.1 takes one only with a user name: give that too"));
         }
         let mut properties = self.properties.clone();
         if version.is_v5() {
@@ -105,8 +119,8 @@ impl Options {
         Ok(Connect { version, clean_start, keep_alive, client_id, username, password, will, properties })
     }
 
-    /// Looks at everything that can be wrong before anything is sent. `comes_back`: there is a way to connect again.
-    pub(super) fn plan(self, comes_back: bool) -> Result<Plan, ConnectError> {
+    /// Looks at everything that can be wrong before anything is sent.
+    pub(super) fn plan(mut self, purpose: Purpose) -> Result<Plan, ConnectError> {
         let target = self.address.as_ref().map(Address::shown).unwrap_or_default();
         let judge = Judge { target, version: self.version };
         let address = match &self.address {
@@ -118,18 +132,38 @@ impl Options {
             .addresses(&address)
             .map_err(|(target, kind)| ConnectError::new(&target, self.version, Stage::Options, kind))?;
         let mut connect = self.connect_packet(&judge, &address)?;
-        let comes_back = comes_back && (self.reconnect.enabled || self.tls.rotates());
-        let lends_session = comes_back && connect.properties.session_expiry_interval.is_none();
+        let is_nameless = |address: &&Address| self.username.is_none() && address.username.is_none();
+        if let Some(address) = addresses.iter().find(is_nameless).filter(|_| self.password.is_some())
+            && !self.version.is_v5()
+        {
+            let problem = "MQTT 3.1.1 takes one only with a user name: give that too";
+            return Err(judge.at(address).option("password", problem));
+        }
+        let comes_back = purpose == Purpose::Session && (self.reconnect.enabled || self.tls.rotates());
+        // What a store promises needs a session that outlives the connection.
+        let keeps = self.queue.store.is_some();
+        let lends_session = (comes_back || keeps) && connect.properties.session_expiry_interval.is_none();
         if lends_session && self.version.is_v5() {
             let move_expiry = self.connect_timeout.saturating_mul(2).clamp(MIN_MOVE_EXPIRY, MAX_MOVE_EXPIRY);
-            let expiry = if self.reconnect.enabled { move_expiry.max(RETURN_EXPIRY) } else { move_expiry };
+            let expiry = if self.reconnect.enabled || keeps { move_expiry.max(RETURN_EXPIRY) } else { move_expiry };
             connect.properties.session_expiry_interval = Some(whole_seconds(expiry));
         }
         let packet = Packet::Connect(Box::new(connect.clone()));
         encoded_len(&packet, self.version).map_err(|error| judge.fail(ConnectErrorKind::Packet(error)))?;
         self.auth.check(self.version, &self.properties).map_err(|(option, problem)| judge.option(option, problem))?;
+        let path = self.transport.websocket.path.as_deref();
         for address in &addresses {
-            preset::check_address(self.profile, address).map_err(|bad| judge.option(bad.rule.option(), bad.problem))?;
+            let judge = judge.at(address);
+            preset::check_address(self.profile, address, path)
+                .map_err(|bad| judge.option(bad.rule.option(), bad.problem))?;
+            if purpose != Purpose::OwnStream {
+                let checked = self.auth.check_way(address, &self.transport);
+                checked.map_err(|(option, problem)| judge.option(option, problem))?;
+            }
+        }
+        if self.profile.has_no_filters() {
+            let problem = "it is 0, so nothing could be subscribed to: leave it out, or give 1 or more";
+            return Err(judge.option("filters_per_packet", problem));
         }
         self.profile
             .check_connect(&connect, self.login())
@@ -138,14 +172,20 @@ impl Options {
             let problem = "a session that outlives the process needs a client_id and clean_start(false)";
             return Err(judge.option("store", problem));
         }
+        if purpose == Purpose::OwnStream {
+            // The address is only a name there.
+            self.reconnect.redirects = 0;
+        }
         let tls = self.tls.plan(&judge, &addresses, self.profile)?;
         Ok(Plan {
             addresses,
             tls,
             connect,
             profile: self.profile,
-            ends_session: lends_session,
-            user_of_address: self.username.is_none() && self.password.is_none(),
+            ends_session: lends_session && !keeps,
+            named_elsewhere: self.named_elsewhere || self.auth.authenticator.is_some(),
+            username_of_address: self.username.is_none(),
+            password_of_address: self.password.is_none(),
             receive_maximum: self.receive_maximum,
             maximum_packet_size: self.maximum_packet_size,
             outbound_topic_aliases: self.outbound_topic_aliases.unwrap_or(DEFAULT_TOPIC_ALIASES),

@@ -13,7 +13,9 @@ impl Options {
     }
 
     /// The largest packet that this client takes, in bytes; 16 MiB when not called. 3.1.1 servers are not told; a
-    /// larger packet ends the connection.
+    /// larger packet ends the connection. This much is kept free for a packet once its length has come; a WebSocket
+    /// message may be 1 MiB larger, and one that comes in several frames takes up to three times its size beside that,
+    /// before CONNACK too. A smaller limit is a bound to what a server can make this client hold.
     pub const fn maximum_packet_size(mut self, bytes: u32) -> Self {
         self.maximum_packet_size = bytes;
         self

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use gridmq_proto::{ByteString, Version};
+use zeroize::Zeroizing;
 
 use super::Options;
+use crate::auth::wiped;
 use crate::publish::whole_seconds;
 use crate::will::Will;
 
@@ -22,9 +23,10 @@ impl Options {
         self
     }
 
-    /// The password. Wins over the address's. Never shown in logs or errors.
-    pub fn password(mut self, password: impl Into<Bytes>) -> Self {
-        self.password = Some(password.into());
+    /// The password. Wins over the address's. Never shown in logs or errors; its memory is overwritten when the last copy
+    /// goes, see [`auth`](crate::auth#secrets).
+    pub fn password(mut self, password: impl Into<Vec<u8>>) -> Self {
+        self.password = Some(wiped(Zeroizing::new(password.into())));
         self
     }
 
@@ -41,8 +43,10 @@ impl Options {
     }
 
     /// How long the session outlives the connection, in whole seconds (MQTT 5.0 only); from 136 years on, for ever. When
-    /// not called, and for zero: five minutes while the client comes back by itself, taken back when the application
-    /// disconnects; with [`Reconnect::never`](crate::Reconnect::never) not at all, but for moving to another certificate.
+    /// not called: five minutes while the client comes back by itself, taken back when the application disconnects; with
+    /// [`Reconnect::never`](crate::Reconnect::never) not at all, but for moving to another certificate; with a
+    /// [store](crate::store) five minutes in any case, and not taken back. Zero is taken at its word: every loss of the
+    /// connection then loses the session.
     pub fn session_expiry(mut self, expiry: Duration) -> Self {
         self.properties.session_expiry_interval = Some(whole_seconds(expiry));
         self
@@ -61,7 +65,8 @@ impl Options {
         self
     }
 
-    /// How long an attempt may take in all, from the credentials and the name to CONNACK; 30 s when not called.
+    /// How long an attempt may take in all: credentials, name, TCP, proxy, TLS, WebSocket, and CONNECT up to its
+    /// CONNACK; 30 s when not called.
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self

@@ -1,5 +1,8 @@
 //! TLS: what this client proves, whom it believes, what it offers.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use gridmq_tls::{ClientConfig, CredentialProvider, Identity, TlsVersions, Trust};
@@ -8,9 +11,8 @@ use super::Options;
 use super::checks::Judge;
 use crate::address::Address;
 use crate::error::{ConnectError, ConnectErrorKind};
-use crate::preset;
 use crate::profile::Profile;
-use crate::secure::Tls;
+use crate::secure::{Alpn, Tls};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct TlsOptions {
@@ -34,20 +36,38 @@ impl TlsOptions {
         addresses: &[Address],
         profile: Profile,
     ) -> Result<Option<Tls>, ConnectError> {
+        self.plan_or(judge, addresses, profile, default_trust)
+    }
+
+    /// `default`: whom this build believes where the application names nobody.
+    fn plan_or(
+        &self,
+        judge: &Judge,
+        addresses: &[Address],
+        profile: Profile,
+        default: impl FnOnce() -> Option<Trust>,
+    ) -> Result<Option<Tls>, ConnectError> {
         let has_identity = self.identity.is_some() || self.credentials.is_some();
-        let Some(address) = addresses.iter().find(|address| address.tls) else {
-            return if has_identity { Err(judge.fail(ConnectErrorKind::IdentityWithoutTls)) } else { Ok(None) };
-        };
-        let trust = self.trust.clone().or_else(default_trust).ok_or_else(|| judge.fail(ConnectErrorKind::NoTrust))?;
-        let alpn = self.alpn.clone().unwrap_or_else(|| preset::protocols(profile, address, has_identity));
+        if let Some(plain) = addresses.iter().find(|address| has_identity && !address.tls) {
+            return Err(judge.at(plain).fail(ConnectErrorKind::IdentityWithoutTls));
+        }
+        let Some(address) = addresses.iter().find(|address| address.tls) else { return Ok(None) };
+        let trust = self.trust.clone().or_else(default).ok_or_else(|| judge.fail(ConnectErrorKind::NoTrust))?;
         let versions = self.versions.unwrap_or(TlsVersions::BOTH);
-        let mut config = ClientConfig::builder().trust(trust).versions(versions).alpn(alpn);
+        let mut config = ClientConfig::builder().trust(trust).versions(versions);
+        let alpn = match &self.alpn {
+            Some(own) => {
+                config = config.alpn(own.clone());
+                Alpn::Own
+            }
+            None => Alpn::OfService { profile, has_identity },
+        };
         if let Some(identity) = self.identity.clone() {
             config = config.identity(identity);
         }
-        let tls = Tls { config, credentials: self.credentials.clone(), server_name: self.server_name.clone() };
-        let current = tls.credentials.as_deref().map(CredentialProvider::current);
-        tls.config(current.as_deref()).map_err(|error| judge.fail(ConnectErrorKind::TlsConfig(error)))?;
+        let tls = Tls::new(config, alpn, self.credentials.clone(), self.server_name.clone());
+        let current = self.credentials.as_deref().map(CredentialProvider::current);
+        tls.config(current.as_deref(), address.port).map_err(|error| judge.fail(ConnectErrorKind::TlsConfig(error)))?;
         Ok(Some(tls))
     }
 }
@@ -63,6 +83,26 @@ impl Options {
     /// What this client proves in TLS, generation by generation: see [Certificates that
     /// change](crate#certificates-that-change). Over a stream that the caller brings the first one stays, for there is
     /// no way to come back.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "watch")]
+    /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::sync::Arc;
+    ///
+    /// use gridmq_client::Options;
+    /// use gridmq_client::tls::{Trust, WatchedFiles};
+    ///
+    /// // When the files change, the client comes back with what they hold, in the same session.
+    /// let files = WatchedFiles::pem("device1.pem".as_ref(), "device1.key".as_ref()).start()?;
+    /// let client = Options::new("mqtts://broker.example")
+    ///     .trust(Trust::only_pem_file("root-ca.pem".as_ref())?)
+    ///     .credentials(Arc::new(files))
+    ///     .client_id("device1")
+    ///     .connect()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn credentials(mut self, credentials: Arc<dyn CredentialProvider>) -> Self {
         self.tls.credentials = Some(credentials);
         self.tls.identity = None;

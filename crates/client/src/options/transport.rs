@@ -54,7 +54,8 @@ impl Options {
     }
 
     /// How long sent bytes may stay unacknowledged by the server's machine until the connection is given up (RFC 5482),
-    /// `None` for the system's own time; 1.5 times the keep-alive when not called. Only Linux and Android can be told;
+    /// `None` for the system's own time; 1.5 times the keep-alive when not called: the one that
+    /// is asked for, as this is set before the server can name another. Only Linux and Android can be told;
     /// elsewhere, the client notices by MQTT's keep-alive.
     pub const fn tcp_user_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.transport.tcp.user_timeout = match timeout {
@@ -92,7 +93,9 @@ impl Options {
     }
 
     /// Adds an HTTP field to the request for the upgrade to WebSocket, such as `Authorization` or `Cookie`. Values are
-    /// never shown in logs or errors.
+    /// never shown in logs or errors. They go to every server that is connected to, also where
+    /// [`follow_server_reference`](crate::Reconnect::follow_server_reference) leads; `Authorization` goes over `ws://`
+    /// only as [`plain_tokens`](Self::plain_tokens) says.
     #[cfg(feature = "websocket")]
     pub fn websocket_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.transport.websocket.headers.push((name.into(), value.into()));
@@ -112,6 +115,6 @@ impl Options {
 impl Options {
     /// The plan that they make.
     pub(crate) fn planned(self) -> crate::connect::Plan {
-        self.plan(true).unwrap()
+        self.plan(super::checks::Purpose::Session).unwrap()
     }
 }

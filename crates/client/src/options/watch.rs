@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Options;
+use super::checks::Purpose;
 use crate::error::ConnectError;
 use crate::inspect::Inspector;
 use crate::metrics::Metrics;
@@ -33,6 +34,8 @@ impl Options {
 
 impl Options {
     /// Opens the transport to the server, the first if there are several, and sends nothing: see [`raw`](crate::raw).
+    /// A user provider and an authenticator are asked once, before; AUTH packets are the caller's to answer. A store is
+    /// not opened.
     ///
     /// # Errors
     /// As [`connect`](Self::connect), up to where CONNECT would be sent.
@@ -40,7 +43,7 @@ impl Options {
     /// # Panics
     /// As [`connect`](Self::connect).
     pub async fn open_raw(self) -> Result<RawClient, ConnectError> {
-        let plan = self.plan(false)?;
+        let plan = self.plan(Purpose::Raw)?;
         Box::pin(RawClient::open(&plan)).await
     }
 }

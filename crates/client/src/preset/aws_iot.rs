@@ -1,8 +1,8 @@
 //! AWS IoT Core.
 
 use super::BadAddress;
-use crate::address::Address;
-use crate::profile::{Limit, Outcome, Rule, Service, Value};
+use crate::address::{Address, Carrier};
+use crate::profile::{Consequence, Limit, LimitValue, Rule, Service};
 
 const PROTOCOLS: &str = "AWS IoT Core: device communication protocols";
 const DIFFERENCES: &str = "AWS IoT Core: differences from MQTT specifications";
@@ -10,8 +10,8 @@ const QUOTAS: &str = "AWS IoT Core: endpoints and quotas";
 
 /// What AWS IoT Core limits.
 pub static AWS_IOT: &[Limit] = {
-    use Outcome::{RefusedAtBuild, RefusedAtCall, Split};
-    use Value::{Number, Text};
+    use Consequence::{RefusedAtBuild, RefusedAtCall, Split};
+    use LimitValue::{Number, Text};
     &[
         Limit::new(Rule::Port, Text("8883; 443 with ALPN x-amzn-mqtt-ca or mqtt"), RefusedAtBuild, PROTOCOLS),
         Limit::new(Rule::Tls, Text("required, 1.2 or 1.3"), RefusedAtBuild, PROTOCOLS),
@@ -35,19 +35,31 @@ pub(crate) static SERVICE: Service = Service::new("AWS IoT Core", Some(("$aws/ru
 #[cfg(feature = "tls")]
 const SHARED_PORT: u16 = 443;
 
-/// Checks scheme and port. Endpoints can have domains of one's own.
+/// Checks scheme and port. Endpoints can have domains of one's own, behind whatever port.
 pub(crate) fn check(address: &Address) -> Result<(), BadAddress> {
     if !address.tls {
         let problem = "AWS IoT Core takes TLS only: begin it with mqtts://, or with nothing".to_owned();
         return Err(BadAddress::new(Rule::Tls, problem));
     }
-    match address.port {
-        port @ 8443 if address.host.ends_with(".amazonaws.com") => {
-            let problem = format!("port {port} is for HTTP: use 8883, or 443");
-            Err(BadAddress::new(Rule::Port, problem))
-        }
-        _ => Ok(()),
+    let Address { host, port, .. } = address;
+    if matches!(address.carrier, Carrier::WebSocket { .. }) {
+        let problem = format!(
+            "WebSocket to AWS IoT Core wants requests signed by Signature Version 4, which this client does not do: \
+             write mqtts://{host}, or mqtts://{host}:443"
+        );
+        return Err(BadAddress::new(Rule::Port, problem));
     }
+    let name = host.to_ascii_lowercase();
+    let is_own = name.ends_with(".amazonaws.com") || name.ends_with(".amazonaws.com.cn");
+    if is_own && !matches!(port, 8883 | 443) {
+        let why = if *port == 8443 { "its port 8443 is for HTTP".to_owned() } else { format!("not on port {port}") };
+        let problem = format!(
+            "AWS IoT Core speaks MQTT on port 8883, and on 443 by ALPN; {why}: write mqtts://{host}, or \
+             mqtts://{host}:443"
+        );
+        return Err(BadAddress::new(Rule::Port, problem));
+    }
+    Ok(())
 }
 
 /// What to offer by ALPN where the application has not said: on the shared port, what a certificate or a user name

@@ -1,8 +1,8 @@
 //! The MQTT broker of Azure Event Grid namespaces.
 
 use super::BadAddress;
-use crate::address::Address;
-use crate::profile::{Limit, Outcome, Rule, Service, Value};
+use crate::address::{Address, Carrier, WSS_PORT};
+use crate::profile::{Consequence, Limit, LimitValue, Rule, Service};
 
 const SUPPORT: &str = "Event Grid: MQTT support";
 const TLS: &str = "Event Grid: TLS";
@@ -14,8 +14,8 @@ const NAMESPACE: &str = "Azure Resource Manager: namespaces, topicSpacesConfigur
 
 /// What the MQTT broker of an Event Grid namespace limits.
 pub static EVENT_GRID: &[Limit] = {
-    use Outcome::{LeftOut, LeftToServer, RefusedAtBuild, RefusedAtCall, Split};
-    use Value::{Number, Text};
+    use Consequence::{LeftOut, LeftToServer, RefusedAtBuild, RefusedAtCall, Split};
+    use LimitValue::{Number, Text};
     &[
         Limit::new(
             Rule::Host,
@@ -60,6 +60,10 @@ pub static EVENT_GRID: &[Limit] = {
 
 pub(crate) static SERVICE: Service = Service::new("Event Grid", None, EVENT_GRID);
 
+const MQTT_PORT: u16 = 8883;
+/// Where MQTT over WebSocket is.
+const PATH: &str = "/mqtt";
+
 /// Where the names of namespaces end, in every cloud.
 const DOMAIN: &str = ".eventgrid.azure.";
 
@@ -69,8 +73,9 @@ pub(crate) fn is_event_grid(host: &str) -> bool {
     host.to_ascii_lowercase().contains(DOMAIN)
 }
 
-/// Checks scheme, host name and port. Domains of one's own are anybody's guess.
-pub(crate) fn check(address: &Address) -> Result<(), BadAddress> {
+/// Checks scheme, host name, port and path. Domains of one's own are anybody's guess.
+/// `path`: in place of the address's, with WebSocket.
+pub(crate) fn check(address: &Address, path: Option<&str>) -> Result<(), BadAddress> {
     if !address.tls {
         let problem = "Event Grid takes TLS only: begin it with mqtts:// or wss://, or with nothing".to_owned();
         return Err(BadAddress::new(Rule::Tls, problem));
@@ -93,11 +98,26 @@ pub(crate) fn check(address: &Address) -> Result<(), BadAddress> {
         );
         return Err(BadAddress::new(Rule::Host, problem));
     }
-    match address.port {
-        8883 | 443 => Ok(()),
-        port => {
-            let problem = format!("Event Grid does not listen on port {port}: use 8883, or wss:// and 443");
-            Err(BadAddress::new(Rule::Port, problem))
+    let path = match &address.carrier {
+        Carrier::WebSocket { path: own } => path.unwrap_or(own).split('?').next(),
+        Carrier::Tcp | Carrier::Unix => None,
+    };
+    let problem = match (path, address.port) {
+        (None, MQTT_PORT) | (Some(PATH), WSS_PORT) => return Ok(()),
+        (None, WSS_PORT) => format!(
+            "Event Grid speaks MQTT over WebSocket on port {WSS_PORT}: write wss://{host}{PATH} (with the crate's \
+             feature websocket), or mqtts://{host}"
+        ),
+        (None, port) => {
+            format!("Event Grid does not listen on port {port}: write mqtts://{host}, or wss://{host}{PATH}")
         }
-    }
+        // The query is not shown: it may hold a token.
+        (Some(_), WSS_PORT) => {
+            format!("Event Grid has MQTT over WebSocket at the path {PATH} only: write wss://{host}{PATH}")
+        }
+        (Some(_), port) => format!(
+            "Event Grid has WebSocket on port {WSS_PORT}, not on {port}: write wss://{host}{PATH}, or mqtts://{host}"
+        ),
+    };
+    Err(BadAddress::new(Rule::Port, problem))
 }

@@ -131,14 +131,14 @@ impl fmt::Display for Rule {
 /// What a limit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Value {
+pub enum LimitValue {
     /// So much at most (at least, for [`Rule::KeepAliveMinimum`]); 0 is none at all.
     Number(u32),
     /// A shape or a set.
     Text(&'static str),
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for LimitValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(0) => f.write_str("none"),
@@ -151,7 +151,7 @@ impl fmt::Display for Value {
 /// What comes of breaking a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum Consequence {
     /// [`Options::check`](crate::Options::check) and every connect say so before anything is sent.
     RefusedAtBuild,
     /// The call fails; nothing is sent.
@@ -164,7 +164,7 @@ pub enum Outcome {
     LeftToServer,
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for Consequence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::RefusedAtBuild => "error of the options",
@@ -183,15 +183,15 @@ pub struct Limit {
     /// What is limited.
     pub rule: Rule,
     /// To what.
-    pub value: Value,
+    pub value: LimitValue,
     /// What comes of breaking it.
-    pub outcome: Outcome,
+    pub outcome: Consequence,
     /// Where the service says so.
     pub source: &'static str,
 }
 
 impl Limit {
-    pub(crate) const fn new(rule: Rule, value: Value, outcome: Outcome, source: &'static str) -> Self {
+    pub(crate) const fn new(rule: Rule, value: LimitValue, outcome: Consequence, source: &'static str) -> Self {
         Self { rule, value, outcome, source }
     }
 }
@@ -204,7 +204,7 @@ impl fmt::Display for Limit {
 }
 
 /// A service does not take that; nothing was sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProfileError {
     /// Which service.
@@ -215,31 +215,106 @@ pub struct ProfileError {
     pub limit: u32,
     /// What there is.
     pub found: u64,
+    /// The topic, filter or content type that is too long: its beginning, safe for a terminal.
+    pub subject: Option<Box<str>>,
 }
 
 impl fmt::Display for ProfileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { service, rule, limit, found } = self;
+        let Self { service, rule, limit, found, subject } = self;
+        let this = subject.as_deref().map_or_else(|| "this one".to_owned(), |subject| format!("\"{subject}\""));
         match rule {
+            Rule::Host | Rule::Port | Rule::Tls => write!(f, "{service} is not reached like that: check the address"),
+            Rule::Version => write!(f, "{service} does not speak MQTT 3.1: use 5.0 or 3.1.1"),
             Rule::ClientId if *found == 0 => write!(f, "{service} requires one: give a name of its own to each client"),
-            Rule::KeepAliveMinimum => {
-                write!(f, "{service} takes no keep-alive under {limit} s, and this one is {found} s")
-            }
-            Rule::KeepAliveMaximum if *found == 0 => {
-                write!(f, "{service} does not do without a keep-alive: give at most {limit} s")
+            Rule::ClientId => {
+                write!(
+                    f,
+                    "{service} takes client identifiers of {limit} characters at most, and this one has {found}: \
+                           shorten it"
+                )
             }
             Rule::Username => write!(
                 f,
                 "{service} knows clients by their user name: give the client authentication name, or call \
                  alternative_name_source() where the namespace finds it in the certificate"
             ),
-            Rule::Version => write!(f, "{service} does not speak MQTT 3.1: use 5.0 or 3.1.1"),
-            Rule::Qos => write!(f, "{service} has no QoS {found}: use QoS {limit}"),
+            Rule::KeepAliveMinimum => {
+                write!(f, "{service} takes keep-alives of {limit} s at least, and this one is {found} s: lengthen it")
+            }
+            Rule::KeepAliveMaximum if *found == 0 => {
+                write!(f, "{service} does not do without a keep-alive: give one of {limit} s at most")
+            }
+            Rule::KeepAliveMaximum => {
+                write!(f, "{service} takes keep-alives of {limit} s at most, and this one is {found} s: shorten it")
+            }
+            Rule::Qos => write!(f, "{service} has no QoS {found}: use QoS {limit} or lower"),
+            Rule::WillDelay => {
+                write!(f, "{service} takes will delays of {limit} s at most, and this one is {found} s: shorten it")
+            }
+            Rule::SessionExpiry => {
+                write!(f, "{service} keeps sessions for {limit} s at most, and this one is for {found} s: shorten it")
+            }
+            Rule::ConnectUserProperties
+            | Rule::SubscribeUserProperties
+            | Rule::DisconnectUserProperties
+            | Rule::AckUserProperties
+            | Rule::AuthUserProperties
+            | Rule::SubscriptionIdentifiers => write!(f, "{service} does not take {rule}: leave them out"),
             Rule::FailingAck => {
                 write!(f, "{service} ends the connection of a client that refuses a message: accept it")
             }
-            _ if *limit == 0 => write!(f, "{service} does not take {rule}: leave them out"),
-            _ => write!(f, "{service} limits {rule} to {limit}, and there are {found}"),
+            Rule::SharedSubscriptionsV3 => {
+                write!(f, "{service} does not take {rule}: connect with 5.0, or subscribe without $share")
+            }
+            Rule::Packet => write!(
+                f,
+                "{service} takes packets of {limit} bytes at most, and this one has {found}: send the payload in parts"
+            ),
+            Rule::Payload => write!(
+                f,
+                "{service} takes payloads of {limit} bytes at most, and this one has {found}: send it in parts"
+            ),
+            Rule::RetainedPayload => write!(
+                f,
+                "{service} takes retained payloads of {limit} bytes at most, and this one has {found}: shorten it, or \
+                 publish it without RETAIN"
+            ),
+            Rule::Topic => write!(
+                f,
+                "{service} takes topics and filters of {limit} bytes at most, and {this} has {found}: shorten it"
+            ),
+            Rule::TopicLevels => write!(
+                f,
+                "{service} takes topics and filters of {limit} segments at most, and {this} has {found}: use fewer"
+            ),
+            Rule::ResponseTopic => write!(
+                f,
+                "{service} takes response topics of {limit} bytes at most, and {this} has {found}: shorten it"
+            ),
+            Rule::CorrelationData => write!(
+                f,
+                "{service} takes correlation data of {limit} bytes at most, and these have {found}: shorten them"
+            ),
+            Rule::ContentType => {
+                write!(f, "{service} takes content types of {limit} bytes at most, and {this} has {found}: shorten it")
+            }
+            Rule::UserProperties => write!(
+                f,
+                "{service} takes user properties whose names and values have {limit} bytes in all at most, and these \
+                 have {found}: leave some out"
+            ),
+            Rule::AuthenticationData => write!(
+                f,
+                "{service} takes authentication data of {limit} bytes at most, and these have {found}: a shorter token \
+                 is needed"
+            ),
+            Rule::FiltersPerSubscribe => {
+                write!(
+                    f,
+                    "{service} takes {limit} filters in one SUBSCRIBE at most, and there are {found}: send several"
+                )
+            }
         }
     }
 }

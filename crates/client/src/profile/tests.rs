@@ -4,8 +4,37 @@ use gridmq_proto::{ByteString, MessageProperties};
 use super::*;
 use crate::preset;
 
-const GRID: Profile = Profile(Some(&preset::EVENT_GRID_SERVICE));
-const AWS: Profile = Profile(Some(&preset::AWS_IOT_SERVICE));
+const GRID: Profile = Profile::of(&preset::EVENT_GRID_SERVICE);
+const AWS: Profile = Profile::of(&preset::AWS_IOT_SERVICE);
+
+/// Every sentence says who limits, to what, how much there is, and what to do.
+#[test]
+fn each_limit_is_told_with_its_numbers_and_a_cure() {
+    for limit in preset::EVENT_GRID.iter().chain(preset::AWS_IOT) {
+        let error = ProfileError { service: "Anybody", rule: limit.rule, limit: 7, found: 9, subject: None };
+        let text = error.to_string();
+        assert!(text.starts_with("Anybody ") && text.contains(": "), "{text}");
+        let numbers = matches!(limit.value, LimitValue::Number(number) if number > 0);
+        assert!(!numbers || (text.contains('7') && text.contains('9')), "{text}");
+    }
+    let long = "room/".repeat(1000);
+    let error = GRID.check_publish(&outgoing(&long, 1), Version::V5).unwrap_err();
+    assert_eq!((error.limit, error.found), (256, 5000));
+    assert!(error.to_string().contains("\"room/room/"), "{error}");
+    assert!(error.subject.is_some_and(|subject| subject.len() < 1000));
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn without_checks_what_the_service_needs_stays() {
+    let unchecked = GRID.checked(false);
+    assert_eq!(broken(unchecked, &outgoing(&"t".repeat(257), 1)), None);
+    assert_eq!((unchecked.max_filters(), unchecked.with_filters(3).max_filters()), (10, 3));
+    assert_eq!(Profile::default().with_filters(3).max_filters(), 3);
+    let alpn = |profile| preset::protocols(profile, 443, true);
+    assert_eq!(alpn(AWS.checked(false)), alpn(AWS));
+    assert!(!alpn(AWS).is_empty() && preset::protocols(AWS, 8883, true).is_empty());
+}
 
 fn outgoing(topic: &str, bytes: usize) -> Outgoing {
     let message = Message::new(topic.try_into().unwrap(), vec![0; bytes].into());

@@ -1,5 +1,6 @@
 //! Calls by response topic and correlation data.
 
+use std::fmt;
 use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use super::{CallError, RpcError, TIMEOUT, status};
 use crate::client::Client;
 use crate::message::Message;
 use crate::publish::{Pending, PublishRequest};
+use crate::shown::Length;
 use crate::template::{TemplateError, TopicTemplate};
 
 /// Calls at once.
@@ -86,6 +88,19 @@ impl IntoFuture for CallerRequest {
 
 /// Calls by response topic and correlation data (MQTT 5.0 only): a handle, cheap to clone. One subscription serves all
 /// calls; it is given up with the last handle.
+///
+/// ```no_run
+/// use gridmq_client::rpc::Caller;
+/// use gridmq_client::{Client, TopicTemplate};
+///
+/// # async fn run(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let request = TopicTemplate::parse("vehicles/{vehicle}/unlock/request")?;
+/// let response = TopicTemplate::parse("vehicles/{vehicle}/unlock/response")?;
+/// let caller = Caller::new(&client, &request, &response).await?;
+/// println!("{:?}", caller.call([("vehicle", "vehicle03")], "please").await?.text());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Caller(Arc<Shared>);
 
@@ -150,7 +165,6 @@ impl Caller {
 }
 
 /// A call; await it to send it. Dropped before its end, it is given up: its response counts as late.
-#[derive(Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct CallRequest {
     caller: Caller,
@@ -159,6 +173,15 @@ pub struct CallRequest {
     content_type: Option<ByteString>,
     user_properties: Vec<(ByteString, ByteString)>,
     timeout: Duration,
+}
+
+impl fmt::Debug for CallRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("CallRequest");
+        shown.field("topics", &self.topics).field("payload", &Length(self.payload.len()));
+        shown.field("user_properties", &self.user_properties.len()).field("timeout", &self.timeout);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl CallRequest {

@@ -1,6 +1,6 @@
 //! Calls by the topics of MQTTnet's RPC extension.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use super::listener::{Known, Listener, Names, by_topic};
 use super::{CallError, Response, RpcError};
 use crate::client::Client;
 use crate::publish::Pending;
+use crate::shown::Length;
 
 /// What all topics begin with, and responses end in.
 pub(super) const PREFIX: &str = "MQTTnet.RPC";
@@ -27,6 +28,17 @@ const BATCH: usize = 16;
 /// clone. It works on MQTT 3.1.1, and with responders that know of no correlation data.
 ///
 /// Each call has an id of its own. They are subscribed to 16 at a time, so that one call in 16 waits for a SUBACK.
+///
+/// ```no_run
+/// use gridmq_client::Client;
+/// use gridmq_client::rpc::MqttNetCaller;
+///
+/// # async fn run(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let caller = MqttNetCaller::new(&client);
+/// println!("{:?}", caller.call("unlock", "please").await?.text());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct MqttNetCaller(Arc<Shared>);
 
@@ -110,7 +122,6 @@ fn hex(bytes: [u8; 16]) -> String {
 }
 
 /// A call; await it to send it.
-#[derive(Debug)]
 #[must_use = "a call is sent when it is awaited"]
 pub struct MqttNetCall {
     caller: MqttNetCaller,
@@ -118,6 +129,14 @@ pub struct MqttNetCall {
     payload: Bytes,
     qos: QoS,
     timeout: Duration,
+}
+
+impl fmt::Debug for MqttNetCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("MqttNetCall");
+        shown.field("method", &self.method).field("payload", &Length(self.payload.len()));
+        shown.field("qos", &self.qos).field("timeout", &self.timeout).finish_non_exhaustive()
+    }
 }
 
 impl MqttNetCall {

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::memory::{Memory, Name, Seen};
 use super::mqttnet::{SUFFIX, filter};
-use super::{Failure, Reply, RpcError, STATUS, TIMEOUT};
+use super::{CallFailure, Reply, RpcError, STATUS, TIMEOUT};
 use crate::client::Client;
 use crate::error::SubscribeError;
 use crate::message::Message;
@@ -92,6 +92,24 @@ impl IntoFuture for ResponderRequest {
 }
 
 /// Answers requests: see [`serve`](Self::serve). Dropping it gives its subscription up.
+///
+/// ```no_run
+/// use gridmq_client::Client;
+/// use gridmq_client::rpc::{CallFailure, Reply, Responder};
+///
+/// # async fn run(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+/// let responder = Responder::new(&client, "vehicles/vehicle03/unlock/request").concurrency(4).await?;
+/// responder
+///     .serve(|request| async move {
+///         match request.text() {
+///             Some("please") => Ok(Reply::new("unlocked")),
+///             _ => Err(CallFailure::new("say please").status(400)),
+///         }
+///     })
+///     .await;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Responder {
     server: Server,
@@ -139,7 +157,7 @@ impl Responder {
     pub async fn serve<H, F>(self, mut handler: H)
     where
         H: FnMut(Request) -> F + Send,
-        F: Future<Output = Result<Reply, Failure>> + Send + 'static,
+        F: Future<Output = Result<Reply, CallFailure>> + Send + 'static,
     {
         let Self { mut server, mut requests } = self;
         let limit = server.settings.concurrency.max(1);
@@ -259,19 +277,19 @@ struct Answer {
 }
 
 impl Answer {
-    async fn handle(self, running: impl Future<Output = Result<Reply, Failure>> + Send + 'static) -> Option<Reply> {
+    async fn handle(self, running: impl Future<Output = Result<Reply, CallFailure>> + Send + 'static) -> Option<Reply> {
         let mut handler = JoinSet::new();
         handler.spawn(running);
         let outcome = match timeout_at(self.deadline, handler.join_next()).await {
             Ok(Some(Ok(outcome))) => outcome,
             Ok(Some(Err(error))) => {
                 tracing::error!(%error, topic = %self.topic, "a handler of requests has panicked");
-                Err(Failure::new("the handler has failed"))
+                Err(CallFailure::new("the handler has failed"))
             }
             // There is one task, so the set is not empty before it has ended.
             Ok(None) | Err(_) => {
                 count::<()>(&self.counters.late);
-                Err(Failure::new("it took too long").status(504))
+                Err(CallFailure::new("it took too long").status(504))
             }
         };
         count::<()>(if outcome.is_ok() { &self.counters.handled } else { &self.counters.failed });

@@ -6,6 +6,7 @@
 //! | `meta` | `client` | client identifier |
 //! | `meta` | `expiry` | `u32` session expiry interval in seconds |
 //! | `meta` | `position` | `u64` last position that was used |
+//! | `meta` | `tried` | `u64` messages up to that position that wait may have been sent; absent: none |
 //! | `messages` | position (`u64`) | message not yet done with, sent or not |
 //! | `in-flight` | position (`u64`) | packet identifier that the message has |
 //! | `received` | packet identifier (`u16`) | nothing: QoS 2, taken over, not released |
@@ -42,6 +43,20 @@ type Wakers = Arc<Mutex<Option<Waker>>>;
 ///
 /// A thread of its own writes what has come together, all at once, and a record counts as durable when the system has
 /// put it on the disk (`fsync`). What does not fit into its queue of 64 MiB holds publishing up.
+///
+/// ```
+/// use gridmq_client::Options;
+/// use gridmq_client::store::FileStore;
+///
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("session");
+/// // As `Options::store` does, but now, so that what is wrong with the file is known before all else.
+/// let store = FileStore::open(path)?;
+/// let options = Options::new("mqtt://localhost").client_id("device1").clean_start(false);
+/// let options = options.session_store(Box::new(store));
+/// # drop(options);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct FileStore {
     path: PathBuf,
@@ -96,6 +111,12 @@ impl FileStore {
     fn meta_u32(&self, name: &str) -> Result<Option<u32>, StoreError> {
         let Some(value) = self.meta(name)? else { return Ok(None) };
         let number = value[..].try_into().map(u32::from_be_bytes);
+        number.map(Some).map_err(|_| self.corrupt(format!("its {name} is no number")))
+    }
+
+    fn meta_position(&self, name: &str) -> Result<Option<Position>, StoreError> {
+        let Some(value) = self.meta(name)? else { return Ok(None) };
+        let number = value[..].try_into().map(Position::from_be_bytes);
         number.map(Some).map_err(|_| self.corrupt(format!("its {name} is no number")))
     }
 
@@ -179,6 +200,9 @@ impl FileStore {
                 }
             }
             Record::Positioned(position) => self.position = self.position.max(position),
+            Record::Tried(position) => {
+                batch.put(META, key(b"tried"), position.to_be_bytes().to_vec());
+            }
             Record::Enqueued(position, delivery) => {
                 self.position = self.position.max(position);
                 let place = key(&position.to_be_bytes());
@@ -222,11 +246,11 @@ impl SessionStore for FileStore {
         if let Some(expiry_interval) = self.meta_u32("expiry")? {
             records.push(Record::Started { expiry_interval });
         }
-        if let Some(value) = self.meta("position")? {
-            let position = value[..].try_into().map_err(|_| self.corrupt("its last position is no number"))?;
-            self.position = Position::from_be_bytes(position);
-            records.push(Record::Positioned(self.position));
+        if let Some(position) = self.meta_position("position")? {
+            self.position = position;
+            records.push(Record::Positioned(position));
         }
+        records.extend(self.meta_position("tried")?.map(Record::Tried));
         self.rows(RECEIVED, |id, _| {
             records.push(Record::Received(PacketId::new(u16::from_be_bytes(id)).ok_or(Fault::ZeroIdentifier)?));
             Ok(())

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::http::{Head, HeadError, MAX_HEAD, ReadError};
 use super::{AddressFamily, Transport, tcp};
-use crate::address::{self, credentials, host_and_port};
+use crate::address::{self, credentials, discreet, host_and_port, unknown_scheme};
 use crate::error::{AddressError, ConnectErrorKind, ProxyError};
 use crate::secure;
 use socks5::{Host, Socks5};
@@ -78,23 +78,23 @@ impl Proxy {
             "socks5" | "socks5h" => Kind::Socks5,
             "http" => Kind::Http,
             _ => {
-                let error = AddressError::UnknownScheme { scheme: scheme.to_owned(), known: KNOWN };
-                return Self { address: Err(error), ..Self::new(Kind::Http, "unknown") };
+                return Self { address: Err(unknown_scheme(scheme, KNOWN)), ..Self::new(Kind::Http, "unknown") };
             }
         };
         let proxy = Self::new(kind, host);
         match credentials(user) {
-            Ok((username, password)) => Self { username, password: password.unwrap_or_default().into(), ..proxy },
+            Ok((username, password)) => Self { username, password: password.unwrap_or_default(), ..proxy },
             Err(error) => Self { address: Err(error), ..proxy },
         }
     }
 
     fn new(kind: Kind, address: &str) -> Self {
         let default = if kind == Kind::Socks5 { SOCKS_PORT } else { HTTP_PORT };
-        let address = match address.find(['/', '?', '#']) {
+        let read = match address.find(['/', '?', '#']) {
             Some(at) => Err(AddressError::Path { path: address.get(at..).unwrap_or_default().to_owned() }),
             None => host_and_port(address).map(|(host, port)| (host, port.unwrap_or(default))),
         };
+        let address = read.map_err(|error| discreet(error, address));
         Self {
             kind,
             address,
@@ -187,6 +187,8 @@ impl Proxy {
         family: AddressFamily,
     ) -> Result<Transport, ProxyError> {
         let mut io = self.secured(io).await?;
+        // A zone is this machine's affair.
+        let host = address::without_zone(host);
         let host = match host.parse::<IpAddr>() {
             Ok(address) => Host::Address(address),
             Err(_) if self.resolves_here => Host::Address(resolved(host, port, family).await?),
@@ -199,7 +201,7 @@ impl Proxy {
             }
             Kind::Http => {
                 let credentials = self.username.as_deref().map(|username| (username, &self.password[..]));
-                write(&mut io, &connect::request(host, port, credentials)).await?;
+                write(&mut io, &Zeroizing::new(connect::request(host, port, credentials))).await?;
                 connect::judge(&head(&mut io).await?)?;
             }
         }
@@ -230,7 +232,7 @@ async fn negotiate<IO: AsyncRead + AsyncWrite + Unpin>(io: &mut IO, mut socks: S
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Err(ProxyError::Closed),
             Err(error) => return Err(failed(error)),
         }
-        if let Some(next) = socks.take(&bytes)? {
+        if let Some(next) = socks.take(&bytes)?.map(Zeroizing::new) {
             write(io, &next).await?;
         }
     }

@@ -78,6 +78,11 @@ pub(crate) enum UserTimeout {
     After(Duration),
 }
 
+/// In seconds; what Linux takes.
+const MAX_TCP_KEEP_ALIVE: u64 = 32_767;
+/// In milliseconds; what Linux takes.
+const MAX_USER_TIMEOUT: u128 = i32::MAX as u128;
+
 /// How a TCP socket is set up.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TcpSettings {
@@ -130,17 +135,29 @@ impl WebSocketSettings {
         }
     }
 
+    /// Whether the request says who we are (RFC 9110 §11.6.2).
+    pub(crate) fn authorizes(&self) -> bool {
+        self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization"))
+    }
+
     fn check(&self) -> Result<(), ConnectErrorKind> {
-        /// Fields that the upgrade itself writes.
-        const OURS: [&str; 8] = [
+        /// Fields that the upgrade itself writes, and those that change where a request ends: a server in front would
+        /// read two requests where the one behind reads one.
+        const OURS: [&str; 14] = [
             "host",
             "upgrade",
             "connection",
+            "sec-websocket-accept",
             "sec-websocket-key",
             "sec-websocket-version",
             "sec-websocket-protocol",
             "sec-websocket-extensions",
             "content-length",
+            "transfer-encoding",
+            "expect",
+            "te",
+            "trailer",
+            "keep-alive",
         ];
         for (name, value) in &self.headers {
             if !is_token(name) || !is_field_value(value) {
@@ -149,7 +166,7 @@ impl WebSocketSettings {
                 return Err(ConnectErrorKind::Option { option: "websocket_header", problem });
             }
             if OURS.contains(&name.to_ascii_lowercase().as_str()) {
-                let problem = format!("the upgrade to WebSocket writes {name} itself: leave it out");
+                let problem = format!("{name} belongs to the upgrade to WebSocket itself: leave it out");
                 return Err(ConnectErrorKind::Option { option: "websocket_header", problem });
             }
         }
@@ -211,6 +228,18 @@ impl TransportOptions {
             && local.0.is_ipv4() != (self.family == AddressFamily::V4)
         {
             return Err(option("local_address", "it is not of the family that address_family allows"));
+        }
+        let keep_alive_fits = |idle: Duration| (1..=MAX_TCP_KEEP_ALIVE).contains(&idle.as_secs());
+        if !self.tcp.keep_alive.is_none_or(keep_alive_fits) {
+            return Err(option("tcp_keep_alive", "systems take 1 s to 32,767 s (9 hours): give a time between"));
+        }
+        if let UserTimeout::After(timeout) = self.tcp.user_timeout
+            && !(1..=MAX_USER_TIMEOUT).contains(&timeout.as_millis())
+        {
+            return Err(option(
+                "tcp_user_timeout",
+                "systems take 1 ms to 24 days: give a time between, or None for the system's own",
+            ));
         }
         let zero = |value: Option<u32>| value == Some(0);
         if zero(self.tcp.send_buffer) || zero(self.tcp.receive_buffer) {

@@ -5,12 +5,12 @@ mod stream;
 use std::io;
 
 use gridmq_proto::codec::recognise;
+use sha1_smol::Sha1;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
+use tokio::time::{Instant, timeout_at};
 
 use super::Transport;
-use super::http::{Head, HeadError, MAX_HEAD, ReadError};
+use super::http::{Head, HeadError, MAX_HEAD, ReadError, base64};
 use crate::address::{Address, WS_PORT, WSS_PORT, shown, without_zone};
 use crate::error::WebSocketError;
 use crate::secure;
@@ -43,6 +43,8 @@ pub(super) struct Upgrade<'a> {
     pub(super) headers: &'a [(String, String)],
     /// The largest MQTT packet that is taken, in bytes.
     pub(super) max_packet: u32,
+    /// When all has to be done.
+    pub(super) deadline: Instant,
 }
 
 /// The `Host` field: without the port, where the scheme has it (RFC 9110 §7.2).
@@ -56,8 +58,16 @@ pub(super) fn host_field(address: &Address) -> String {
 }
 
 /// A `Sec-WebSocket-Key`: 16 random bytes in Base64.
-pub(super) fn random_key() -> String {
-    generate_key()
+pub(super) fn random_key() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(base64(&bytes))
+}
+
+/// The `Sec-WebSocket-Accept` that a key asks for (RFC 6455 §4.2.2).
+fn accept_key(key: &str) -> String {
+    const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    base64(&Sha1::from(format!("{key}{GUID}")).digest().bytes())
 }
 
 impl Upgrade<'_> {
@@ -96,13 +106,13 @@ impl Upgrade<'_> {
             Err(ReadError::Head(HeadError::Malformed(what))) => return Err(WebSocketError::Handshake(what).into()),
         };
         if head.status != 101 {
-            let body = body(&mut io, &head, buffer).await;
+            let body = body(&mut io, &head, buffer, self.deadline).await;
             let location = head.field("Location").map(str::to_owned);
             let Head { status, reason, .. } = head;
             return Err(WebSocketError::Status { status, reason, location, body }.into());
         }
         self.judge(&head, key)?;
-        Ok(Stream::new(io, buffer, self.max_packet).await)
+        Ok(Stream::new(io, buffer, self.max_packet))
     }
 
     /// RFC 6455 §4.1, the client's requirements of the answer.
@@ -113,7 +123,7 @@ impl Upgrade<'_> {
         if !head.has_token("Connection", "upgrade") {
             return Err(WebSocketError::Handshake("it has no field Connection: Upgrade"));
         }
-        if head.field("Sec-WebSocket-Accept") != Some(derive_accept_key(key.as_bytes()).as_str()) {
+        if head.field("Sec-WebSocket-Accept") != Some(accept_key(key).as_str()) {
             return Err(WebSocketError::Handshake("its Sec-WebSocket-Accept does not answer our key"));
         }
         if head.field("Sec-WebSocket-Extensions").is_some_and(|extensions| !extensions.is_empty()) {
@@ -141,13 +151,13 @@ impl Upgrade<'_> {
     }
 }
 
-/// The beginning of a refusal's body, as far as it comes at once.
-async fn body(io: &mut Transport, head: &Head, mut buffer: Vec<u8>) -> String {
+/// The beginning of a refusal's body, as far as it comes at once. The status is told even if the deadline passes.
+async fn body(io: &mut Transport, head: &Head, mut buffer: Vec<u8>, deadline: Instant) -> String {
     let length = head.field("Content-Length").and_then(|length| length.parse().ok()).unwrap_or(MAX_BODY);
     let wanted = length.min(MAX_BODY);
     let all = async { while buffer.len() < wanted && matches!(io.read_buf(&mut buffer).await, Ok(1..)) {} };
     // What has come until then will do.
-    timeout(BODY_TIME, all).await.ok();
+    timeout_at(deadline.min(Instant::now() + BODY_TIME), all).await.ok();
     buffer.truncate(wanted);
     String::from_utf8_lossy(&buffer).trim().to_owned()
 }

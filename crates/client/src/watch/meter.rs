@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use gridmq_proto::message::OutgoingPublish;
 use gridmq_proto::packet::PacketType;
+use gridmq_proto::session::Settled;
 use gridmq_proto::session::client::Event;
+use gridmq_proto::time::Monotonic;
 use gridmq_proto::{Packet, PacketId, QoS};
-use tokio::time::Instant;
 
 use crate::inspect::{Direction, Inspected, Inspector};
-use crate::metrics::{Exchange, Metrics, Outcome};
+use crate::metrics::{Exchange, MessageFate, Metrics};
 
 /// Messages in flight whose time is taken at once.
 const TIMED: usize = 64;
@@ -49,26 +50,26 @@ impl Tally {
 
 /// When messages were sent, each in the place that its identifier points to; a place that is taken stays so.
 #[derive(Debug, Default)]
-struct Timer(Vec<Option<(PacketId, Instant)>>);
+struct Timer(Vec<Option<(PacketId, Monotonic)>>);
 
 impl Timer {
-    fn place(&mut self, id: PacketId) -> Option<&mut Option<(PacketId, Instant)>> {
+    fn place(&mut self, id: PacketId) -> Option<&mut Option<(PacketId, Monotonic)>> {
         if self.0.is_empty() {
             self.0.resize(TIMED, None);
         }
         self.0.get_mut(usize::from(id.get()) % TIMED)
     }
 
-    fn start(&mut self, id: PacketId) {
+    fn start(&mut self, id: PacketId, now: Monotonic) {
         if let Some(place) = self.place(id)
             && place.is_none_or(|(timed, _)| timed == id)
         {
-            *place = Some((id, Instant::now()));
+            *place = Some((id, now));
         }
     }
 
     /// When it was sent, if that is known.
-    fn stop(&mut self, id: PacketId) -> Option<Instant> {
+    fn stop(&mut self, id: PacketId) -> Option<Monotonic> {
         let place = self.place(id)?;
         place.take_if(|(timed, _)| *timed == id).map(|(_, sent)| sent)
     }
@@ -87,7 +88,9 @@ pub(crate) struct Meter {
     messages: [u32; 3],
     timer: Timer,
     /// When the oldest PINGREQ that is not answered was sent; those behind it are not timed.
-    pinged: Option<Instant>,
+    pinged: Option<Monotonic>,
+    /// Messages of QoS 0 that are held back, while such a time is.
+    held: Option<u64>,
 }
 
 impl Meter {
@@ -102,6 +105,7 @@ impl Meter {
             messages: [0; 3],
             timer: Timer::default(),
             pinged: None,
+            held: None,
         }
     }
 
@@ -111,10 +115,10 @@ impl Meter {
     }
 
     /// A packet of `size` bytes is on its way out.
-    pub(crate) fn sent(&mut self, packet: &Packet, size: usize) {
+    pub(crate) fn sent(&mut self, packet: &Packet, size: usize, now: Monotonic) {
         self.sent.add(packet.packet_type(), size);
         if matches!(packet, Packet::PingReq) {
-            self.pinged.get_or_insert_with(Instant::now);
+            self.pinged.get_or_insert(now);
         }
         if let Some(inspector) = &self.inspector {
             inspector.packet(Direction::Sent, &Inspected::packet(packet, size, self.secrets));
@@ -122,51 +126,67 @@ impl Meter {
     }
 
     /// A message is on its way out, in a packet of `size` bytes.
-    pub(crate) fn published(&mut self, publish: &OutgoingPublish, size: usize) {
+    pub(crate) fn published(&mut self, publish: &OutgoingPublish, size: usize, now: Monotonic) {
         self.sent.add(PacketType::Publish, size);
-        match publish.packet_id {
-            Some(id) => self.timer.start(id),
-            None => self.metrics.message(Outcome::Acknowledged, QoS::AtMostOnce),
+        match (publish.packet_id, &mut self.held) {
+            (Some(id), _) => self.timer.start(id, now),
+            (None, Some(held)) => *held += 1,
+            (None, None) => self.metrics.message(MessageFate::Acknowledged, QoS::AtMostOnce),
         }
         if let Some(inspector) = &self.inspector {
             inspector.packet(Direction::Sent, &Inspected::outgoing(publish, size, self.secrets));
         }
     }
 
+    /// Messages are held back from now on.
+    pub(crate) const fn hold(&mut self) {
+        self.held = Some(0);
+    }
+
+    /// That became of those of QoS 0 that were held back.
+    pub(crate) fn let_go(&mut self, fate: MessageFate) {
+        for _ in 0..self.held.take().unwrap_or(0) {
+            self.metrics.message(fate, QoS::AtMostOnce);
+        }
+    }
+
     /// A packet of `size` bytes has arrived.
-    pub(crate) fn received(&mut self, packet: &Packet, size: usize) {
+    pub(crate) fn received(&mut self, packet: &Packet, size: usize, now: Monotonic) {
         self.received.add(packet.packet_type(), size);
         let finished = match packet {
             Packet::PubAck(ack) | Packet::PubComp(ack) => Some(ack.packet_id),
             Packet::PubRec(ack) if ack.reason.is_failure() => Some(ack.packet_id),
             Packet::PingResp => {
                 if let Some(sent) = self.pinged.take() {
-                    self.metrics.round_trip(Exchange::Ping, sent.elapsed());
+                    self.metrics.round_trip(Exchange::Ping, now.since(sent));
                 }
                 None
             }
             _ => None,
         };
         if let Some(sent) = finished.and_then(|id| self.timer.stop(id)) {
-            self.metrics.round_trip(Exchange::Publish, sent.elapsed());
+            self.metrics.round_trip(Exchange::Publish, now.since(sent));
         }
         if let Some(inspector) = &self.inspector {
             inspector.packet(Direction::Received, &Inspected::packet(packet, size, self.secrets));
         }
     }
 
-    /// The machine has something for its owner, from a packet that decides on a message of ours of that QoS or none.
-    pub(crate) fn event(&mut self, event: &Event, decides: Option<QoS>) {
-        match (event, decides) {
-            (Event::Message(incoming), _) => {
+    /// The machine has something for its owner.
+    pub(crate) fn event(&mut self, event: &Event) {
+        match event {
+            Event::Message(incoming) => {
                 if let Some(count) = self.messages.get_mut(usize::from(incoming.qos as u8)) {
                     *count += 1;
                 }
             }
-            (Event::Published { reason, .. }, Some(qos)) => {
-                let outcome = if reason.is_failure() { Outcome::Refused } else { Outcome::Acknowledged };
-                self.metrics.message(outcome, qos);
-            }
+            Event::Published { qos, end, .. } => match end {
+                // That of QoS 0 was counted when it went out.
+                Settled::Taken { .. } if *qos == QoS::AtMostOnce => {}
+                Settled::Taken { .. } => self.metrics.message(MessageFate::Acknowledged, *qos),
+                Settled::Refused { .. } => self.metrics.message(MessageFate::Refused, *qos),
+                Settled::Unsent { .. } => self.metrics.message(MessageFate::Dropped, *qos),
+            },
             _ => {}
         }
     }
@@ -186,16 +206,6 @@ impl Meter {
 impl Drop for Meter {
     fn drop(&mut self) {
         self.flush();
-    }
-}
-
-/// The QoS of the message of ours that a packet decides on, if it does.
-pub(crate) const fn decides(packet: &Packet) -> Option<QoS> {
-    match packet {
-        Packet::PubAck(_) => Some(QoS::AtLeastOnce),
-        Packet::PubRec(ack) if ack.reason.is_failure() => Some(QoS::ExactlyOnce),
-        Packet::PubComp(_) => Some(QoS::ExactlyOnce),
-        _ => None,
     }
 }
 

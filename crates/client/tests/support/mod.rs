@@ -205,3 +205,9 @@ pub(crate) async fn over(client: &Client) -> gridmq_client::DisconnectCause {
         .expect("the driver tells");
     client.disconnected().expect("over")
 }
+
+/// What happens from now on: whoever asks first gets what has happened too.
+pub(crate) fn events_from_now(client: &Client) -> gridmq_client::Events {
+    drop(client.events());
+    client.events()
+}

@@ -39,7 +39,7 @@ impl fmt::Debug for AuthProperties {
         let Self { authentication_method, authentication_data, reason_string, user_properties } = self;
         f.debug_struct("AuthProperties")
             .field("authentication_method", authentication_method)
-            .field("authentication_data", &authentication_data.as_ref().map(Hidden))
+            .field("authentication_data", &authentication_data.as_deref().map(Hidden))
             .field("reason_string", reason_string)
             .field("user_properties", user_properties)
             .finish()

@@ -1,11 +1,13 @@
 //! CONNACK (MQTT 5.0 §3.2).
 
+use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32};
 
 use bytes::Bytes;
 use bytestring::ByteString;
 
 use super::UserProperties;
+use super::connect::Hidden;
 use crate::{QoS, ReasonCode};
 
 /// The server's answer to CONNECT.
@@ -21,7 +23,7 @@ pub struct ConnAck {
 }
 
 /// The properties of CONNACK (MQTT 5.0 §3.2.2.3).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 #[allow(clippy::exhaustive_structs, reason = "callers build packets field by field")]
 pub struct ConnAckProperties {
     /// The expiry that the server uses instead of the one asked for.
@@ -58,4 +60,48 @@ pub struct ConnAckProperties {
     pub authentication_method: Option<ByteString>,
     /// Data for that method.
     pub authentication_data: Option<Bytes>,
+}
+
+/// Logs get to see packets, and must not get to see what proves who somebody is.
+impl fmt::Debug for ConnAckProperties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            session_expiry_interval,
+            receive_maximum,
+            maximum_qos,
+            retain_available,
+            maximum_packet_size,
+            assigned_client_identifier,
+            topic_alias_maximum,
+            reason_string,
+            user_properties,
+            wildcard_subscription_available,
+            subscription_identifiers_available,
+            shared_subscription_available,
+            server_keep_alive,
+            response_information,
+            server_reference,
+            authentication_method,
+            authentication_data,
+        } = self;
+        f.debug_struct("ConnAckProperties")
+            .field("session_expiry_interval", session_expiry_interval)
+            .field("receive_maximum", receive_maximum)
+            .field("maximum_qos", maximum_qos)
+            .field("retain_available", retain_available)
+            .field("maximum_packet_size", maximum_packet_size)
+            .field("assigned_client_identifier", assigned_client_identifier)
+            .field("topic_alias_maximum", topic_alias_maximum)
+            .field("reason_string", reason_string)
+            .field("user_properties", user_properties)
+            .field("wildcard_subscription_available", wildcard_subscription_available)
+            .field("subscription_identifiers_available", subscription_identifiers_available)
+            .field("shared_subscription_available", shared_subscription_available)
+            .field("server_keep_alive", server_keep_alive)
+            .field("response_information", response_information)
+            .field("server_reference", server_reference)
+            .field("authentication_method", authentication_method)
+            .field("authentication_data", &authentication_data.as_deref().map(Hidden))
+            .finish()
+    }
 }

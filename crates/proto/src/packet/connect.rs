@@ -32,7 +32,7 @@ pub struct Connect {
 }
 
 /// The will message and how to publish it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs, reason = "callers build packets field by field")]
 pub struct Will {
     /// The message.
@@ -69,7 +69,7 @@ pub struct ConnectProperties {
     pub user_properties: UserProperties,
 }
 
-/// Logs get to see packets, and must not get to see passwords and tokens.
+/// Logs get to see packets, and must not get to see passwords and tokens; some servers take tokens as user names.
 impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { version, clean_start, keep_alive, client_id, username, password, will, properties } = self;
@@ -78,11 +78,25 @@ impl fmt::Debug for Connect {
             .field("clean_start", clean_start)
             .field("keep_alive", keep_alive)
             .field("client_id", client_id)
-            .field("username", username)
-            .field("password", &password.as_ref().map(Hidden))
+            .field("username", &username.as_ref().map(|name| Hidden(name.as_bytes())))
+            .field("password", &password.as_deref().map(Hidden))
             .field("will", will)
             .field("properties", properties)
             .finish()
+    }
+}
+
+/// Nor what is for the subscribers of the will.
+impl fmt::Debug for Will {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { message, qos, retain, delay_interval } = self;
+        f.debug_struct("Will")
+            .field("topic", &message.topic)
+            .field("payload", &Hidden(&message.payload))
+            .field("qos", qos)
+            .field("retain", retain)
+            .field("delay_interval", delay_interval)
+            .finish_non_exhaustive()
     }
 }
 
@@ -107,14 +121,14 @@ impl fmt::Debug for ConnectProperties {
             .field("request_response_information", request_response_information)
             .field("request_problem_information", request_problem_information)
             .field("authentication_method", authentication_method)
-            .field("authentication_data", &authentication_data.as_ref().map(Hidden))
+            .field("authentication_data", &authentication_data.as_deref().map(Hidden))
             .field("user_properties", user_properties)
             .finish()
     }
 }
 
 /// A secret of which only the length is shown.
-pub(super) struct Hidden<'a>(pub(super) &'a Bytes);
+pub(super) struct Hidden<'a>(pub(super) &'a [u8]);
 
 impl fmt::Debug for Hidden<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,6 +10,8 @@
 
 mod connected;
 mod event;
+mod liveness;
+mod publishing;
 mod request;
 mod session;
 
@@ -23,7 +25,7 @@ use super::inbound::PublishToken;
 use super::outbound::Peer;
 use super::outputs::{Output, Outputs, Seq};
 use super::timer::{Timer, TimerTable};
-use super::{Admitted, End, Position, Stage, Verdict, rules};
+use super::{End, Judgement, rules};
 use crate::message::SubscriptionId;
 use crate::packet::{Auth, ConnAck, Connect, Disconnect, DisconnectProperties, SubscribeFilter, UserProperties};
 use crate::time::{Monotonic, Now};
@@ -62,6 +64,10 @@ pub struct Connection {
     last_sent: Monotonic,
     /// Since the last packet, input was not wanted for a time.
     excused: bool,
+    /// Bytes that arrived since something last was a sign of life, or was asked for.
+    trickle: usize,
+    /// The PINGREQ whose answer is awaited has still to be written.
+    unasked: bool,
 }
 
 impl Connection {
@@ -77,6 +83,8 @@ impl Connection {
             now: Now::default(),
             last_sent: Monotonic::default(),
             excused: false,
+            trickle: 0,
+            unasked: false,
         }
     }
 
@@ -104,6 +112,8 @@ impl Connection {
             now,
             last_sent: now.monotonic,
             excused: false,
+            trickle: 0,
+            unasked: false,
         }
     }
 
@@ -165,32 +175,6 @@ impl Connection {
         }
     }
 
-    fn session_and_out(&mut self) -> Option<(&mut Session, &mut Outputs<Event>)> {
-        let session = match &mut self.state {
-            State::ExpectConnAck(session) | State::Closed(Some(session)) => session,
-            State::Connected(connected) => &mut connected.session,
-            State::Closed(None) => return None,
-        };
-        Some((session, &mut self.out))
-    }
-
-    /// Drops the oldest of the messages that wait and have never been sent; its position. No event follows.
-    pub fn evict_oldest(&mut self) -> Option<Position> {
-        let (session, out) = self.session_and_out()?;
-        session.evict(true, out)
-    }
-
-    /// As [`evict_oldest`](Self::evict_oldest), the newest.
-    pub fn evict_newest(&mut self) -> Option<Position> {
-        let (session, out) = self.session_and_out()?;
-        session.evict(false, out)
-    }
-
-    /// Drops that message if it waits and has never been sent; whether it did. No event follows.
-    pub fn withdraw(&mut self, position: Position) -> bool {
-        self.session_and_out().is_some_and(|(session, out)| session.withdraw(position, out))
-    }
-
     /// The next thing to do; drain until [`Output::Timeout`].
     #[must_use]
     pub fn poll_output(&mut self) -> Output<Event> {
@@ -208,6 +192,7 @@ impl Connection {
     pub fn handle_packet(&mut self, now: Now, packet: Packet) {
         self.now = now;
         self.excused = false;
+        self.trickle = 0;
         let outcome = match &mut self.state {
             State::ExpectConnAck(_) => self.before_connack(packet),
             State::Connected(connected) => {
@@ -293,40 +278,6 @@ impl Connection {
         self.close(End::ConnectionLost, None, false);
     }
 
-    /// Time has passed.
-    pub fn handle_timeout(&mut self, now: Now) {
-        self.now = now;
-        let wants_input = self.wants_input();
-        while let Some(timer) = self.timers.expire(now.monotonic) {
-            match timer {
-                Timer::Connect => self.close(End::Deadline(Stage::Connect), None, false),
-                Timer::KeepAlive => self.keep_alive(),
-                Timer::PingResponse => match &self.state {
-                    // Where this side does not read, or did not until just now, silence proves nothing.
-                    State::Connected(connected) if !wants_input || self.excused => {
-                        self.excused = false;
-                        self.timers.set(Timer::PingResponse, now.monotonic.after(connected.ping_timeout()));
-                    }
-                    _ => self.close(End::KeepAliveTimeout, None, false),
-                },
-                Timer::Decision => {}
-            }
-        }
-    }
-
-    fn keep_alive(&mut self) {
-        let State::Connected(connected) = &self.state else { return };
-        let Some(due) = connected.ping_at(self.last_sent) else { return };
-        if due > self.now.monotonic {
-            return self.timers.set(Timer::KeepAlive, due);
-        }
-        if !self.timers.is_set(Timer::PingResponse) {
-            self.timers.set(Timer::PingResponse, self.now.monotonic.after(connected.ping_timeout()));
-        }
-        self.out.send(Packet::PingReq);
-        self.timers.set(Timer::KeepAlive, self.now.monotonic.after(connected.ping_interval()));
-    }
-
     /// Records up to `seq` are safe.
     pub fn persisted(&mut self, seq: Seq) {
         self.reading_again(|this| this.out.persisted(seq));
@@ -337,22 +288,6 @@ impl Connection {
         let wanted = self.wants_input();
         change(self);
         self.excused |= !wanted && self.wants_input();
-    }
-
-    /// Publishes a message: what the server said that it does not take is refused before a byte is sent.
-    ///
-    /// # Errors
-    /// The limit that stands in the way, or [`RequestError::NotConnected`] for QoS 0 without a connection unless the
-    /// session [queues it](Session::queue_at_most_once).
-    pub fn publish(&mut self, now: Now, outgoing: Outgoing) -> Result<Admitted, RequestError> {
-        self.now = now;
-        match &mut self.state {
-            State::Connected(connected) => connected.publish(now, outgoing, self.config.connect.version, &mut self.out),
-            State::ExpectConnAck(session) | State::Closed(Some(session)) => {
-                session.publish(now.wall, outgoing, &mut self.out)
-            }
-            State::Closed(None) => Err(RequestError::NotConnected),
-        }
     }
 
     /// Sends SUBSCRIBE; its answer is [`Event::Subscribed`] with the identifier returned here.
@@ -368,7 +303,10 @@ impl Connection {
     ) -> Result<PacketId, RequestError> {
         self.now = now;
         match &mut self.state {
-            State::Connected(connected) => connected.subscribe(filters, identifier, user_properties, &mut self.out),
+            State::Connected(connected) => {
+                let version = self.config.connect.version;
+                connected.subscribe(filters, identifier, user_properties, version, &mut self.out)
+            }
             _ => Err(RequestError::NotConnected),
         }
     }
@@ -385,20 +323,22 @@ impl Connection {
     ) -> Result<PacketId, RequestError> {
         self.now = now;
         match &mut self.state {
-            State::Connected(connected) => connected.unsubscribe(filters, user_properties, &mut self.out),
+            State::Connected(connected) => {
+                connected.unsubscribe(filters, user_properties, self.config.connect.version, &mut self.out)
+            }
             _ => Err(RequestError::NotConnected),
         }
     }
 
     /// Releases the acknowledgement of a message, in the order of receipt. The connection may have ended: for QoS 2
-    /// the verdict belongs to the session.
-    pub fn complete(&mut self, now: Now, token: PublishToken, verdict: impl Into<Verdict>) {
-        let verdict = verdict.into();
+    /// the judgement belongs to the session.
+    pub fn complete(&mut self, now: Now, token: PublishToken, judgement: impl Into<Judgement>) {
+        let judgement = judgement.into();
         self.now = now;
         self.reading_again(|this| match &mut this.state {
-            State::Connected(connected) => connected.session.complete(token, verdict, &mut this.out),
+            State::Connected(connected) => connected.session.complete(token, judgement, &mut this.out),
             State::Closed(Some(session)) | State::ExpectConnAck(session) => {
-                session.complete(token, verdict, &mut this.out);
+                session.complete(token, judgement, &mut this.out);
             }
             State::Closed(None) => {}
         });

@@ -13,6 +13,30 @@ use crate::{Packet, PacketId, QoS, ReasonCode, Version};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublishToken(u64);
 
+/// What the owner says of a message that arrived: the reason code and the properties of its PUBACK or PUBREC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "callers build it field by field")]
+pub struct Judgement {
+    /// Success, or why the message is refused. Left out before MQTT 5.0.
+    pub reason: ReasonCode,
+    /// The rest, if there is any. Left out before MQTT 5.0.
+    pub properties: Option<Box<AckProperties>>,
+}
+
+impl From<ReasonCode> for Judgement {
+    fn from(reason: ReasonCode) -> Self {
+        Self { reason, properties: None }
+    }
+}
+
+impl From<Verdict> for Judgement {
+    fn from(Verdict { reason, words }: Verdict) -> Self {
+        let properties =
+            words.map(|words| Box::new(AckProperties { reason_string: Some(words), ..AckProperties::default() }));
+        Self { reason, properties }
+    }
+}
+
 /// How far a QoS 2 message has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -30,6 +54,8 @@ struct Received {
     stage: Stage,
     /// Its PUBLISH came on this connection and counts against the Receive Maximum (MQTT 5.0 §4.9).
     counted: bool,
+    /// Its acknowledgement is among those that are due.
+    due: bool,
 }
 
 /// One acknowledgement in the order of receipt.
@@ -38,7 +64,7 @@ struct Due {
     token: PublishToken,
     packet_id: PacketId,
     qos: QoS,
-    done: Option<Verdict>,
+    done: Option<Judgement>,
 }
 
 /// What an arriving PUBLISH is.
@@ -88,14 +114,17 @@ impl Inbound {
         self.unacknowledged += usize::from(counts);
         if let Some(received) = known {
             received.counted = true;
-            let stage = received.stage;
-            self.arrived_again(packet_id, stage);
+            if !received.due {
+                let stage = received.stage;
+                received.due = stage != Stage::Abandoned;
+                self.arrived_again(packet_id, stage);
+            }
             return Arrival::Duplicate;
         }
         let token = self.token();
         self.due.push_back(Due { token, packet_id, qos, done: None });
         if qos == QoS::ExactlyOnce {
-            self.received.insert(packet_id, Received { stage: Stage::Pending(token), counted: true });
+            self.received.insert(packet_id, Received { stage: Stage::Pending(token), counted: true, due: true });
         }
         Arrival::New(Some(token))
     }
@@ -104,9 +133,6 @@ impl Inbound {
     /// pile up.
     fn arrived_again(&mut self, packet_id: PacketId, stage: Stage) {
         let qos = QoS::ExactlyOnce;
-        if self.due.iter().any(|due| due.qos == qos && due.packet_id == packet_id) {
-            return;
-        }
         let (token, done) = match stage {
             Stage::Pending(token) => (token, None),
             // As long as there is such a one, its acknowledgement is due.
@@ -126,15 +152,21 @@ impl Inbound {
         self.due.len()
     }
 
-    /// Records the owner's verdict; the connection that carried the message may be gone. Unknown tokens change
+    /// Records the owner's judgement; the connection that carried the message may be gone. Unknown tokens change
     /// nothing.
-    pub(crate) fn complete<E>(&mut self, token: PublishToken, verdict: Verdict, lasting: bool, out: &mut Outputs<E>) {
-        let failed = verdict.reason.is_failure();
+    pub(crate) fn complete<E>(
+        &mut self,
+        token: PublishToken,
+        judgement: Judgement,
+        lasting: bool,
+        out: &mut Outputs<E>,
+    ) {
+        let failed = judgement.reason.is_failure();
         let pending = Stage::Pending(token);
         let id = match self.due.iter_mut().find(|due| due.token == token) {
             Some(due) if due.done.is_some() => return,
             Some(due) => {
-                due.done = Some(verdict);
+                due.done = Some(judgement);
                 if due.qos == QoS::AtLeastOnce {
                     return;
                 }
@@ -176,29 +208,30 @@ impl Inbound {
     /// Releases PUBACK and PUBREC as far as the oldest ones are completed.
     pub(crate) fn release<E>(&mut self, out: &mut Outputs<E>) {
         while let Some(due) = self.due.pop_front_if(|due| due.done.is_some()) {
-            let verdict = due.done.unwrap_or_else(|| ReasonCode::Success.into());
+            let judgement = due.done.unwrap_or_else(|| ReasonCode::Success.into());
             if due.qos == QoS::AtLeastOnce {
                 self.unacknowledged = self.unacknowledged.saturating_sub(1);
-                let ack = self.answer(due.packet_id, verdict, PacketType::PubAck);
+                let ack = self.answer(due.packet_id, judgement, PacketType::PubAck);
                 out.push_in_order(Output::Send(Packet::PubAck(ack)));
             } else {
-                let ack = self.answer(due.packet_id, verdict, PacketType::PubRec);
+                if let Some(received) = self.received.get_mut(&due.packet_id) {
+                    received.due = false;
+                }
+                let ack = self.answer(due.packet_id, judgement, PacketType::PubRec);
                 out.push_after_records(Output::Send(Packet::PubRec(ack)));
             }
         }
     }
 
-    /// The verdict as `packet` of this connection's version can say it. Before MQTT 5.0 an acknowledgement cannot
+    /// The judgement as `packet` of this connection's version can say it. Before MQTT 5.0 an acknowledgement cannot
     /// refuse [MQTT-3.3.5-2 of 3.1.1].
-    fn answer(&self, packet_id: PacketId, verdict: Verdict, packet: PacketType) -> Ack {
+    fn answer(&self, packet_id: PacketId, judgement: Judgement, packet: PacketType) -> Ack {
         if !self.explains {
             return Ack::new(packet_id, ReasonCode::Success);
         }
-        let Verdict { reason, words } = verdict;
+        let Judgement { reason, properties } = judgement;
         let otherwise = if reason.is_failure() { ReasonCode::UnspecifiedError } else { ReasonCode::Success };
         let reason = if reason.valid_in(packet) { reason } else { otherwise };
-        let properties =
-            words.map(|words| Box::new(AckProperties { reason_string: Some(words), ..AckProperties::default() }));
         Ack { packet_id, reason, properties }
     }
 
@@ -221,7 +254,7 @@ impl Inbound {
         self.unacknowledged = 0;
         self.received.retain(|_, received| received.stage != Stage::Abandoned);
         for received in self.received.values_mut() {
-            received.counted = false;
+            (received.counted, received.due) = (false, false);
         }
     }
 
@@ -238,7 +271,7 @@ impl Inbound {
 
     /// A stored identifier, read back.
     pub(crate) fn restore(&mut self, packet_id: PacketId) {
-        self.received.insert(packet_id, Received { stage: Stage::Taken, counted: false });
+        self.received.insert(packet_id, Received { stage: Stage::Taken, counted: false, due: false });
     }
 
     /// A stored identifier was released.

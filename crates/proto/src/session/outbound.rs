@@ -1,6 +1,9 @@
 //! What this side publishes: packet identifiers, the peer's receive window, the queue behind it, and resumption.
 
 mod delivery;
+mod resuming;
+mod settled;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::num::NonZeroU16;
@@ -8,6 +11,9 @@ use std::num::NonZeroU16;
 pub(crate) use self::delivery::Peer;
 use self::delivery::outgoing;
 pub use self::delivery::{Admitted, Delivery, Position, QueueLimits};
+pub(crate) use self::settled::Finished;
+use self::settled::Received;
+pub use self::settled::{Settled, Unsent};
 use super::Record;
 use super::alias::OutboundAliases;
 use super::by_id::ById;
@@ -26,16 +32,9 @@ struct InFlight {
     /// Absent once QoS 2 was received by the peer and PUBREL is due.
     delivery: Option<Delivery>,
     weight: usize,
-}
-
-/// Said of a message that expired before it could be sent; the standard has no code for that.
-const EXPIRED: ReasonCode = ReasonCode::ImplementationSpecificError;
-
-/// A delivery that is done with: what the owner may want to know.
-#[derive(Debug)]
-pub(crate) struct Finished {
-    pub(crate) position: Position,
-    pub(crate) reason: ReasonCode,
+    received: Received,
+    /// It is still to be sent again on this connection.
+    resend: bool,
 }
 
 /// Outbound session state.
@@ -49,6 +48,8 @@ pub(crate) struct Outbound {
     /// How many in the queue are of QoS 0, and whether any may be.
     plain: usize,
     queues_plain: bool,
+    /// Nothing in the queue expires earlier; absent: nothing does.
+    next_expiry: Option<Wall>,
     /// The last position that was given an identifier: messages up to it may have been sent.
     last_sent: Position,
     /// The last record of earlier connections: what they sent is only sent again once that is safe.
@@ -56,7 +57,7 @@ pub(crate) struct Outbound {
     bytes: usize,
     /// In flight on this connection: sent and not acknowledged (MQTT 5.0 §4.9).
     sent: usize,
-    /// In flight from an earlier connection, still to be sent again, oldest first.
+    /// In flight from an earlier connection, oldest first. Those that are acknowledged before their turn stay in here.
     resend: VecDeque<PacketId>,
     peer: Option<Peer>,
     aliases: OutboundAliases,
@@ -70,7 +71,11 @@ impl Outbound {
         self.peer = Some(peer);
         self.aliases = OutboundAliases::new(alias_maximum);
         self.sent = 0;
-        let mut ids: Vec<_> = self.in_flight.iter().map(|(&id, flight)| (flight.position, id)).collect();
+        let mut ids: Vec<_> = Vec::with_capacity(self.in_flight.len());
+        for (&id, flight) in &mut self.in_flight {
+            flight.resend = true;
+            ids.push((flight.position, id));
+        }
         ids.sort_unstable();
         self.resend = ids.into_iter().map(|(_, id)| id).collect();
     }
@@ -86,6 +91,12 @@ impl Outbound {
     /// Messages that wait or are in flight, and the bytes that they hold.
     pub(crate) fn load(&self) -> (usize, usize) {
         (self.queue.len() + self.in_flight.len(), self.bytes)
+    }
+
+    /// How many messages up to that position wait or are in flight. It looks at all that are.
+    pub(crate) fn unfinished_up_to(&self, last: Position) -> usize {
+        let in_flight = self.in_flight.values().filter(|flight| flight.position <= last).count();
+        in_flight + self.queue.partition_point(|&(position, _)| position <= last)
     }
 
     /// Messages that have an identifier.
@@ -106,6 +117,11 @@ impl Outbound {
     /// The last position that was used; 0: none.
     pub(crate) const fn last_position(&self) -> Position {
         self.last_position
+    }
+
+    /// The last position that was given an identifier; 0: none.
+    pub(crate) const fn last_sent(&self) -> Position {
+        self.last_sent
     }
 
     /// Positions up to `position` have been used.
@@ -130,6 +146,11 @@ impl Outbound {
         None
     }
 
+    /// Whether a message of that QoS could only be dropped.
+    pub(crate) fn drops(&self, qos: QoS) -> bool {
+        qos == QoS::AtMostOnce && self.peer.is_none() && !self.queues_plain
+    }
+
     /// Takes a message. `lasting`: the session outlives its connection, so what it takes is recorded.
     pub(crate) fn deliver<E>(
         &mut self,
@@ -147,32 +168,27 @@ impl Outbound {
                 }
                 return Admitted::Sent(None);
             }
-            if !self.queues_plain {
+            if self.drops(delivery.qos) {
                 return Admitted::Dropped;
             }
         }
-        let weight = delivery.message.weight();
         if self.window_is_open() && self.queue.is_empty() {
             let position = self.next_position();
             if lasting {
                 out.persist(Record::Enqueued(position, delivery.clone()));
             }
-            self.bytes += weight;
-            self.queue.push_back((position, delivery));
+            self.queue_up(position, delivery);
             self.fill_window(wall, lasting, taken, out);
             return Admitted::Sent(Some(position));
         }
-        if self.queue.len() >= limits.messages || self.bytes.saturating_add(weight) > limits.bytes {
+        if self.queue.len() >= limits.messages || self.bytes.saturating_add(delivery.message.weight()) > limits.bytes {
             return Admitted::Full;
         }
         let position = self.next_position();
-        if delivery.qos == QoS::AtMostOnce {
-            self.plain += 1;
-        } else if lasting {
+        if lasting && delivery.qos != QoS::AtMostOnce {
             out.persist(Record::Enqueued(position, delivery.clone()));
         }
-        self.bytes += weight;
-        self.queue.push_back((position, delivery));
+        self.queue_up(position, delivery);
         Admitted::Queued(position)
     }
 
@@ -197,14 +213,12 @@ impl Outbound {
         self.send_plain(peer, wall, out);
         while self.sent < window {
             let Some((position, delivery)) = self.queue.pop_front() else { return };
-            let weight = delivery.message.weight();
-            let expired = delivery.expired(wall).then_some(EXPIRED);
-            if let Some(reason) = expired.or_else(|| peer.refuses(&delivery)) {
-                self.bytes -= weight;
+            if let Some(why) = refused(peer, &delivery, wall) {
+                self.left_queue(&delivery);
                 if lasting {
                     out.persist(Record::Done(position));
                 }
-                self.given_up.push(Finished { position, reason });
+                self.give_up(position, delivery, why, position <= self.last_sent);
                 continue;
             }
             let Some(id) = self.allocate(&taken) else {
@@ -217,7 +231,9 @@ impl Outbound {
             self.send(&delivery, Some(id), wall, lasting, out);
             self.sent += 1;
             self.last_sent = self.last_sent.max(position);
-            self.in_flight.insert(id, InFlight { position, delivery: Some(delivery), weight });
+            let weight = delivery.message.weight();
+            let received = Received::default();
+            self.in_flight.insert(id, InFlight { position, delivery: Some(delivery), weight, received, resend: false });
         }
     }
 
@@ -231,32 +247,28 @@ impl Outbound {
         self.queue = kept;
         for (position, delivery) in plain {
             self.left_queue(&delivery);
-            let expired = delivery.expired(wall).then_some(EXPIRED);
-            let refused = expired.or_else(|| peer.refuses(&delivery));
-            if refused.is_none() {
-                self.send(&delivery, None, wall, false, out);
+            if let Some(why) = refused(peer, &delivery, wall) {
+                self.give_up(position, delivery, why, false);
+                continue;
             }
-            self.given_up.push(Finished { position, reason: refused.unwrap_or(ReasonCode::Success) });
+            self.send(&delivery, None, wall, false, out);
+            self.given_up.push(Finished { position, qos: QoS::AtMostOnce, end: Settled::TAKEN });
         }
     }
 
-    /// A message has been taken out of the queue.
-    fn left_queue(&mut self, delivery: &Delivery) {
-        self.bytes -= delivery.message.weight();
-        self.plain -= usize::from(delivery.qos == QoS::AtMostOnce);
-    }
-
     fn send_again<E>(&mut self, id: PacketId, peer: Peer, wall: Wall, lasting: bool, out: &mut Outputs<E>) {
-        let Some(flight) = self.in_flight.get(&id) else { return };
+        let Some(flight) = self.in_flight.get_mut(&id).filter(|flight| flight.resend) else { return };
+        flight.resend = false;
         self.sent += 1;
         let Some(delivery) = flight.delivery.clone() else {
             return out.push_after_records(Output::Send(Packet::PubRel(Ack::new(id, ReasonCode::Success))));
         };
         match peer.refuses(&delivery) {
             // The peer now takes less than it did; the message counts as sent [MQTT-3.1.2-25].
-            Some(reason) => {
-                let finished = self.finish(id, reason, lasting, out);
-                self.given_up.extend(finished);
+            Some(limit) => {
+                if let Some(InFlight { position, .. }) = self.remove(id, lasting, out) {
+                    self.give_up(position, delivery, Unsent::Limit(limit), true);
+                }
             }
             None => {
                 let publish = outgoing(&delivery, Some(id), true, left(&delivery, wall));
@@ -285,39 +297,15 @@ impl Outbound {
         }
     }
 
-    /// Takes out of the queue what waits longest, or shortest, among what has never been sent.
-    pub(crate) fn evict<E>(&mut self, oldest: bool, lasting: bool, out: &mut Outputs<E>) -> Option<Position> {
-        let place = if oldest { self.first_unsent() } else { self.queue.len().checked_sub(1)? };
-        let &(position, _) = self.queue.get(place)?;
-        self.withdraw(position, lasting, out).then_some(position)
-    }
-
-    /// Takes a message that has never been sent out of the queue; `false`: there is none such.
-    pub(crate) fn withdraw<E>(&mut self, position: Position, lasting: bool, out: &mut Outputs<E>) -> bool {
-        let found = self.queue.binary_search_by_key(&position, |&(position, _)| position);
-        let Some(place) = found.ok().filter(|_| position > self.last_sent) else { return false };
-        if let Some((_, delivery)) = self.queue.remove(place) {
-            self.left_queue(&delivery);
-            if lasting && delivery.qos != QoS::AtMostOnce {
-                out.persist(Record::Done(position));
-            }
-        }
-        true
-    }
-
-    fn first_unsent(&self) -> usize {
-        self.queue.partition_point(|&(position, _)| position <= self.last_sent)
-    }
-
     /// PUBACK.
-    pub(crate) fn puback<E>(&mut self, ack: &Ack, lasting: bool, out: &mut Outputs<E>) -> Option<Finished> {
+    pub(crate) fn puback<E>(&mut self, ack: Ack, lasting: bool, out: &mut Outputs<E>) -> Option<Finished> {
         let flight = self.in_flight.get(&ack.packet_id)?;
         let qos = flight.delivery.as_ref().map(|delivery| delivery.qos);
-        (qos == Some(QoS::AtLeastOnce)).then(|| self.finish(ack.packet_id, ack.reason, lasting, out)).flatten()
+        (qos == Some(QoS::AtLeastOnce)).then(|| self.finish(ack, lasting, out)).flatten()
     }
 
     /// PUBREC: releases the message, or ends it on failure [MQTT-4.3.3-4].
-    pub(crate) fn pubrec<E>(&mut self, ack: &Ack, lasting: bool, out: &mut Outputs<E>) -> Option<Finished> {
+    pub(crate) fn pubrec<E>(&mut self, ack: Ack, lasting: bool, out: &mut Outputs<E>) -> Option<Finished> {
         let id = ack.packet_id;
         let Some(flight) = self.in_flight.get_mut(&id) else {
             let explains = self.peer.is_some_and(|peer| peer.version.is_v5());
@@ -330,9 +318,10 @@ impl Outbound {
             return None;
         }
         if ack.reason.is_failure() {
-            return self.finish(id, ack.reason, lasting, out);
+            return self.finish(ack, lasting, out);
         }
         if flight.delivery.take().is_some() {
+            flight.received = Received::new(ack);
             self.bytes -= std::mem::take(&mut flight.weight);
             if lasting {
                 out.persist(Record::Released(flight.position, id));
@@ -345,140 +334,40 @@ impl Outbound {
     /// PUBCOMP. The peer took the message over with PUBREC; one that does not know the identifier any more has had
     /// PUBREL before (MQTT 5.0 §3.7.2.1).
     pub(crate) fn pubcomp<E>(&mut self, ack: &Ack, lasting: bool, out: &mut Outputs<E>) -> Option<Finished> {
-        let released = self.in_flight.get(&ack.packet_id)?.delivery.is_none();
-        released.then(|| self.finish(ack.packet_id, ReasonCode::Success, lasting, out)).flatten()
+        self.in_flight.get(&ack.packet_id).filter(|flight| flight.delivery.is_none())?;
+        let InFlight { position, received, .. } = self.remove(ack.packet_id, lasting, out)?;
+        Some(Finished { position, qos: QoS::ExactlyOnce, end: received.into() })
     }
 
-    fn finish<E>(&mut self, id: PacketId, reason: ReasonCode, lasting: bool, out: &mut Outputs<E>) -> Option<Finished> {
+    /// PUBACK, or a PUBREC that refuses.
+    fn finish<E>(&mut self, ack: Ack, lasting: bool, out: &mut Outputs<E>) -> Option<Finished> {
+        let Ack { packet_id, reason, properties } = ack;
+        let InFlight { position, delivery, .. } = self.remove(packet_id, lasting, out)?;
+        let Delivery { message, qos, .. } = delivery?;
+        let end = if reason.is_failure() {
+            Settled::Refused { reason, properties, message }
+        } else {
+            Settled::Taken { reason, properties }
+        };
+        Some(Finished { position, qos, end })
+    }
+
+    /// A message with an identifier is done with.
+    fn remove<E>(&mut self, id: PacketId, lasting: bool, out: &mut Outputs<E>) -> Option<InFlight> {
         let flight = self.in_flight.remove(&id)?;
         self.bytes -= flight.weight;
-        if let Some(waiting) = self.resend.iter().position(|&waiting| waiting == id) {
-            // Acknowledged before it was sent again on this connection: it holds no place in the window.
-            self.resend.remove(waiting);
-        } else {
-            self.sent = self.sent.saturating_sub(1);
-        }
+        // Acknowledged before it was sent again on this connection, it holds no place in the window.
+        self.sent = self.sent.saturating_sub(usize::from(!flight.resend));
         if lasting {
             out.persist(Record::Done(flight.position));
         }
-        Some(Finished { position: flight.position, reason })
+        Some(flight)
     }
+}
 
-    /// The peer has lost the session: what it never confirmed waits again, before everything else, under new
-    /// identifiers; what it had taken over is done with.
-    pub(crate) fn start_over<E>(&mut self, lasting: bool, out: &mut Outputs<E>) {
-        let mut flights: Vec<_> = self.in_flight.drain().map(|(_, flight)| flight).collect();
-        flights.sort_unstable_by_key(|flight| std::cmp::Reverse(flight.position));
-        for InFlight { position, delivery, .. } in flights {
-            if lasting {
-                out.persist(match &delivery {
-                    Some(delivery) => Record::Enqueued(position, delivery.clone()),
-                    None => Record::Done(position),
-                });
-            }
-            match delivery {
-                Some(delivery) => self.queue.push_front((position, delivery)),
-                None => self.given_up.push(Finished { position, reason: ReasonCode::Success }),
-            }
-        }
-        self.given_up.sort_by_key(|finished| finished.position);
-    }
-
-    /// Takes out what `choose` picks among messages that are unacknowledged QoS 1 or not sent at all, oldest first.
-    /// What was sent on a connection that is up stays: the peer can still acknowledge it.
-    pub(crate) fn take_out<E>(
-        &mut self,
-        choose: impl Fn(&Delivery) -> bool,
-        lasting: bool,
-        out: &mut Outputs<E>,
-    ) -> Vec<Delivery> {
-        let mut taken: Vec<(Position, Delivery)> = Vec::new();
-        let ids: Vec<PacketId> = self
-            .in_flight
-            .iter()
-            .filter(|(id, flight)| {
-                let is_out = self.peer.is_some() && !self.resend.contains(id);
-                !is_out
-                    && flight
-                        .delivery
-                        .as_ref()
-                        .is_some_and(|delivery| delivery.qos == QoS::AtLeastOnce && choose(delivery))
-            })
-            .map(|(&id, _)| id)
-            .collect();
-        for id in ids {
-            if let Some(InFlight { position, delivery: Some(delivery), weight }) = self.in_flight.remove(&id) {
-                self.bytes -= weight;
-                self.resend.retain(|&waiting| waiting != id);
-                taken.push((position, delivery));
-            }
-        }
-        let (picked, kept): (VecDeque<_>, VecDeque<_>) =
-            std::mem::take(&mut self.queue).into_iter().partition(|(_, delivery)| choose(delivery));
-        self.queue = kept;
-        for (position, delivery) in picked {
-            self.left_queue(&delivery);
-            taken.push((position, delivery));
-        }
-        taken.sort_by_key(|&(position, _)| position);
-        if lasting {
-            for &(position, _) in &taken {
-                out.persist(Record::Done(position));
-            }
-        }
-        taken.into_iter().map(|(_, delivery)| delivery).collect()
-    }
-
-    /// Drops queued messages that have expired; answers how many.
-    pub(crate) fn drop_expired<E>(&mut self, wall: Wall, lasting: bool, out: &mut Outputs<E>) -> usize {
-        let before = self.queue.len();
-        let (mut bytes, mut plain) = (0, 0);
-        self.queue.retain(|(position, delivery)| {
-            let expired = delivery.expired(wall);
-            if expired {
-                bytes += delivery.message.weight();
-                plain += usize::from(delivery.qos == QoS::AtMostOnce);
-                if lasting && delivery.qos != QoS::AtMostOnce {
-                    out.persist(Record::Done(*position));
-                }
-            }
-            !expired
-        });
-        self.bytes -= bytes;
-        self.plain -= plain;
-        before - self.queue.len()
-    }
-
-    /// A stored message, read back: queued, in flight, or released.
-    pub(crate) fn restore(&mut self, position: Position, delivery: Option<Delivery>, id: Option<PacketId>) {
-        self.skip_positions(position);
-        let weight = delivery.as_ref().map_or(0, |delivery| delivery.message.weight());
-        self.bytes += weight;
-        match (delivery, id) {
-            (delivery, Some(id)) => {
-                self.last_id = self.last_id.max(id.get());
-                self.last_sent = self.last_sent.max(position);
-                self.in_flight.insert(id, InFlight { position, delivery, weight });
-            }
-            (Some(delivery), None) => {
-                self.plain += usize::from(delivery.qos == QoS::AtMostOnce);
-                self.queue.push_back((position, delivery));
-            }
-            (None, None) => {}
-        }
-    }
-
-    /// Everything unfinished, oldest first: position, message (absent once released), identifier (once sent).
-    pub(crate) fn unfinished(&self) -> Vec<(Position, Option<Delivery>, Option<PacketId>)> {
-        let mut all: Vec<_> = self
-            .in_flight
-            .iter()
-            .map(|(&id, flight)| (flight.position, flight.delivery.clone(), Some(id)))
-            .chain(self.queue.iter().map(|(position, delivery)| (*position, Some(delivery.clone()), None)))
-            .collect();
-        all.sort_by_key(|&(position, ..)| position);
-        all
-    }
+/// Why a message that waits is not to be sent, if so.
+fn refused(peer: Peer, delivery: &Delivery, wall: Wall) -> Option<Unsent> {
+    if delivery.expired(wall) { Some(Unsent::Expired) } else { peer.refuses(delivery).map(Unsent::Limit) }
 }
 
 /// Whole seconds that are left, at least 1: what has expired is not sent.

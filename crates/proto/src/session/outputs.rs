@@ -113,6 +113,17 @@ impl<E> Outputs<E> {
         if self.safe >= needed { self.push(output) } else { self.push_after_records(output) }
     }
 
+    /// Queues a SUBSCRIBE or UNSUBSCRIBE, once the records up to `needed` are safe and in the order of these calls: the
+    /// last word about a filter must be the application's.
+    pub(crate) fn push_request(&mut self, needed: Seq, request: Packet) {
+        let is_request = |held: &Output<E>| matches!(held, Output::Send(Packet::Subscribe(_) | Packet::Unsubscribe(_)));
+        if self.held.iter().any(|(_, held)| is_request(held)) {
+            self.push_in_order(Output::Send(request));
+        } else {
+            self.push_once_safe(needed, Output::Send(request));
+        }
+    }
+
     /// Queues an acknowledgement that depends on no record itself but must not overtake one that does.
     pub(crate) fn push_in_order(&mut self, output: Output<E>) {
         match self.held.back() {
@@ -221,6 +232,28 @@ mod tests {
         assert_eq!(drain(&mut outputs), "send send ");
         outputs.persisted(2);
         assert_eq!(drain(&mut outputs), "event1 event2 ");
+    }
+
+    #[test]
+    fn requests_keep_their_order_although_only_one_waits_for_a_record() {
+        let unsubscribe = || {
+            let filters = vec!["a".try_into().unwrap()];
+            Packet::Unsubscribe(crate::packet::Unsubscribe {
+                packet_id: crate::PacketId::MIN,
+                user_properties: Vec::new(),
+                filters,
+            })
+        };
+        let mut outputs = Outputs::<u8>::default();
+        outputs.push_request(0, unsubscribe());
+        assert_eq!(drain(&mut outputs), "send ");
+        outputs.persist(Record::Ended);
+        outputs.push_request(1, unsubscribe());
+        outputs.push_request(0, unsubscribe());
+        outputs.send(Packet::PingReq);
+        assert_eq!(drain(&mut outputs), "persist1 send ");
+        outputs.persisted(1);
+        assert_eq!(drain(&mut outputs), "send send ");
     }
 
     #[test]

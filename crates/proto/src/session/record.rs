@@ -15,6 +15,9 @@ pub enum Record {
     },
     /// Every position up to this one has been used, whether or not a message with it is left.
     Positioned(Position),
+    /// Messages up to this position that wait may have been sent, although they have no packet identifier: the peer
+    /// has lost the session since. Only a client's.
+    Tried(Position),
     /// The session is gone; every other record of it with it.
     Ended,
     /// A subscription was made or changed.

@@ -32,6 +32,7 @@ pub(crate) fn replay(records: impl IntoIterator<Item = Record>) -> Option<Replay
             Record::Started { expiry_interval } => session.expiry_interval = expiry_interval,
             Record::Ended => {}
             Record::Positioned(position) => session.outbound.skip_positions(position),
+            Record::Tried(position) => session.outbound.restore_tried(position),
             Record::Subscribed(filter, subscription) => {
                 session.subscriptions.insert(filter, subscription);
             }

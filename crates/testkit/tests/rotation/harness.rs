@@ -122,6 +122,7 @@ pub(crate) async fn run(stage: &Stage, version: Version, mut succession: impl Su
         .await
         .unwrap();
     let mut events = publisher.events();
+    assert!(matches!(events.next().await, Some(ConnectionEvent::Connected { .. })));
     let (stop, mut stopped) = watch::channel(false);
     let (progress, mut sent_so_far) = watch::channel(0_u32);
     let busy = tokio::spawn({

@@ -166,7 +166,7 @@ impl Examine {
         options.password = match (&self.password, &self.password_file) {
             (Some(password), _) => Some(password.clone().into_bytes().into()),
             (None, Some(path)) => Some(password(path)?.into_bytes().into()),
-            (None, None) => env.read_password()?.map(|password| password.into_bytes().into()),
+            (None, None) => env.read_password()?.map(|password| password.as_bytes().to_vec().into()),
         };
         options.client_id = self.client_id.clone().or_else(|| env.client_id.clone());
         options.version = self.protocol_version;

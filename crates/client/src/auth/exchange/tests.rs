@@ -123,6 +123,22 @@ impl Bench {
     }
 }
 
+/// A source whose data are as good as gone does not make the client ask without pause.
+#[test]
+fn data_of_next_to_no_life_are_not_renewed_without_pause() {
+    for secs in [1, 12] {
+        let mut bench = Bench::up(secs);
+        for round in 1..4 {
+            let before = bench.time;
+            bench.begins(Some(Ok(until(bench.time + 10 + secs))));
+            assert!(matches!(bench.wait(), Some(Act::Send(_))), "{secs} s, round {round}");
+            assert!(bench.time >= before + 10, "{secs} s: after {} s", bench.time - before);
+            bench.hear(ReasonCode::Success);
+            assert!(matches!(bench.wait(), Some(Act::Established { again: true })));
+        }
+    }
+}
+
 fn sent(act: Option<Act>) -> (ReasonCode, String) {
     let Some(Act::Send(auth)) = act else { panic!("{act:?}") };
     assert_eq!(auth.properties.authentication_method.as_deref(), Some("SCRIPT"));

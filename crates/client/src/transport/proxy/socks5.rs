@@ -80,7 +80,7 @@ impl<'a> Socks5<'a> {
             (State::Verdict, [_, 0]) => {
                 // The version of this byte pair is wrong in some proxies and says nothing.
                 self.state = State::Reply;
-                Ok(Some(self.request()))
+                self.request().map(Some)
             }
             (State::Verdict, [_, status]) => Err(ProxyError::CredentialsRefused { status: *status }),
             (State::Reply, [VERSION, reply, _, kind]) => {
@@ -114,11 +114,13 @@ impl<'a> Socks5<'a> {
         match (method, self.credentials) {
             (NOTHING, _) => {
                 self.state = State::Reply;
-                Ok(self.request())
+                self.request()
             }
             (PASSWORD, Some((username, password))) => {
                 self.state = State::Verdict;
-                let mut bytes = vec![PASSWORD_VERSION];
+                // All at once, so that no shorter copy stays behind in memory.
+                let mut bytes = Vec::with_capacity(3 + username.len() + password.len());
+                bytes.push(PASSWORD_VERSION);
                 for part in [username, password] {
                     bytes.push(u8::try_from(part.len()).map_err(|_| ProxyError::Malformed("our credentials' length"))?);
                     bytes.extend_from_slice(part);
@@ -130,14 +132,13 @@ impl<'a> Socks5<'a> {
         }
     }
 
-    fn request(&self) -> Vec<u8> {
+    fn request(&self) -> Result<Vec<u8>, ProxyError> {
         let mut bytes = vec![VERSION, CONNECT, 0];
         match self.host {
             Host::Name(name) => {
-                // The options were refused if it is longer.
-                let name = name.as_bytes().get(..255).unwrap_or(name.as_bytes());
-                bytes.extend_from_slice(&[NAME, name.len() as u8]);
-                bytes.extend_from_slice(name);
+                let length = u8::try_from(name.len()).map_err(|_| ProxyError::Malformed("the name's length"))?;
+                bytes.extend_from_slice(&[NAME, length]);
+                bytes.extend_from_slice(name.as_bytes());
             }
             Host::Address(IpAddr::V4(address)) => {
                 bytes.push(V4);
@@ -149,7 +150,7 @@ impl<'a> Socks5<'a> {
             }
         }
         bytes.extend_from_slice(&self.port.to_be_bytes());
-        bytes
+        Ok(bytes)
     }
 }
 

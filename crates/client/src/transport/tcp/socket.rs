@@ -25,7 +25,9 @@ pub(super) async fn open(
     }
     if let Some(local) = settings.local {
         if local.0.port() != 0 {
-            // The port may still be waiting out an earlier connection, and several addresses are tried from it.
+            // The port may still be waiting out an earlier connection, and several addresses are tried from it. Windows
+            // takes no notice of the former, and would let another program have the same port.
+            #[cfg(not(windows))]
             socket.set_reuseaddr(true)?;
         }
         socket.bind(local.0)?;

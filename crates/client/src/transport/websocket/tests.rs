@@ -1,4 +1,10 @@
-use tokio::io::DuplexStream;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use super::*;
 
@@ -6,7 +12,8 @@ const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 
 fn upgrade<'a>(headers: &'a [(String, String)]) -> Upgrade<'a> {
-    Upgrade { path: "/mqtt", host: "host".to_owned(), subprotocol: "mqtt", headers, max_packet: 1024 }
+    let deadline = Instant::now() + Duration::from_secs(60);
+    Upgrade { path: "/mqtt", host: "host".to_owned(), subprotocol: "mqtt", headers, max_packet: 1024, deadline }
 }
 
 /// What becomes of a server that answers so and closes.
@@ -93,11 +100,26 @@ async fn a_body_that_does_not_come_is_not_waited_for_long() {
     far.write_all(b"HTTP/1.1 403 No\r\nContent-Length: 99\r\n\r\nsome").await.unwrap();
     let Err(Failure::WebSocket(error)) = upgrade(&[]).ask(Box::new(near), KEY).await else { panic!() };
     assert!(matches!(&error, WebSocketError::Status { body, .. } if body == "some"), "{error}");
+
+    // Nor does it cost the status, when the time for all is up before.
+    let (near, mut far) = tokio::io::duplex(64 * 1024);
+    far.write_all(b"HTTP/1.1 403 No\r\nContent-Length: 99\r\n\r\nsome").await.unwrap();
+    let deadline = Instant::now() + Duration::from_millis(300);
+    let upgrade = Upgrade { deadline, ..upgrade(&[]) };
+    let asked = timeout_at(deadline, upgrade.ask(Box::new(near), KEY)).await.expect("in time");
+    assert!(matches!(asked, Err(Failure::WebSocket(WebSocketError::Status { status: 403, .. }))), "{asked:?}");
+}
+
+#[test]
+fn a_key_is_answered_as_the_standard_says_and_no_key_comes_twice() {
+    assert_eq!(accept_key(KEY), ACCEPT);
+    let (one, other) = (random_key().unwrap(), random_key().unwrap());
+    assert!(one != other && one.len() == 24 && one.ends_with("=="), "{one} {other}");
 }
 
 async fn stream() -> (Stream, DuplexStream) {
     let (near, far) = tokio::io::duplex(64 * 1024);
-    (Stream::new(Box::new(near), Vec::new(), 1024).await, far)
+    (Stream::new(Box::new(near), Vec::new(), 1024), far)
 }
 
 /// A client's frame: its first byte and its payload, unmasked.
@@ -159,8 +181,7 @@ async fn pings_are_answered_and_frames_of_parts_are_joined() {
     let mut bytes = [0; 3];
     stream.read_exact(&mut bytes).await.unwrap();
     assert_eq!(&bytes, b"abc");
-    let waiting = timeout(std::time::Duration::from_millis(10), stream.read_u8()).await;
-    assert!(waiting.is_err());
+    assert!(poll_once(stream.read_u8()).await.is_none());
     assert_eq!(frame(&mut far).await, (0x8a, b"hi".to_vec()));
 }
 
@@ -188,7 +209,10 @@ async fn closing_is_said_and_answered() {
 async fn frames_that_are_not_mqtts_are_typed_errors() {
     for (bytes, expected) in [
         (&b"\x81\x02hi"[..], WebSocketError::TextFrame),
-        (b"\x81\x01\xff", WebSocketError::TextFrame),
+        (b"\x81\x01\xff", WebSocketError::NotUtf8),
+        (b"\x88\x03\x03\xe8\xff", WebSocketError::NotUtf8),
+        (b"\x88\x02\x03\xee", WebSocketError::CloseCode),
+        (b"\x88\x02\x03\xed", WebSocketError::CloseCode),
         (b"\x88\x07\x03\xf3hello", WebSocketError::Left { code: 1011, reason: "hello".to_owned() }),
         (b"\x82\x7f\0\0\0\0\x10\0\0\0", WebSocketError::TooLong { size: 1 << 28, max: 1024 + (1 << 20) }),
     ] {
@@ -213,4 +237,149 @@ async fn a_server_that_only_closes_tcp_is_at_its_end() {
     drop(far);
     assert_eq!(stream.read_u8().await.unwrap(), b'x');
     assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
+}
+
+/// Writing fails at once.
+#[derive(Debug)]
+struct Refusing;
+
+impl AsyncWrite for Refusing {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn what_the_server_said_is_read_although_nothing_can_be_written_any_more() {
+    let io = tokio::io::join(&b"\x89\x00\x82\x04last"[..], Refusing);
+    let mut stream = Stream::new(Box::new(io), Vec::new(), 1024);
+    stream.write_all(b"x").await.unwrap();
+    assert_eq!(stream.flush().await.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    let mut text = String::new();
+    stream.read_to_string(&mut text).await.unwrap();
+    assert_eq!(text, "last");
+    assert_eq!(stream.flush().await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+}
+
+/// Reads pings without an end, counts them, and takes nothing.
+#[derive(Debug, Default)]
+struct Flood(Arc<AtomicUsize>);
+
+impl AsyncRead for Flood {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let ping = [&[0x89, 125][..], &[b'p'; 125]].concat();
+        while buf.remaining() >= ping.len() {
+            buf.put_slice(&ping);
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        if buf.remaining() > 0 && buf.filled().is_empty() {
+            panic!("no room for a ping");
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn pings_of_a_server_that_reads_nothing_are_left_unread() {
+    let flood = Flood::default();
+    let pings = Arc::clone(&flood.0);
+    let mut stream = Stream::new(Box::new(flood), Vec::new(), 1024);
+    for _ in 0..1000 {
+        assert!(poll_once(stream.read_u8()).await.is_none());
+    }
+    let read = pings.load(Ordering::Relaxed);
+    // What the library reads ahead comes on top.
+    assert!((64..64 + 256).contains(&read), "{read}");
+
+    // One that reads goes on being answered.
+    let (mut stream, mut far) = self::stream().await;
+    let answered = async {
+        for _ in 0..1000 {
+            far.write_all(b"\x89\x02hi").await.unwrap();
+            assert_eq!(frame(&mut far).await, (0x8a, b"hi".to_vec()));
+        }
+        far.write_all(b"\x82\x01x").await.unwrap();
+    };
+    let (byte, ()) = tokio::join!(stream.read_u8(), answered);
+    assert_eq!(byte.unwrap(), b'x');
+}
+
+/// One ping, and then nothing. All that is written is taken, and goes out with the second flush, as over TLS whose
+/// transport has no room for a moment.
+#[derive(Debug)]
+struct Lagging {
+    ping: &'static [u8],
+    flushed: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Lagging {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.ping.is_empty() {
+            return Poll::Pending;
+        }
+        buf.put_slice(std::mem::take(&mut self.ping));
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Lagging {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.flushed.fetch_add(1, Ordering::Relaxed) {
+            0 => Poll::Pending,
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_still_below_is_flushed_although_nothing_else_is_written() {
+    let flushed = Arc::new(AtomicUsize::new(0));
+    let io = Lagging { ping: b"\x89\x02hi", flushed: Arc::clone(&flushed) };
+    let mut stream = Stream::new(Box::new(io), Vec::new(), 1024);
+    assert!(poll_once(stream.read_u8()).await.is_none());
+    assert_eq!(flushed.load(Ordering::Relaxed), 1);
+    assert!(poll_once(stream.read_u8()).await.is_none());
+    assert_eq!(flushed.load(Ordering::Relaxed), 2);
+    assert!(poll_once(stream.read_u8()).await.is_none());
+    assert_eq!(flushed.load(Ordering::Relaxed), 2, "nothing is left to be flushed");
+}
+
+/// What a future gives at once.
+async fn poll_once<F: Future>(future: F) -> Option<F::Output> {
+    let mut future = std::pin::pin!(future);
+    std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }

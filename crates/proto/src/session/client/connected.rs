@@ -11,8 +11,8 @@ use crate::session::alias::InboundAliases;
 use crate::session::by_id::ById;
 use crate::session::inbound::Arrival;
 use crate::session::outbound::{Admitted, Finished};
-use crate::session::outputs::{Output, Outputs, Seq};
-use crate::time::{Monotonic, Now};
+use crate::session::outputs::{Outputs, Seq};
+use crate::time::{Monotonic, Now, Wall};
 use crate::{OutgoingPublish, Packet, PacketId, QoS, ReasonCode, SubscriptionFilter, Version};
 
 /// A request that waits for its answer.
@@ -60,6 +60,10 @@ impl Connected {
         self.keep_alive.unwrap_or_default() * 3 / 4
     }
 
+    pub(super) const fn heard(&mut self, now: Monotonic) {
+        self.last_heard = now;
+    }
+
     /// How long PINGREQ may go unanswered.
     pub(super) fn ping_timeout(&self) -> Duration {
         self.keep_alive.unwrap_or_default() / 2
@@ -82,11 +86,11 @@ impl Connected {
         match packet {
             Packet::Publish(publish) => return self.publish_arrived(publish, config, out),
             Packet::PubAck(ack) => {
-                let finished = self.session.outbound.puback(&ack, lasting, out);
+                let finished = self.session.outbound.puback(ack, lasting, out);
                 self.finished(now, finished, out);
             }
             Packet::PubRec(ack) => {
-                let finished = self.session.outbound.pubrec(&ack, lasting, out);
+                let finished = self.session.outbound.pubrec(ack, lasting, out);
                 self.finished(now, finished, out);
             }
             Packet::PubComp(ack) => {
@@ -154,8 +158,8 @@ impl Connected {
     }
 
     fn finished(&mut self, now: Now, finished: Option<Finished>, out: &mut Outputs<Event>) {
-        if let Some(Finished { position, reason }) = finished {
-            out.event(Event::Published { position, reason });
+        if let Some(Finished { position, qos, end }) = finished {
+            out.event(Event::Published { position, qos, end });
         }
         let requests = &self.requests;
         self.session.fill_window(now.wall, |id| requests.contains_key(&id), out);
@@ -164,12 +168,14 @@ impl Connected {
     pub(super) fn publish(
         &mut self,
         now: Now,
+        made: Wall,
         outgoing: Outgoing,
         version: Version,
+        wanted: impl FnOnce() -> bool,
         out: &mut Outputs<Event>,
     ) -> Result<Admitted, RequestError> {
         self.limits.check_publish(&outgoing)?;
-        let delivery = outgoing.into_delivery(now.wall);
+        let delivery = outgoing.into_delivery(made);
         if let Some(maximum) = self.limits.maximum_packet_size {
             let publish = OutgoingPublish {
                 message: delivery.message.clone(),
@@ -187,7 +193,7 @@ impl Connected {
             }
         }
         let requests = &self.requests;
-        self.session.deliver(now.wall, delivery, |id| requests.contains_key(&id), out)
+        self.session.deliver(now.wall, delivery, wanted, |id| requests.contains_key(&id), out)
     }
 
     fn request(&mut self, request: Request) -> Result<PacketId, RequestError> {
@@ -203,27 +209,43 @@ impl Connected {
         filters: Vec<SubscribeFilter>,
         identifier: Option<SubscriptionId>,
         user_properties: UserProperties,
+        version: Version,
         out: &mut Outputs<Event>,
     ) -> Result<PacketId, RequestError> {
         self.limits.check_subscribe(&filters, identifier.is_some())?;
-        let packet_id = self.request(Request::Subscribe { filters: filters.len() })?;
+        let count = filters.len();
+        let packet_id = PacketId::MIN;
         let subscribe = Subscribe { packet_id, subscription_identifier: identifier, user_properties, filters };
-        out.push_once_safe(self.began, Output::Send(Packet::Subscribe(subscribe)));
-        Ok(packet_id)
+        let mut packet = Packet::Subscribe(subscribe);
+        self.limits.check_size(&packet, version)?;
+        let id = self.request(Request::Subscribe { filters: count })?;
+        if let Packet::Subscribe(subscribe) = &mut packet {
+            subscribe.packet_id = id;
+        }
+        out.push_request(self.began, packet);
+        Ok(id)
     }
 
     pub(super) fn unsubscribe(
         &mut self,
         filters: Vec<SubscriptionFilter>,
         user_properties: UserProperties,
+        version: Version,
         out: &mut Outputs<Event>,
     ) -> Result<PacketId, RequestError> {
         if filters.is_empty() {
             return Err(RequestError::NoFilters);
         }
-        let packet_id = self.request(Request::Unsubscribe { filters: filters.len() })?;
-        out.send(Packet::Unsubscribe(Unsubscribe { packet_id, user_properties, filters }));
-        Ok(packet_id)
+        let count = filters.len();
+        let mut packet = Packet::Unsubscribe(Unsubscribe { packet_id: PacketId::MIN, user_properties, filters });
+        self.limits.check_size(&packet, version)?;
+        let id = self.request(Request::Unsubscribe { filters: count })?;
+        if let Packet::Unsubscribe(unsubscribe) = &mut packet {
+            unsubscribe.packet_id = id;
+        }
+        // It needs no record, but its place behind a SUBSCRIBE that does.
+        out.push_request(0, packet);
+        Ok(id)
     }
 
     /// The server speaks of authentication only after the client has begun it anew, and ends it with Success (MQTT 5.0

@@ -8,8 +8,8 @@ use crate::packet::{
 };
 use crate::session::End;
 use crate::session::inbound::PublishToken;
-use crate::session::outbound::Position;
-use crate::{Message, QoS, ReasonCode};
+use crate::session::outbound::{Position, Settled};
+use crate::{Message, QoS};
 
 /// Something for the owner.
 #[derive(Debug)]
@@ -21,14 +21,14 @@ pub enum Event {
     Auth(Box<Auth>),
     /// A message. With a token, answer with [`Connection::complete`](super::Connection::complete).
     Message(Incoming),
-    /// A message of QoS 1 or 2 is done with, or one of QoS 0 that waited for this connection is sent.
+    /// A message is done with: one of QoS 1 or 2, or one of QoS 0 that has waited for a connection.
     Published {
         /// Which.
         position: Position,
-        /// What the server said; `Success` too where the server has the message and lost the session. Where the
-        /// message was not sent: `QosNotSupported`, `RetainNotSupported` or `PacketTooLarge` if the server does not
-        /// take it, `ImplementationSpecificError` if it has expired.
-        reason: ReasonCode,
+        /// At which QoS.
+        qos: QoS,
+        /// How it ended.
+        end: Settled,
     },
     /// The answer to the SUBSCRIBE with that identifier.
     Subscribed(SubAck),

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use crate::codec::encoded_len;
 use crate::message::SharedMessage;
 use crate::packet::{ConnAck, Connect, SubscribeFilter};
 use crate::session::outbound::Delivery;
 use crate::time::Wall;
-use crate::{Message, QoS, SubscriptionFilter, Version};
+use crate::{Message, Packet, QoS, SubscriptionFilter, Version};
 
 /// A message to publish.
 #[derive(Debug, Clone)]
@@ -89,6 +90,16 @@ impl ServerLimits {
         Ok(())
     }
 
+    /// Whether the server takes a packet of that size.
+    pub(super) fn check_size(&self, packet: &Packet, version: Version) -> Result<(), RequestError> {
+        let Some(maximum) = self.maximum_packet_size else { return Ok(()) };
+        match encoded_len(packet, version) {
+            Ok(size) if size > maximum as usize => Err(RequestError::PacketTooLarge { size, maximum }),
+            // What cannot be written at all is told where it is encoded.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     pub(super) fn check_subscribe(
         &self,
         filters: &[SubscribeFilter],
@@ -112,7 +123,7 @@ impl ServerLimits {
     }
 }
 
-/// Why a request was not sent. The caller's to mend, except for the first two.
+/// Why a request was not sent. The caller's to mend, except for the first three.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -129,11 +140,14 @@ pub enum RequestError {
         /// The limit in bytes.
         bytes: usize,
     },
+    /// The message's expiry was over before it was taken.
+    #[error("the message expired before it could be taken: publish it earlier, or let it live longer")]
+    Expired,
     /// 65,535 requests are unanswered.
     #[error("all 65,535 packet identifiers are in use: wait for answers")]
     NoPacketIdentifier,
     /// The server announced a lower Maximum QoS.
-    #[error("the server takes QoS {} at most, not {}", *maximum as u8, *asked as u8)]
+    #[error("the server takes QoS {} at most, not {}: publish at the lower QoS", *maximum as u8, *asked as u8)]
     QosNotSupported {
         /// What was asked.
         asked: QoS,
@@ -144,7 +158,7 @@ pub enum RequestError {
     #[error("the server keeps no retained messages: publish without RETAIN")]
     RetainNotSupported,
     /// The server announced a Maximum Packet Size.
-    #[error("the packet has {size} bytes, and the server takes {maximum} at most")]
+    #[error("the packet has {size} bytes, and the server takes {maximum} at most: send less in one packet")]
     PacketTooLarge {
         /// Of the packet.
         size: usize,
@@ -155,12 +169,12 @@ pub enum RequestError {
     #[error("no filter was given: a request needs at least one")]
     NoFilters,
     /// The server announced Subscription Identifiers Available 0.
-    #[error("the server takes no subscription identifiers")]
+    #[error("the server takes no subscription identifiers: subscribe without one")]
     SubscriptionIdentifiersNotSupported,
     /// The server announced Shared Subscription Available 0.
-    #[error("the server takes no shared subscriptions, such as {0}")]
+    #[error("the server takes no shared subscriptions, such as {0}: subscribe to the filter without $share")]
     SharedSubscriptionsNotSupported(SubscriptionFilter),
     /// The server announced Wildcard Subscription Available 0.
-    #[error("the server takes no wildcards in subscriptions, such as {0}")]
+    #[error("the server takes no wildcards in subscriptions, such as {0}: subscribe to whole topics")]
     WildcardsNotSupported(SubscriptionFilter),
 }

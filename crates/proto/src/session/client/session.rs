@@ -2,8 +2,7 @@
 
 use super::Event;
 use super::request::{Outgoing, RequestError};
-use crate::session::Verdict;
-use crate::session::inbound::{Inbound, PublishToken};
+use crate::session::inbound::{Inbound, Judgement, PublishToken};
 use crate::session::outbound::{Admitted, Delivery, Finished, Outbound, Peer, Position, QueueLimits};
 use crate::session::outputs::{Numbers, Outputs, Seq};
 use crate::session::record::Record;
@@ -50,13 +49,14 @@ impl Session {
             Record::Started { expiry_interval: self.expiry_interval },
             Record::Positioned(self.outbound.last_position()),
         ];
+        records.extend(self.outbound.tried().map(Record::Tried));
         let plain = |record: &Record| matches!(record, Record::Enqueued(_, it) if it.qos == QoS::AtMostOnce);
         records.extend(replay::messages(&self.inbound, &self.outbound).into_iter().filter(|record| !plain(record)));
         records
     }
 
     /// Has messages of QoS 0 wait for a connection too, without a record. When such a message is handed over for
-    /// sending, [`Event::Published`] with `Success` says so.
+    /// sending, [`Event::Published`] says so.
     pub const fn queue_at_most_once(&mut self, queue: bool) {
         self.outbound.set_queues_plain(queue);
     }
@@ -72,6 +72,24 @@ impl Session {
     #[must_use]
     pub const fn last_position(&self) -> Position {
         self.outbound.last_position()
+    }
+
+    /// Messages up to that position may have been sent, later ones have not; 0: none has.
+    #[must_use]
+    pub const fn last_sent(&self) -> Position {
+        self.outbound.last_sent()
+    }
+
+    /// What the messages weigh that wait and have never been sent, in the order of positions: what
+    /// [`Connection::evict_oldest`](super::Connection::evict_oldest) and its sibling could free.
+    pub fn unsent_weights(&self) -> impl DoubleEndedIterator<Item = usize> {
+        self.outbound.unsent_weights()
+    }
+
+    /// No message that waits expires earlier; `None`: none does.
+    #[must_use]
+    pub const fn next_expiry(&self) -> Option<Wall> {
+        self.outbound.next_expiry()
     }
 
     /// The number of the last record that it asked for; the next machine goes on from there.
@@ -90,6 +108,12 @@ impl Session {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.outbound.in_flight()
+    }
+
+    /// How many messages up to that position wait or are unacknowledged. It looks at all that are.
+    #[must_use]
+    pub fn unfinished_up_to(&self, position: Position) -> usize {
+        self.outbound.unfinished_up_to(position)
     }
 
     /// Positions of the messages that wait or are unacknowledged, oldest first.
@@ -114,8 +138,8 @@ impl Session {
     }
 
     fn tell_given_up(&mut self, out: &mut Outputs<Event>) {
-        for Finished { position, reason } in self.outbound.take_given_up() {
-            out.event(Event::Published { position, reason });
+        for Finished { position, qos, end } in self.outbound.take_given_up() {
+            out.event(Event::Published { position, qos, end });
         }
     }
 
@@ -146,8 +170,8 @@ impl Session {
         self.outbound.disconnect();
     }
 
-    pub(super) fn complete<E>(&mut self, token: PublishToken, verdict: Verdict, out: &mut Outputs<E>) {
-        self.inbound.complete(token, verdict, self.recorded, out);
+    pub(super) fn complete<E>(&mut self, token: PublishToken, judgement: Judgement, out: &mut Outputs<E>) {
+        self.inbound.complete(token, judgement, self.recorded, out);
         self.inbound.release(out);
     }
 
@@ -159,34 +183,48 @@ impl Session {
         &mut self,
         wall: Wall,
         delivery: Delivery,
+        wanted: impl FnOnce() -> bool,
         taken: impl Fn(PacketId) -> bool,
         out: &mut Outputs<Event>,
     ) -> Result<Admitted, RequestError> {
+        if delivery.expired(wall) {
+            return Err(RequestError::Expired);
+        }
+        if self.outbound.drops(delivery.qos) {
+            return Err(RequestError::NotConnected);
+        }
+        if !wanted() {
+            return Ok(Admitted::Dropped);
+        }
         let limits = self.queue_limits;
         let admitted = self.outbound.deliver(delivery, wall, limits, self.recorded, taken, out);
         self.tell_given_up(out);
         match admitted {
             Admitted::Full => Err(RequestError::QueueFull { messages: limits.messages, bytes: limits.bytes }),
-            Admitted::Dropped => Err(RequestError::NotConnected),
             admitted => Ok(admitted),
         }
     }
 
     pub(super) fn evict(&mut self, oldest: bool, out: &mut Outputs<Event>) -> Option<Position> {
-        self.outbound.evict(oldest, self.recorded, out)
+        let position = self.outbound.evict(oldest, self.recorded, out);
+        self.tell_given_up(out);
+        position
     }
 
-    pub(super) fn withdraw(&mut self, position: Position, out: &mut Outputs<Event>) -> bool {
-        self.outbound.withdraw(position, self.recorded, out)
+    pub(super) fn give_up_expired(&mut self, wall: Wall, out: &mut Outputs<Event>) {
+        self.outbound.give_up_expired(wall, self.recorded, out);
+        self.tell_given_up(out);
     }
 
     /// Takes a message while there is no connection.
     pub(super) fn publish(
         &mut self,
         wall: Wall,
+        made: Wall,
         outgoing: Outgoing,
+        wanted: impl FnOnce() -> bool,
         out: &mut Outputs<Event>,
     ) -> Result<Admitted, RequestError> {
-        self.deliver(wall, outgoing.into_delivery(wall), |_| false, out)
+        self.deliver(wall, outgoing.into_delivery(made), wanted, |_| false, out)
     }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::message::SubscriptionId;
+use crate::session::client::RequestError;
 use crate::time::Wall;
-use crate::{OutgoingPublish, PacketId, QoS, ReasonCode, SharedMessage, Version};
+use crate::{OutgoingPublish, PacketId, QoS, SharedMessage, Version};
 
 /// The place of a message in its session's order, never used twice.
 pub type Position = u64;
@@ -37,7 +38,7 @@ impl Delivery {
         Self { message, qos, retain: false, subscription_identifiers: SmallVec::new(), expires_at: None, share: None }
     }
 
-    pub(super) fn expired(&self, wall: Wall) -> bool {
+    pub(crate) fn expired(&self, wall: Wall) -> bool {
         self.expires_at.is_some_and(|at| at <= wall)
     }
 }
@@ -88,18 +89,18 @@ pub(crate) struct Peer {
 impl Peer {
     /// Why it may not be sent this message, if so: what it said in CONNECT or CONNACK [MQTT-3.1.2-24],
     /// [MQTT-3.2.2-11], [MQTT-3.2.2-14], [MQTT-3.2.2-15].
-    pub(super) fn refuses(self, delivery: &Delivery) -> Option<ReasonCode> {
+    pub(super) fn refuses(self, delivery: &Delivery) -> Option<RequestError> {
         let id = NonZeroU16::new(1).filter(|_| delivery.qos != QoS::AtMostOnce);
         let size = || outgoing(delivery, id, false, delivery.expires_at.map(|_| 1)).encoded_len(self.version);
         if delivery.qos > self.maximum_qos {
-            Some(ReasonCode::QosNotSupported)
-        } else if delivery.retain && !self.retain_available {
-            Some(ReasonCode::RetainNotSupported)
-        } else if self.maximum_packet_size.is_some_and(|maximum| size() > maximum as usize) {
-            Some(ReasonCode::PacketTooLarge)
-        } else {
-            None
+            return Some(RequestError::QosNotSupported { asked: delivery.qos, maximum: self.maximum_qos });
         }
+        if delivery.retain && !self.retain_available {
+            return Some(RequestError::RetainNotSupported);
+        }
+        let maximum = self.maximum_packet_size?;
+        let size = size();
+        (size > maximum as usize).then_some(RequestError::PacketTooLarge { size, maximum })
     }
 }
 

@@ -101,11 +101,13 @@ impl Connected {
         match packet {
             Packet::Publish(publish) => return self.publish(publish, &config.limits, out),
             Packet::PubAck(ack) => {
-                let finished = self.session.outbound.puback(&ack, lasting, out);
+                let finished = self.session.outbound.puback(ack, lasting, out);
                 self.finished(now, finished, out);
             }
-            Packet::PubRec(ack) => {
-                let finished = self.session.outbound.pubrec(&ack, lasting, out);
+            Packet::PubRec(mut ack) => {
+                // Nobody is told of them, and they would be kept.
+                ack.properties = None;
+                let finished = self.session.outbound.pubrec(ack, lasting, out);
                 self.finished(now, finished, out);
             }
             Packet::PubComp(ack) => {
@@ -167,8 +169,8 @@ impl Connected {
     }
 
     fn finished(&mut self, now: Now, finished: Option<Finished>, out: &mut Outputs<Event>) {
-        if let Some(Finished { position, reason }) = finished {
-            out.event(Event::Delivered { position, reason });
+        if let Some(Finished { position, end, .. }) = finished {
+            out.event(Event::Delivered { position, reason: end.reason() });
         }
         self.session.fill_window(now.wall, out);
     }

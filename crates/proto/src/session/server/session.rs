@@ -199,8 +199,8 @@ impl Session {
     }
 
     fn tell_given_up(&mut self, out: &mut Outputs<Event>) {
-        for Finished { position, reason } in self.outbound.take_given_up() {
-            out.event(Event::Delivered { position, reason });
+        for Finished { position, end, .. } in self.outbound.take_given_up() {
+            out.event(Event::Delivered { position, reason: end.reason() });
         }
     }
 
@@ -209,7 +209,7 @@ impl Session {
     }
 
     pub(super) fn complete<E>(&mut self, token: PublishToken, verdict: Verdict, out: &mut Outputs<E>) {
-        self.inbound.complete(token, verdict, self.is_lasting(), out);
+        self.inbound.complete(token, verdict.into(), self.is_lasting(), out);
         self.inbound.release(out);
     }
 

@@ -69,6 +69,14 @@ fn every_refusal_has_its_type() {
     }
 }
 
+#[test]
+fn a_name_that_does_not_fit_is_not_cut() {
+    let name = "a".repeat(256);
+    let (written, end) = run(Socks5::new(None, Host::Name(&name), 1), &[5, 0]);
+    assert!(matches!(end, Some(Err(ProxyError::Malformed(_)))));
+    assert_eq!(written, [5, 1, 0]);
+}
+
 proptest! {
     #[test]
     fn any_answer_ends_it_or_makes_it_wait(
