@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use self::outcome::Outcome;
 use self::peers::Contestant;
-use self::rows::{Row, Server};
+use self::rows::{Group, Row, Server};
 use self::servers::{Servers, Source};
 use crate::shell::{Context, Result, duration, fail, root};
 
@@ -31,16 +31,18 @@ const WHOLE: Duration = Duration::from_secs(24 * 60);
 pub(crate) struct Choice {
     quick: bool,
     mosquitto: bool,
+    only: Option<Group>,
 }
 
 impl Choice {
     /// The options after `compare --clients`; `None`: they are wrong.
     pub(crate) fn read(words: &[&str]) -> Option<Self> {
-        let mut choice = Self { quick: false, mosquitto: false };
+        let mut choice = Self { quick: false, mosquitto: false, only: None };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match *word {
                 "--quick" => choice.quick = true,
+                "--only" => choice.only = Some(Group::named(words.next()?)?),
                 "--broker" => match *words.next()? {
                     "mosquitto" => choice.mosquitto = true,
                     "gridmq" => choice.mosquitto = false,
@@ -55,7 +57,9 @@ impl Choice {
     /// The command that makes this choice.
     fn command(self) -> String {
         let broker = if self.mosquitto { "mosquitto" } else { "gridmq" };
-        format!("cargo xtask compare --clients{} --broker {broker}", if self.quick { " --quick" } else { "" })
+        let quick = if self.quick { " --quick" } else { "" };
+        let only = self.only.map(|group| format!(" --only {}", group.name())).unwrap_or_default();
+        format!("cargo xtask compare --clients{quick}{only} --broker {broker}")
     }
 
     fn runs(self) -> usize {
@@ -70,14 +74,15 @@ struct Measured {
     outcomes: Vec<Result<Outcome, String>>,
 }
 
-/// Measures, prints the tables, and writes them into the broker's part of the page; a quick run only prints.
+/// Measures, prints the tables, and writes them into the broker's part of the page; a quick run, or one
+/// of a part, only prints.
 pub(crate) fn command(choice: Choice) -> Result<()> {
     let start = Instant::now();
     let bench = peers::prepare()?;
     println!("built in {}", duration(start.elapsed()));
     let servers = Servers::start(choice.mosquitto, &bench)?;
     let mut measured = Vec::new();
-    for row in rows::all(choice.quick) {
+    for row in rows::all(choice.quick).into_iter().filter(|row| choice.only.is_none_or(|group| group == row.group)) {
         if start.elapsed() > WHOLE {
             println!("{}: not run, the time is up", row.title());
             continue;
@@ -88,7 +93,7 @@ pub(crate) fn command(choice: Choice) -> Result<()> {
     }
     let part = page::part(choice, &servers.version, &bench.contestants, &measured);
     println!("\n{part}\nmeasured in {}", duration(start.elapsed()));
-    if choice.quick {
+    if choice.quick || choice.only.is_some() {
         return Ok(());
     }
     let file = root().join(PAGE);
@@ -181,6 +186,9 @@ mod tests {
         let quick = Some("cargo xtask compare --clients --quick --broker mosquitto");
         assert_eq!(read(&["--quick", "--broker", "mosquitto"]).as_deref(), quick);
         assert_eq!(read(&["--broker", "mosquitto", "--quick"]).as_deref(), quick);
+        let part = Some("cargo xtask compare --clients --only receive --broker gridmq");
+        assert_eq!(read(&["--only", "receive"]).as_deref(), part);
+        assert_eq!(read(&["--only", "weigh"]), None);
         assert_eq!(read(&["--broker"]), None);
         assert_eq!(read(&["--broker", "other"]), None);
         assert_eq!(read(&["--fast"]), None);

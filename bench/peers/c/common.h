@@ -48,6 +48,7 @@ static arguments read_arguments(int argc, char **argv) {
     }
     snprintf(a.client_id, sizeof a.client_id, "bench-%d", (int)getpid());
     a.payload = malloc((size_t)a.size);
+    if (!a.payload) die("no memory for the payload", 1);
     memset(a.payload, 'x', (size_t)a.size);
     return a;
 }

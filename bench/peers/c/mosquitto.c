@@ -108,6 +108,7 @@ int main(int argc, char **argv) {
         while (arrived < args.count) turn(m, 100);
     } else {
         latencies = calloc((size_t)args.count, sizeof *latencies);
+        if (!latencies) die("no memory for the times", 1);
         mosquitto_subscribe(m, NULL, TOPIC, args.qos);
         while (!subscribed) turn(m, 100);
         mosquitto_loop_start(m);

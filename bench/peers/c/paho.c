@@ -144,6 +144,7 @@ int main(int argc, char **argv) {
         wait_for(&arrived_now, 1);
     } else {
         latencies = calloc((size_t)args.count, sizeof *latencies);
+        if (!latencies) die("no memory for the times", 1);
         subscribe(client);
         wait_for(&subscribed, 1);
         measure();

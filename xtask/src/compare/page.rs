@@ -22,8 +22,12 @@ programs are in [bench/peers](../bench/peers).
 - **Round trip**: a client sends itself 1,000 messages of 256 bytes a second through the broker.
 - **Connecting**: CONNECT and DISCONNECT, one connection after the other, each with a full TLS handshake in which both
   sides show a certificate (P-256).
-- A cell has messages a second and, in brackets, the client's processor time for each message. The last column is
-  gridmq-client's throughput over the better one of rumqttc's.
+- A cell has messages (or connections) a second, or times, and in brackets the client's processor time for 10,000 of
+  them in milliseconds. The last column is gridmq-client's throughput, or the inverse of its p50, over the better one of
+  rumqttc's.
+- Where another client is first, both clients' processor time is given, or their times of a round trip. It is called
+  cheaper where it spends so much less processor time that the difference can come from that; where it does not, these
+  numbers do not say what the difference comes from.
 - Each row is measured twice and the better run counts; the clients that leave TCP_NODELAY to the application run once
   without it and once with it, and always with it for round trips and connections.
 ";
@@ -47,8 +51,7 @@ pub(super) fn part(choice: Choice, broker: &str, contestants: &[Contestant], mea
             table(&mut page, title, contestants, &rows, cell, true);
         }
     }
-    let memory: Vec<&Measured> =
-        measured.iter().filter(|m| m.row.group == Group::Publish && m.row.qos == 1 && m.row.size == 256).collect();
+    let memory: Vec<&Measured> = measured.iter().filter(|measured| measured.row.weighs_memory()).collect();
     let title = "Memory (most, resident) and processor time for 10,000 messages published at QoS 1";
     table(
         &mut page,
@@ -90,14 +93,14 @@ fn cell(row: &Row, outcome: &Outcome) -> String {
     match row.group {
         Group::Latency => {
             format!(
-                "{:.0} / {:.0} ({:.1})",
+                "{:.0} / {:.0} ({:.0})",
                 outcome.p50_us.unwrap_or(0.0),
                 outcome.p99_us.unwrap_or(0.0),
-                outcome.cost()
+                outcome.cost() * 10.0
             )
         }
         Group::Publish | Group::Receive | Group::Connect => {
-            format!("{} ({:.1})", thousands(outcome.rate()), outcome.cost())
+            format!("{} ({:.0})", thousands(outcome.rate()), outcome.cost() * 10.0)
         }
     }
 }
@@ -139,13 +142,13 @@ fn behind(page: &mut String, contestants: &[Contestant], measured: &[Measured]) 
         let first = merits.iter().copied().enumerate().max_by(|(_, one), (_, other)| one.total_cmp(other));
         if let (Some((column, best)), Some(&ours)) = (first, merits.first())
             && column >= OURS
+            && ours > 0.0
             && let Some(contestant) = contestants.get(column)
+            && let (Some(Ok(our)), Some(Ok(other))) = (outcomes.first(), outcomes.get(column))
         {
-            lines.push(format!(
-                "- {title}: {} is first, {:.2} times gridmq-client.",
-                contestant.name,
-                best / ours.max(f64::MIN_POSITIVE)
-            ));
+            let lead = best / ours;
+            let numbers = compared(row, our, other, lead);
+            lines.push(format!("- {title}: {} is first, {lead:.2} times gridmq-client{numbers}.", contestant.name));
         }
         for (contestant, outcome) in contestants.iter().zip(outcomes) {
             if let Err(why) = outcome {
@@ -153,12 +156,53 @@ fn behind(page: &mut String, contestants: &[Contestant], measured: &[Measured]) 
             }
         }
     }
+    lines.extend(memory(contestants, measured));
     let title = "### Where gridmq-client is not first";
     if lines.is_empty() {
         let _ = writeln!(page, "{title}\n\nNowhere.");
     } else {
         let _ = writeln!(page, "{title}\n\n{}", lines.join("\n"));
     }
+}
+
+/// The numbers of both behind a lead of so many times.
+fn compared(row: &Row, ours: &Outcome, first: &Outcome, lead: f64) -> String {
+    if row.group == Group::Latency {
+        // The clients wait for nearly all of that time, so what they work says nothing of it.
+        let times =
+            |outcome: &Outcome| format!("{:.0} / {:.0}", outcome.p50_us.unwrap_or(0.0), outcome.p99_us.unwrap_or(0.0));
+        return format!(" (p50 / p99 of {} against {} µs)", times(ours), times(first));
+    }
+    let costs = format!("{:.1} against {:.1} µs of processor time each", ours.cost(), first.cost());
+    // A few hundredths of the work are not the reason of half of the time.
+    if ours.cost() >= first.cost() * (1.0 + (lead - 1.0) * 0.8) && ours.cost() > first.cost() {
+        format!(", and it is cheaper: {costs}")
+    } else {
+        format!(" ({costs})")
+    }
+}
+
+/// Who gets by with less memory.
+fn memory(contestants: &[Contestant], measured: &[Measured]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for Measured { row, outcomes } in measured.iter().filter(|measured| measured.row.weighs_memory()) {
+        let used =
+            |outcome: &Result<Outcome, String>| outcome.as_ref().map_or(f64::INFINITY, |outcome| outcome.hwm_kib);
+        let least = outcomes.iter().map(used).enumerate().min_by(|(_, one), (_, other)| one.total_cmp(other));
+        if let (Some((column, least)), Some(Ok(ours))) = (least, outcomes.first())
+            && column >= OURS
+            && let Some(contestant) = contestants.get(column)
+        {
+            lines.push(format!(
+                "- memory, {}: {} is first with {:.1} MiB, gridmq-client has {:.1} MiB, program and libraries included.",
+                row.title(),
+                contestant.name,
+                least / 1024.0,
+                ours.hwm_kib / 1024.0
+            ));
+        }
+    }
+    lines
 }
 
 fn version(column: usize, measured: &[Measured]) -> String {
@@ -171,11 +215,20 @@ fn machine() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
     let rustc = quiet(cargo().arg("--version")).unwrap_or_default();
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let plural = if cores == 1 { "core" } else { "cores" };
     format!(
-        "{cores} {plural} of {}, {rustc}, at most {WINDOW} messages under way",
-        model.unwrap_or("an unknown processor")
+        "{cores} {plural} of {}, {}, {rustc}, at most {WINDOW} messages under way",
+        model.unwrap_or("an unknown processor"),
+        numbered(&kernel)
     )
+}
+
+/// The kernel by its number; what follows that is the distributor's.
+fn numbered(kernel: &str) -> String {
+    let number: String = kernel.trim().chars().take_while(|&c| c.is_ascii_digit() || c == '.').collect();
+    let number = number.trim_end_matches('.');
+    if number.is_empty() { "an unknown kernel".to_owned() } else { format!("Linux {number}") }
 }
 
 /// A line to watch the run by.
@@ -219,6 +272,70 @@ mod tests {
         assert_eq!(thousands(98_765.0), "98,800");
         assert_eq!(thousands(123.4), "123");
         assert_eq!(thousands(0.0), "0");
+    }
+
+    /// What is said of ours when another is twice as fast, and ours has spent so much processor time on 1,000.
+    fn behind_with(cpu_us: f64, row: Row) -> String {
+        let contestants = ["a", "b", "c", "d"].map(|name| Contestant { name, program: "x".into(), mqtt: "5" });
+        let mut measured = measured([0.2, 0.4, 0.2, 0.1]);
+        measured.row = row;
+        for (outcome, p50) in measured.outcomes.iter_mut().zip([80.0, 90.0, 95.0, 40.0]) {
+            let outcome = outcome.as_mut().unwrap();
+            (outcome.p50_us, outcome.p99_us) = (Some(p50), Some(p50 + 100.0));
+        }
+        measured.outcomes[0].as_mut().unwrap().cpu_us = cpu_us;
+        let mut page = String::new();
+        behind(&mut page, &contestants, &[measured]);
+        page
+    }
+
+    #[test]
+    fn nothing_is_given_as_a_reason_that_the_numbers_do_not_bear() {
+        let row = rows::all(false)[0];
+        let page = behind_with(4000.0, row);
+        assert!(page.contains("d is first, 2.00 times gridmq-client, and it is cheaper: 4.0 against 2.0 µs"), "{page}");
+        for cpu_us in [2060.0, 3000.0, 2000.0, 1000.0] {
+            let page = behind_with(cpu_us, row);
+            assert!(
+                page.contains(&format!("2.00 times gridmq-client ({:.1} against 2.0 µs", cpu_us / 1000.0)),
+                "{page}"
+            );
+            assert!(!page.contains("because") && !page.contains("cheaper") && !page.contains("wait"), "{page}");
+        }
+        let latency = rows::all(false).into_iter().find(|row| row.group == Group::Latency).unwrap();
+        let page = behind_with(9000.0, latency);
+        assert!(page.contains("2.00 times gridmq-client (p50 / p99 of 80 / 180 against 40 / 140 µs).\n"), "{page}");
+        assert!(!page.contains("because") && !page.contains("cheaper") && !page.contains("processor"), "{page}");
+    }
+
+    #[test]
+    fn nobody_is_first_beside_one_that_failed() {
+        let contestants = ["a", "b", "c", "d"].map(|name| Contestant { name, program: "x".into(), mqtt: "5" });
+        let failed = || Err("it died".to_owned());
+        let row = rows::all(false)[0];
+        for outcomes in [vec![failed(), outcome(0.1), outcome(0.1), outcome(0.1)], (0..4).map(|_| failed()).collect()] {
+            let mut page = String::new();
+            behind(&mut page, &contestants, &[Measured { row, outcomes }]);
+            assert!(page.contains("a failed: it died.") && !page.contains("is first"), "{page}");
+        }
+    }
+
+    #[test]
+    fn less_memory_is_told_of() {
+        let contestants = ["a", "b", "c", "d"].map(|name| Contestant { name, program: "x".into(), mqtt: "5" });
+        let mut row = measured([0.1; 4]);
+        row.row = rows::all(true).into_iter().find(|row| row.weighs_memory()).unwrap();
+        assert!(memory(&contestants, std::slice::from_ref(&row)).is_empty());
+        let other = row.outcomes[2].as_mut().unwrap();
+        other.hwm_kib = 512.0;
+        assert!(memory(&contestants, &[row])[0].contains("c is first with 0.5 MiB, gridmq-client has 1.0 MiB"));
+    }
+
+    #[test]
+    fn a_kernel_is_its_number() {
+        assert_eq!(numbered("6.1.0-18-cloud-amd64\n"), "Linux 6.1.0");
+        assert_eq!(numbered("5.15.167.4-suffix"), "Linux 5.15.167.4");
+        assert_eq!(numbered(""), "an unknown kernel");
     }
 
     #[test]

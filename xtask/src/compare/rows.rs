@@ -24,6 +24,22 @@ pub(super) enum Group {
     Connect,
 }
 
+impl Group {
+    /// As the command lines have it, this program's and the clients'.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Receive => "receive",
+            Self::Latency => "latency",
+            Self::Connect => "connect",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        [Self::Publish, Self::Receive, Self::Latency, Self::Connect].into_iter().find(|group| group.name() == name)
+    }
+}
+
 /// One scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Row {
@@ -77,16 +93,10 @@ pub(super) fn all(quick: bool) -> Vec<Row> {
 impl Row {
     /// As the client's command line has it.
     pub(super) fn arguments(&self) -> Vec<String> {
-        let scenario = match self.group {
-            Group::Publish => "publish",
-            Group::Receive => "receive",
-            Group::Latency => "latency",
-            Group::Connect => "connect",
-        };
         let numbers =
             [("--qos", u32::from(self.qos)), ("--size", self.size), ("--count", self.count), ("--window", WINDOW)];
         let words = numbers.into_iter().flat_map(|(name, number)| [name.to_owned(), number.to_string()]);
-        std::iter::once(scenario.to_owned()).chain(words).collect()
+        std::iter::once(self.group.name().to_owned()).chain(words).collect()
     }
 
     /// The first column.
@@ -98,6 +108,11 @@ impl Row {
         };
         let size = if self.size < 1024 { format!("{} B", self.size) } else { format!("{} KiB", self.size / 1024) };
         format!("{over}, QoS {}, {size}", self.qos)
+    }
+
+    /// Whether memory is told for it.
+    pub(super) fn weighs_memory(&self) -> bool {
+        self.group == Group::Publish && self.qos == 1 && self.size == 256
     }
 
     /// Waiting for one's own acknowledgements is no round trip.

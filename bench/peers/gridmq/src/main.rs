@@ -104,7 +104,7 @@ async fn publish(args: &Arguments, qos: QoS) -> Result<()> {
     if let Some(error) = failed {
         return Err(error.into());
     }
-    measure.finish(env!("CARGO_PKG_VERSION"), args, &[]);
+    measure.finish(env!("CLIENT_VERSION"), args, &[]);
     client.disconnect().await?;
     Ok(())
 }
@@ -116,7 +116,7 @@ async fn receive(args: &Arguments, qos: QoS) -> Result<()> {
     for _ in 0..args.count {
         messages.next().await.ok_or("the stream ended")?;
     }
-    measure.finish(env!("CARGO_PKG_VERSION"), args, &[("dropped", messages.dropped() as f64)]);
+    measure.finish(env!("CLIENT_VERSION"), args, &[("dropped", messages.dropped() as f64)]);
     client.disconnect().await?;
     Ok(())
 }
@@ -143,7 +143,7 @@ async fn latency(args: &Arguments, qos: QoS) -> Result<()> {
         latencies.arrived(start, message.payload());
     }
     sending.await??;
-    measure.finish(env!("CARGO_PKG_VERSION"), args, &latencies.summary());
+    measure.finish(env!("CLIENT_VERSION"), args, &latencies.summary());
     client.disconnect().await?;
     Ok(())
 }
@@ -154,6 +154,6 @@ async fn connect(args: &Arguments) -> Result<()> {
     for _ in 0..args.count {
         given.options(args).connect().await?.disconnect().await?;
     }
-    measure.finish(env!("CARGO_PKG_VERSION"), args, &[]);
+    measure.finish(env!("CLIENT_VERSION"), args, &[]);
     Ok(())
 }

@@ -6,6 +6,8 @@
 //! ```
 //! The C programs read the same line; see `c/common.h`.
 
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 /// Everything goes to this topic.
@@ -82,15 +84,14 @@ impl Arguments {
                 continue;
             }
             let value = words.next().ok_or_else(|| format!("{option} needs a value"))?;
-            let number = || value.parse::<usize>().map_err(|error| format!("{option} {value}: {error}"));
             let file = || std::fs::read(&value).map_err(|error| format!("{option} {value}: {error}"));
             match option.as_str() {
-                "--port" => args.port = number()? as u16,
-                "--mqtt" => args.mqtt = number()? as u8,
-                "--qos" => args.qos = number()? as u8,
-                "--size" => args.size = number()?.max(8),
-                "--count" => args.count = number()?,
-                "--window" => args.window = number()?,
+                "--port" => args.port = number(&option, &value)?,
+                "--mqtt" => args.mqtt = number(&option, &value)?,
+                "--qos" => args.qos = number(&option, &value)?,
+                "--size" => args.size = number::<usize>(&option, &value)?.max(8),
+                "--count" => args.count = number(&option, &value)?,
+                "--window" => args.window = number::<u16>(&option, &value)?.into(),
                 "--ca" => args.ca = Some(file()?),
                 "--cert" => cert = Some(file()?),
                 "--key" => key = Some(file()?),
@@ -111,6 +112,11 @@ impl Arguments {
     pub fn payload(&self) -> Vec<u8> {
         vec![b'x'; self.size]
     }
+}
+
+/// A number that its place has room for.
+fn number<T: FromStr<Err: Display>>(option: &str, value: &str) -> Result<T, String> {
+    value.parse().map_err(|error| format!("{option} {value}: {error}"))
 }
 
 /// Time and processor time from here on.

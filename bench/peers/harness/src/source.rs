@@ -79,8 +79,8 @@ fn serve(stream: TcpStream, args: &Arguments) -> io::Result<()> {
     let mut answer = Vec::new();
     while answer.is_empty() {
         packets.read(|kind, body| {
-            if kind == 8 {
-                answer = vec![0x90, if v5 { 4 } else { 3 }, body[0], body[1]];
+            if let (8, Some(&[high, low])) = (kind, body.first_chunk()) {
+                answer = vec![0x90, if v5 { 4 } else { 3 }, high, low];
                 if v5 {
                     answer.push(0);
                 }

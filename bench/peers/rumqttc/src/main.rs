@@ -9,7 +9,7 @@ use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-const VERSION: &str = "0.25.1";
+const VERSION: &str = env!("CLIENT_VERSION");
 
 fn main() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
