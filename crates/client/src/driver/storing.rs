@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::Driver;
 use crate::connect;
 use crate::error::{ConnectErrorKind, DisconnectCause};
+use crate::lifecycle::Phase;
 use crate::store::{SessionStore, StoreError};
 
 /// How long leaving waits for the store to close. A disk that hangs is not waited for.
@@ -25,8 +26,10 @@ impl Driver {
             // Nobody may wait for it any more.
             let _ = first.send(Err(connect::store_error(&self.plan, ConnectErrorKind::Store(error.clone()))));
         }
+        // A server that is still to prove itself is told nothing.
+        let greeting = self.life.phase() == Phase::Greeting;
         self.end(DisconnectCause::store(error));
-        if self.link.machine().is_connected() {
+        if self.link.machine().is_connected() && !greeting {
             // So that the server does not have to wait for it. The session stays.
             let properties = DisconnectProperties::default();
             self.link.with(|machine, now| machine.disconnect(now, ReasonCode::UnspecifiedError, properties));
