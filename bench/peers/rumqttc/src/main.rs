@@ -183,7 +183,8 @@ mod v5 {
 
     fn open(args: &Arguments) -> (AsyncClient, EventLoop) {
         let mut options = MqttOptions::new(args.client_id(), "localhost", args.port);
-        options.set_outgoing_inflight_upper_limit(args.window as u16).set_network_options(network(args));
+        options.set_outgoing_inflight_upper_limit(args.window as u16).set_max_packet_size(Some(1 << 20));
+        options.set_network_options(network(args));
         if let Some(transport) = transport(args) {
             options.set_transport(transport);
         }
