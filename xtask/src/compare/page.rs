@@ -27,7 +27,8 @@ programs are in [bench/peers](../bench/peers).
   rumqttc's.
 - Where another client is first, both clients' processor time is given, or their times of a round trip. It is called
   cheaper where it spends so much less processor time that the difference can come from that; where it does not, these
-  numbers do not say what the difference comes from.
+  numbers do not say what the difference comes from: [decision 006](decisions/006-speed-of-the-client.md) has what is
+  known.
 - Each row is measured twice and the better run counts; the clients that leave TCP_NODELAY to the application run once
   without it and once with it, and always with it for round trips and connections.
 ";
