@@ -32,9 +32,7 @@ impl Barrier {
         }
         progress.is_none_or(|(encoded, written)| *self.place.get_or_insert(encoded) <= written)
     }
-}
 
-impl Barrier {
     /// Whether messages up to its position are not done with. To look at all of them in every turn would be too much:
     /// none can be left before as many are done with as there were.
     fn waits(&mut self, session: &Session) -> bool {
