@@ -1,6 +1,4 @@
 //! The doctor on broken paths, each in network namespaces of its own.
-//!
-//! A test starts itself again inside its namespaces, once for each role.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -10,122 +8,15 @@
     reason = "tests"
 )]
 
-use std::future::Future;
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+mod netns;
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gridmq_doctor::{Options, Report, Scheme, Target, run};
 use gridmq_tls::issue::{CertificateAuthority, Validity};
 use gridmq_tls::{ClientAuth, Identity, ServerConfig};
+use netns::{CLIENT, Cable, HOLE, HOLE_6, READY, SERVER, block_on, ip, role, run_client, start_server};
 use tokio::net::TcpListener;
-
-const ROLE: &str = "GRIDMQ_NETNS_ROLE";
-const CLIENT: &str = "10.99.0.1";
-const SERVER: &str = "10.99.0.2";
-/// Routed, and nobody has it: what is sent there vanishes.
-const HOLE: &str = "10.99.0.3";
-const HOLE_6: &str = "fd00:99::3";
-const READY: &str = "server ready";
-
-/// Two namespaces joined by a cable; they go when this does.
-struct Cable {
-    near: String,
-    far: String,
-}
-
-impl Cable {
-    fn new(test: &str) -> Self {
-        let tag = format!("{}{}", test.trim_start_matches("doctor_").get(..3).unwrap(), std::process::id());
-        let cable = Self { near: format!("gmq-{tag}-a"), far: format!("gmq-{tag}-b") };
-        let (near, far) = (&cable.near, &cable.far);
-        for command in [
-            format!("netns add {near}"),
-            format!("netns add {far}"),
-            format!("link add v0 netns {near} type veth peer name v1 netns {far}"),
-            format!("-n {near} addr add {CLIENT}/24 dev v0"),
-            format!("-n {near} addr add fd00:99::1/64 dev v0 nodad"),
-            format!("-n {far} addr add {SERVER}/24 dev v1"),
-            format!("-n {near} link set v0 up"),
-            format!("-n {near} link set lo up"),
-            format!("-n {far} link set v1 up"),
-            format!("-n {far} link set lo up"),
-            format!("-n {near} neigh add {HOLE} lladdr 02:00:00:00:00:99 dev v0 nud permanent"),
-            format!("-n {near} -6 neigh add {HOLE_6} lladdr 02:00:00:00:00:99 dev v0 nud permanent"),
-        ] {
-            ip(&command);
-        }
-        cable
-    }
-
-    /// Names that only the near side knows.
-    fn hosts(&self, lines: &str) {
-        let directory = self.directory();
-        std::fs::create_dir_all(&directory).unwrap();
-        std::fs::write(directory.join("hosts"), format!("127.0.0.1 localhost\n{lines}\n")).unwrap();
-    }
-
-    fn directory(&self) -> PathBuf {
-        PathBuf::from("/etc/netns").join(&self.near)
-    }
-}
-
-impl Drop for Cable {
-    fn drop(&mut self) {
-        for name in [&self.near, &self.far] {
-            let _ = Command::new("ip").args(["netns", "del", name]).status();
-        }
-        let _ = std::fs::remove_dir_all(self.directory());
-    }
-}
-
-fn ip(arguments: &str) {
-    let output = Command::new("ip").args(arguments.split(' ')).output().expect("the program ip");
-    assert!(output.status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// This test again, in a namespace and a role.
-fn again(namespace: &str, test: &str, role: &str) -> Command {
-    let mut command = Command::new("ip");
-    command.args(["netns", "exec", namespace]).arg(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--ignored", "--nocapture", "--test-threads", "1"]).env(ROLE, role);
-    command
-}
-
-struct Server(Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Starts the server's role and waits until it listens.
-fn start_server(namespace: &str, test: &str) -> Server {
-    let mut child = again(namespace, test, "server").stdout(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let server = Server(child);
-    assert!(lines.map_while(Result::ok).any(|line| line.contains(READY)), "the server did not start");
-    server
-}
-
-/// Runs the client's role to its end.
-fn run_client(namespace: &str, test: &str) {
-    let output = again(namespace, test, "client").output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
-    assert!(text(&output.stdout).contains("1 passed"), "the client's role did not run: {}", text(&output.stdout));
-}
-
-fn role() -> Option<String> {
-    std::env::var(ROLE).ok()
-}
-
-fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(future)
-}
 
 fn examine(scheme: Scheme, host: &str, port: u16) -> Report {
     let mut options = Options::default();
