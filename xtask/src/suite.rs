@@ -10,7 +10,7 @@ use crate::sources::{self, Ignored};
 
 /// The suites that need more than their own package: other people's programs, and which, or a built example. Those of
 /// their tests that do are ignored in a plain `cargo test`.
-const SUITES: [(&str, &[Peer]); 17] = [
+const SUITES: [(&str, &[Peer]); 18] = [
     ("interop_mosquitto", &[Peer::Mosquitto]),
     ("interop_paho", &[Peer::Paho]),
     ("interop_samples", &[Peer::Paho]),
@@ -20,6 +20,7 @@ const SUITES: [(&str, &[Peer]); 17] = [
     ("resilient_telemetry", &[]),
     ("certs_openssl", &[Peer::OpenSsl]),
     ("pkcs11", &[Peer::SoftHsm]),
+    ("client_netns", &[Peer::Namespaces]),
     ("doctor_netns", &[Peer::Namespaces]),
     ("doctor_mosquitto", &[Peer::Broker]),
     ("doctor_certificates", &[Peer::Broker, Peer::OpenSsl]),
