@@ -78,6 +78,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use gridmq_proto::packet::{Auth, AuthProperties, Connect, ConnectProperties, UserProperties};
+use gridmq_proto::time::Now;
 use gridmq_proto::{ByteString, ReasonCode, Version};
 
 pub use futures_core::future::BoxFuture;
@@ -98,7 +99,8 @@ pub use crate::error::{AuthError, AuthErrorKind};
 #[cfg(any(feature = "tokens", feature = "est"))]
 pub use crate::http::HttpError;
 
-pub(crate) use self::exchange::{Act, Exchange};
+pub(crate) use self::exchange::{Act, Exchanging};
+use self::exchange::{Begun, Exchange};
 use crate::address::{Address, Carrier};
 use crate::clock::Clock;
 use crate::profile::Profile;
@@ -271,20 +273,41 @@ pub(crate) fn is_local(host: &str) -> bool {
 #[derive(Clone, Default)]
 pub(crate) struct AuthOptions {
     pub(crate) user: Option<Arc<dyn UserProvider>>,
-    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    authenticator: Option<Enhanced>,
     pub(crate) plain_tokens: bool,
+}
+
+type Begin = fn(Arc<dyn Authenticator>, Grant, Profile, Now) -> Result<Begun, AuthError>;
+
+/// An authenticator, and what begins an exchange with it.
+#[derive(Clone)]
+struct Enhanced {
+    authenticator: Arc<dyn Authenticator>,
+    begin: Begin,
 }
 
 impl fmt::Debug for AuthOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthOptions")
             .field("user", &self.user.as_ref().map(|_| "a provider"))
-            .field("authenticator", &self.authenticator)
+            .field("authenticator", &self.authenticator())
             .finish_non_exhaustive()
     }
 }
 
 impl AuthOptions {
+    pub(crate) fn set_authenticator(&mut self, authenticator: Arc<dyn Authenticator>) {
+        self.authenticator = Some(Enhanced { authenticator, begin: Exchange::begin });
+    }
+
+    pub(crate) const fn has_authenticator(&self) -> bool {
+        self.authenticator.is_some()
+    }
+
+    fn authenticator(&self) -> Option<&Arc<dyn Authenticator>> {
+        self.authenticator.as_ref().map(|enhanced| &enhanced.authenticator)
+    }
+
     /// Looks at what can be wrong before anything is sent.
     ///
     /// # Errors
@@ -295,7 +318,7 @@ impl AuthOptions {
         properties: &ConnectProperties,
     ) -> Result<(), (&'static str, &'static str)> {
         const OPTION: &str = "authenticator";
-        let Some(authenticator) = &self.authenticator else { return Ok(()) };
+        let Some(authenticator) = self.authenticator() else { return Ok(()) };
         if !version.is_v5() {
             return Err((
                 OPTION,
@@ -320,7 +343,7 @@ impl AuthOptions {
         address: &Address,
         transport: &TransportOptions,
     ) -> Result<(), (&'static str, String)> {
-        let bearer = if self.authenticator.as_ref().is_some_and(|it| it.is_bearer()) {
+        let bearer = if self.authenticator().is_some_and(|it| it.is_bearer()) {
             Some("authenticator")
         } else if matches!(address.carrier, Carrier::WebSocket { .. }) && transport.websocket.authorizes() {
             Some("websocket_header")
@@ -356,13 +379,13 @@ impl AuthOptions {
         asks_user: bool,
         profile: Profile,
         clock: Clock,
-    ) -> Result<Option<Exchange>, AuthError> {
+    ) -> Result<Option<Box<dyn Exchanging>>, AuthError> {
         if let Some(provider) = self.user.as_ref().filter(|_| asks_user) {
             (connect.username, connect.password) = provider.user().await?.into_parts();
         }
-        let Some(authenticator) = &self.authenticator else { return Ok(None) };
+        let Some(Enhanced { authenticator, begin }) = &self.authenticator else { return Ok(None) };
         let grant = authenticator.begin().await?;
-        let (exchange, data) = Exchange::begun(Arc::clone(authenticator), grant, profile, clock.now())?;
+        let (exchange, data) = begin(Arc::clone(authenticator), grant, profile, clock.now())?;
         connect.properties.authentication_method = Some(authenticator.method().into());
         connect.properties.authentication_data = data;
         Ok(Some(exchange))

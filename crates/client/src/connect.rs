@@ -9,14 +9,12 @@ use gridmq_proto::Packet;
 use gridmq_proto::codec::encoded_len;
 use gridmq_proto::packet::Connect;
 use gridmq_proto::session::End;
-use gridmq_proto::session::client::Session;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
-use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use crate::address::Address;
-use crate::auth::{AuthOptions, Exchange};
+use crate::auth::{AuthOptions, Exchanging};
 use crate::client::{Client, Inner};
 use crate::clock::Clock;
 use crate::driver::{Channels, Driver, MAX_PUBLISHES, MAX_REQUESTS};
@@ -29,7 +27,7 @@ use crate::profile::{Login, Profile};
 use crate::reconnect::Reconnect;
 use crate::secure::{CredentialProvider, Generation, HandshakeInfo, Tls};
 use crate::state::ConnectionState;
-use crate::store::{SessionStore, StoreError};
+use crate::store::Stored;
 use crate::transport::{self, Heard, Opened, Proxy, Transport, TransportOptions};
 use crate::watch::{Watch, WatchOptions};
 
@@ -97,7 +95,7 @@ pub(crate) struct Ready {
     pub(crate) connect: Connect,
     pub(crate) greeting: Greeting,
     /// Absent: there is nothing but CONNECT to say who we are.
-    pub(crate) exchange: Option<Exchange>,
+    pub(crate) exchange: Option<Box<dyn Exchanging>>,
     /// When the server has to have answered.
     pub(crate) deadline: Instant,
 }
@@ -137,7 +135,7 @@ pub(crate) async fn introduced(
     connect: &mut Connect,
     asks_user: bool,
     deadline: Instant,
-) -> Result<Option<Exchange>, ConnectError> {
+) -> Result<Option<Box<dyn Exchanging>>, ConnectError> {
     let exchange = credentials(plan, address, connect, asks_user, deadline).await?;
     // A provider, or the application's judgement, may have named another user than the options.
     let login = Login { named_elsewhere: plan.named_elsewhere };
@@ -155,7 +153,7 @@ async fn credentials(
     connect: &mut Connect,
     asks_user: bool,
     deadline: Instant,
-) -> Result<Option<Exchange>, ConnectError> {
+) -> Result<Option<Box<dyn Exchanging>>, ConnectError> {
     if !plan.auth.asks() {
         return Ok(None);
     }
@@ -239,9 +237,6 @@ pub(crate) async fn connect(plan: Plan, io: Option<Transport>) -> Result<Client,
     }
 }
 
-/// A store, if there is one, and the session that it has.
-type Stored = (Option<Box<dyn SessionStore>>, Session);
-
 pub(crate) fn store_error(plan: &Plan, kind: ConnectErrorKind) -> ConnectError {
     let target = plan.addresses.first().map(Address::shown).unwrap_or_default();
     ConnectError::new(&target, plan.connect.version, Stage::Options, kind)
@@ -249,15 +244,10 @@ pub(crate) fn store_error(plan: &Plan, kind: ConnectErrorKind) -> ConnectError {
 
 /// Opens the store where no task stands still for the disk, and within the time for connecting.
 async fn open_in_time(plan: &Plan) -> Result<Stored, ConnectError> {
-    let (choice, client_id) = (plan.queue.store.clone(), plan.connect.client_id.clone());
-    if !choice.is_some() {
-        return choice.open(&client_id).map_err(|error| store_error(plan, ConnectErrorKind::Store(error)));
-    }
-    let opening = spawn_blocking(move || choice.open(&client_id));
+    let opening = plan.queue.store.open_beside(&plan.connect.client_id);
     let kind = match timeout_at(deadline(plan.connect_timeout), opening).await {
-        Ok(Ok(Ok(stored))) => return Ok(stored),
-        Ok(Ok(Err(error))) => ConnectErrorKind::Store(error),
-        Ok(Err(error)) => ConnectErrorKind::Store(StoreError::Failed(Arc::new(error))),
+        Ok(Ok(stored)) => return Ok(stored),
+        Ok(Err(error)) => ConnectErrorKind::Store(error),
         Err(_) => ConnectErrorKind::Timeout { after: plan.connect_timeout, attempts: Vec::new() },
     };
     Err(store_error(plan, kind))

@@ -34,7 +34,7 @@ impl Default for QueueOptions {
 impl QueueOptions {
     /// 1,000 messages and 16 MiB; when there is no room, publishing waits; QoS 0 waits for a connection too.
     pub const fn new() -> Self {
-        Self { messages: 1000, bytes: 16 << 20, overflow: Overflow::Wait, at_most_once: true, store: Choice::None }
+        Self { messages: 1000, bytes: 16 << 20, overflow: Overflow::Wait, at_most_once: true, store: Choice::NONE }
     }
 
     /// How many messages may wait or be unacknowledged. One always may.

@@ -13,11 +13,13 @@
 mod file;
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use gridmq_proto::session::QueueLimits;
 use gridmq_proto::session::client::Session;
+use tokio::task::spawn_blocking;
 
 #[cfg(feature = "store")]
 pub use self::file::FileStore;
@@ -131,42 +133,88 @@ pub enum StoreError {
     Taken,
 }
 
-/// A store that the application made, until a client takes it.
-pub(crate) type Given = Arc<Mutex<Option<Box<dyn SessionStore>>>>;
+/// A store, if there is one, and the session that it has.
+pub(crate) type Stored = (Option<Box<dyn SessionStore>>, Session);
+type Opening = Pin<Box<dyn Future<Output = Result<Stored, StoreError>> + Send>>;
 
-/// Which store a client is to have.
-#[derive(Debug, Clone, Default)]
-pub(crate) enum Choice {
-    #[default]
-    None,
-    Given(Given),
-    #[cfg(feature = "store")]
-    File(std::path::PathBuf),
-}
+/// Which store a client is to have. A value and no enumeration: a program that chooses none does not carry what reads
+/// stored sessions.
+#[derive(Clone)]
+pub(crate) struct Choice(Option<Arc<dyn Open>>);
 
 impl Choice {
+    pub(crate) const NONE: Self = Self(None);
+
+    /// A store that the application made, for the first client that takes it.
     pub(crate) fn given(store: Box<dyn SessionStore>) -> Self {
-        Self::Given(Arc::new(Mutex::new(Some(store))))
+        let store = Mutex::new(Some(store));
+        Self::made_by(move || store.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or(StoreError::Taken))
+    }
+
+    #[cfg(feature = "store")]
+    pub(crate) fn file(path: std::path::PathBuf) -> Self {
+        Self::made_by(move || Ok(Box::new(FileStore::open(&path)?)))
+    }
+
+    fn made_by(make: impl Fn() -> Result<Box<dyn SessionStore>, StoreError> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(Maker(make))))
     }
 
     pub(crate) const fn is_some(&self) -> bool {
-        !matches!(self, Self::None)
+        self.0.is_some()
     }
 
-    /// Opens the store, and rebuilds what it has. Without one, an empty session of which nothing is recorded.
-    pub(crate) fn open(&self, client_id: &str) -> Result<(Option<Box<dyn SessionStore>>, Session), StoreError> {
-        // What is taken from the application is bounded where it is taken.
-        let limits = QueueLimits { messages: usize::MAX, bytes: usize::MAX };
-        let mut store: Box<dyn SessionStore> = match self {
-            Self::None => return Ok((None, Session::new(limits))),
-            Self::Given(store) => {
-                store.lock().unwrap_or_else(PoisonError::into_inner).take().ok_or(StoreError::Taken)?
-            }
-            #[cfg(feature = "store")]
-            Self::File(path) => Box::new(FileStore::open(path)?),
-        };
+    /// Opens the store, and rebuilds what it has; the call waits for the disk. Without one, an empty session of which
+    /// nothing is recorded.
+    pub(crate) fn open(&self, client_id: &str) -> Result<Stored, StoreError> {
+        match &self.0 {
+            Some(store) => store.open(client_id),
+            None => Ok((None, Session::new(LIMITS))),
+        }
+    }
+
+    /// The same where no task stands still for the disk.
+    pub(crate) async fn open_beside(&self, client_id: &str) -> Result<Stored, StoreError> {
+        match &self.0 {
+            Some(store) => Arc::clone(store).open_beside(client_id.to_owned()).await,
+            None => self.open(client_id),
+        }
+    }
+}
+
+impl fmt::Debug for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Choice").field(&self.is_some()).finish()
+    }
+}
+
+/// What is taken from the application is bounded where it is taken.
+const LIMITS: QueueLimits = QueueLimits { messages: usize::MAX, bytes: usize::MAX };
+
+trait Open: Send + Sync {
+    fn open(&self, client_id: &str) -> Result<Stored, StoreError>;
+
+    fn open_beside(self: Arc<Self>, client_id: String) -> Opening;
+}
+
+/// Opens what the function makes.
+struct Maker<F>(F);
+
+impl<F> Open for Maker<F>
+where
+    F: Fn() -> Result<Box<dyn SessionStore>, StoreError> + Send + Sync + 'static,
+{
+    fn open(&self, client_id: &str) -> Result<Stored, StoreError> {
+        let mut store = (self.0)()?;
         let records = store.load(client_id)?;
-        let session = Session::restore(limits, records).unwrap_or_else(|| Session::recorded(limits));
+        let session = Session::restore(LIMITS, records).unwrap_or_else(|| Session::recorded(LIMITS));
         Ok((Some(store), session))
+    }
+
+    fn open_beside(self: Arc<Self>, client_id: String) -> Opening {
+        Box::pin(async move {
+            let opening = spawn_blocking(move || self.open(&client_id));
+            opening.await.unwrap_or_else(|error| Err(StoreError::Failed(Arc::new(error))))
+        })
     }
 }

@@ -99,7 +99,7 @@ pub(crate) async fn open(
         None => {
             let (io, peer) = Box::pin(base(way)).await?;
             match plan.transport.proxy.as_ref() {
-                Some(proxy) => (Box::pin(through(way, proxy, io)).await?, None),
+                Some(proxy) => (through(way, proxy, io).await?, None),
                 None => (io, peer),
             }
         }

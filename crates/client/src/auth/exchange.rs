@@ -83,6 +83,26 @@ impl Work {
     }
 }
 
+/// [`Exchange`] as the driver knows it. A trait, so that a program without an authenticator does not carry it.
+pub(crate) trait Exchanging: fmt::Debug + Send {
+    /// The server accepts the connection.
+    fn on_connack(&mut self, properties: &ConnAckProperties);
+
+    /// The server sent an AUTH.
+    fn on_auth(&mut self, auth: Auth);
+
+    /// When to poll again, if nothing happens before.
+    fn deadline(&self) -> Option<Monotonic>;
+
+    /// The next thing to do. `random`, in 0..1, spreads renewals. To be called again until it is pending, then when it
+    /// wakes, after [`on_auth`](Self::on_auth) and [`on_connack`](Self::on_connack), and at
+    /// [`deadline`](Self::deadline).
+    fn poll(&mut self, cx: &mut Context<'_>, now: Now, random: f64) -> Poll<Act>;
+}
+
+/// An exchange, and what the CONNECT is to show.
+pub(crate) type Begun = (Box<dyn Exchanging>, Option<Bytes>);
+
 /// Enhanced authentication of one connection.
 ///
 /// ```text
@@ -111,6 +131,17 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
+    /// The same behind the trait.
+    pub(super) fn begin(
+        authenticator: Arc<dyn Authenticator>,
+        grant: Grant,
+        profile: Profile,
+        now: Now,
+    ) -> Result<Begun, AuthError> {
+        let (exchange, data) = Self::begun(authenticator, grant, profile, now)?;
+        Ok((Box::new(exchange), data))
+    }
+
     /// With what the authenticator has given to begin with; the data are the CONNECT's.
     ///
     /// # Errors
@@ -141,76 +172,12 @@ impl Exchange {
         }
     }
 
-    /// The server accepts the connection.
-    pub(crate) fn on_connack(&mut self, properties: &ConnAckProperties) {
-        self.maximum_packet_size = properties.maximum_packet_size.map(u32::from);
-        let properties = AuthProperties {
-            authentication_method: properties.authentication_method.clone(),
-            authentication_data: properties.authentication_data.clone(),
-            reason_string: properties.reason_string.clone(),
-            user_properties: properties.user_properties.clone(),
-        };
-        self.finish(Auth { reason: ReasonCode::Success, properties });
-    }
-
-    /// The server sent an AUTH.
-    pub(crate) fn on_auth(&mut self, auth: Auth) {
-        match (self.phase, auth.reason) {
-            (Phase::Greeting | Phase::Again, ReasonCode::ContinueAuthentication) if self.work.is_none() => {
-                let authenticator = Arc::clone(&self.authenticator);
-                let challenge = Challenge::new(auth);
-                self.work = Some(Work::Answer(Box::pin(async move { authenticator.answer(challenge).await })));
-            }
-            (Phase::Again, ReasonCode::Success) => self.finish(auth),
-            (Phase::Over, _) => {}
-            (_, reason) => self.failed = Some(self.error(AuthErrorKind::OutOfTurn(reason))),
-        }
-    }
-
     /// The server is content. It need not wait for an answer that was under way.
     fn finish(&mut self, last: Auth) {
         if self.phase != Phase::Over {
             let authenticator = Arc::clone(&self.authenticator);
             let last = Challenge::new(last);
             self.work = Some(Work::Finish(Box::pin(async move { authenticator.finish(last).await })));
-        }
-    }
-
-    /// When to poll again, if nothing happens before.
-    pub(crate) fn deadline(&self) -> Option<Monotonic> {
-        let renew = self.renew.filter(|_| self.phase == Phase::Up).map(Moment::monotonic);
-        [self.until, renew].into_iter().flatten().min()
-    }
-
-    /// The next thing to do. `random`, in 0..1, spreads renewals. To be called again until it is pending, then when it
-    /// wakes, after [`on_auth`](Self::on_auth) and [`on_connack`](Self::on_connack), and at
-    /// [`deadline`](Self::deadline).
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, now: Now, random: f64) -> Poll<Act> {
-        if let Some(error) = self.failed.take() {
-            return Poll::Ready(self.fail(error));
-        }
-        loop {
-            if let Some(work) = &mut self.work {
-                if let Poll::Ready(done) = work.poll(cx) {
-                    self.work = None;
-                    return Poll::Ready(self.done(done, now, random));
-                }
-                // Up to CONNACK the connect timeout runs.
-                let connected = self.phase != Phase::Greeting || matches!(work, Work::Finish(_));
-                if connected && self.until.is_none() {
-                    self.until = Some(now.monotonic.after(STEP));
-                }
-            }
-            if self.until.is_some_and(|until| until <= now.monotonic) {
-                return Poll::Ready(self.late(now, random));
-            }
-            if self.phase != Phase::Up || !self.renew.is_some_and(|at| at.is_past(now)) {
-                return Poll::Pending;
-            }
-            let authenticator = Arc::clone(&self.authenticator);
-            self.work = Some(Work::Begin(Box::pin(async move { authenticator.begin().await })));
-            self.phase = Phase::Renewing;
-            self.until = Some(now.monotonic.after(STEP));
         }
     }
 
@@ -326,6 +293,66 @@ impl Exchange {
 
     fn error(&self, kind: AuthErrorKind) -> AuthError {
         AuthError::new(format!("the method {}", self.authenticator.method()), kind)
+    }
+}
+
+impl Exchanging for Exchange {
+    fn on_connack(&mut self, properties: &ConnAckProperties) {
+        self.maximum_packet_size = properties.maximum_packet_size.map(u32::from);
+        let properties = AuthProperties {
+            authentication_method: properties.authentication_method.clone(),
+            authentication_data: properties.authentication_data.clone(),
+            reason_string: properties.reason_string.clone(),
+            user_properties: properties.user_properties.clone(),
+        };
+        self.finish(Auth { reason: ReasonCode::Success, properties });
+    }
+
+    fn on_auth(&mut self, auth: Auth) {
+        match (self.phase, auth.reason) {
+            (Phase::Greeting | Phase::Again, ReasonCode::ContinueAuthentication) if self.work.is_none() => {
+                let authenticator = Arc::clone(&self.authenticator);
+                let challenge = Challenge::new(auth);
+                self.work = Some(Work::Answer(Box::pin(async move { authenticator.answer(challenge).await })));
+            }
+            (Phase::Again, ReasonCode::Success) => self.finish(auth),
+            (Phase::Over, _) => {}
+            (_, reason) => self.failed = Some(self.error(AuthErrorKind::OutOfTurn(reason))),
+        }
+    }
+
+    fn deadline(&self) -> Option<Monotonic> {
+        let renew = self.renew.filter(|_| self.phase == Phase::Up).map(Moment::monotonic);
+        [self.until, renew].into_iter().flatten().min()
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, now: Now, random: f64) -> Poll<Act> {
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(self.fail(error));
+        }
+        loop {
+            if let Some(work) = &mut self.work {
+                if let Poll::Ready(done) = work.poll(cx) {
+                    self.work = None;
+                    return Poll::Ready(self.done(done, now, random));
+                }
+                // Up to CONNACK the connect timeout runs.
+                let connected = self.phase != Phase::Greeting || matches!(work, Work::Finish(_));
+                if connected && self.until.is_none() {
+                    self.until = Some(now.monotonic.after(STEP));
+                }
+            }
+            if self.until.is_some_and(|until| until <= now.monotonic) {
+                return Poll::Ready(self.late(now, random));
+            }
+            if self.phase != Phase::Up || !self.renew.is_some_and(|at| at.is_past(now)) {
+                return Poll::Pending;
+            }
+            let authenticator = Arc::clone(&self.authenticator);
+            self.work = Some(Work::Begin(Box::pin(async move { authenticator.begin().await })));
+            self.phase = Phase::Renewing;
+            self.until = Some(now.monotonic.after(STEP));
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use gridmq_proto::packet::{Auth, ConnAck, DisconnectProperties};
 use gridmq_proto::time::Monotonic;
 
 use super::Driver;
-use crate::auth::{Act, Exchange};
+use crate::auth::{Act, Exchanging};
 use crate::clock;
 use crate::error::AuthError;
 use crate::events::ConnectionEvent;
@@ -15,7 +15,7 @@ use crate::lifecycle::Phase;
 
 #[derive(Debug)]
 pub(super) struct Authentication {
-    exchange: Exchange,
+    exchange: Box<dyn Exchanging>,
     /// The server accepts us; whether we accept the server is being looked at.
     welcome: Option<ConnAck>,
     /// Why the connection is being ended.
@@ -23,7 +23,7 @@ pub(super) struct Authentication {
 }
 
 impl Authentication {
-    pub(super) const fn new(exchange: Exchange) -> Self {
+    pub(super) fn new(exchange: Box<dyn Exchanging>) -> Self {
         Self { exchange, welcome: None, error: None }
     }
 

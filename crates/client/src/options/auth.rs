@@ -16,7 +16,7 @@ impl Options {
     /// Authenticates by that method of enhanced authentication, and anew before what it has shown runs out (MQTT 5.0
     /// only): see [`auth`](crate::auth#enhanced-authentication).
     pub fn authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Self {
-        self.auth.authenticator = Some(authenticator);
+        self.auth.set_authenticator(authenticator);
         self
     }
 

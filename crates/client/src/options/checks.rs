@@ -183,7 +183,7 @@ impl Options {
             connect,
             profile: self.profile,
             ends_session: lends_session && !keeps,
-            named_elsewhere: self.named_elsewhere || self.auth.authenticator.is_some(),
+            named_elsewhere: self.named_elsewhere || self.auth.has_authenticator(),
             username_of_address: self.username.is_none(),
             password_of_address: self.password.is_none(),
             receive_maximum: self.receive_maximum,
@@ -201,7 +201,7 @@ impl Options {
 
     const fn login(&self) -> Login {
         // A provider is asked at the connect, and a token says itself who its bearer is.
-        let asked_later = self.auth.user.is_some() || self.auth.authenticator.is_some();
+        let asked_later = self.auth.user.is_some() || self.auth.has_authenticator();
         Login { named_elsewhere: self.named_elsewhere || asked_later }
     }
 }

@@ -8,7 +8,7 @@ impl Options {
     /// How much may wait to be sent and acknowledged, and what happens when it is too much; [`QueueOptions::new`] when
     /// not called.
     pub fn queue(mut self, queue: QueueOptions) -> Self {
-        let store = std::mem::take(&mut self.queue.store);
+        let store = std::mem::replace(&mut self.queue.store, Choice::NONE);
         self.queue = QueueOptions { store, ..queue };
         self
     }
@@ -23,7 +23,7 @@ impl Options {
     /// end. Once it has forgotten the session, what was not acknowledged is published again as new, at QoS 2 too.
     #[cfg(feature = "store")]
     pub fn store(mut self, path: impl Into<std::path::PathBuf>) -> Self {
-        self.queue.store = Choice::File(path.into());
+        self.queue.store = Choice::file(path.into());
         self
     }
 

@@ -5,6 +5,7 @@ mod socks5;
 
 use std::fmt;
 use std::net::IpAddr;
+use std::pin::Pin;
 
 #[cfg(feature = "tls")]
 use gridmq_tls::ClientConfig;
@@ -45,7 +46,13 @@ pub struct Proxy {
     resolves_here: bool,
     #[cfg(feature = "tls")]
     tls: Option<ClientConfig>,
+    /// Held, so that a program that makes no proxy does not carry it.
+    ask: Ask,
 }
+
+/// What is asked of a proxy: a way to that host and port.
+type Ask = for<'a> fn(&'a Proxy, Transport, &'a str, u16, AddressFamily) -> Asked<'a>;
+type Asked<'a> = Pin<Box<dyn Future<Output = Result<Transport, ProxyError>> + Send + 'a>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -103,6 +110,7 @@ impl Proxy {
             resolves_here: false,
             #[cfg(feature = "tls")]
             tls: None,
+            ask: |proxy, io, host, port, family| Box::pin(proxy.negotiated(io, host, port, family)),
         }
     }
 
@@ -179,7 +187,11 @@ impl Proxy {
     }
 
     /// Asks for a way to the server over a stream to the proxy.
-    pub(super) async fn tunnel(
+    pub(super) fn tunnel<'a>(&'a self, io: Transport, host: &'a str, port: u16, family: AddressFamily) -> Asked<'a> {
+        (self.ask)(self, io, host, port, family)
+    }
+
+    async fn negotiated(
         &self,
         io: Transport,
         host: &str,

@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::header::{FixedHeader, publish_flags};
 use super::read::Reader;
 use super::{DEFAULT_MAX_CONNECT_SIZE, MAX_PACKET_SIZE, ack, auth, connack, connect, disconnect, publish, subscribe};
-use crate::error::SpecViolation;
+use crate::error::{SpecViolation, statements};
 use crate::packet::{Ack, Packet, PacketType};
 use crate::{PacketId, ReasonCode, Version};
 
@@ -44,6 +44,17 @@ pub(super) struct Context {
     pub(super) limits: DecodeLimits,
 }
 
+type Requests = fn(PacketType, &mut Reader, Context) -> Result<Packet, SpecViolation>;
+
+/// CONNECT, SUBSCRIBE or UNSUBSCRIBE.
+fn request(packet: PacketType, reader: &mut Reader, cx: Context) -> Result<Packet, SpecViolation> {
+    Ok(match packet {
+        PacketType::Connect => Packet::Connect(Box::new(connect::decode(reader, cx.limits)?)),
+        PacketType::Subscribe => Packet::Subscribe(subscribe::decode_subscribe(reader, cx)?),
+        _ => Packet::Unsubscribe(subscribe::decode_unsubscribe(reader, cx)?),
+    })
+}
+
 /// How many bytes [`Decoder::needed`] asks for at most, however long the packet says it is.
 const READ_STEP: usize = 16 * 1024;
 
@@ -58,6 +69,8 @@ const READ_STEP: usize = 16 * 1024;
 #[derive(Debug)]
 pub struct Decoder {
     pub(super) role: Role,
+    /// A server's: what only clients send. Held, so that a program with nothing but a client does not carry it.
+    requests: Option<Requests>,
     pub(super) version: Option<Version>,
     pub(super) max_packet_size: u32,
     limits: DecodeLimits,
@@ -71,7 +84,7 @@ impl Decoder {
     /// [`DEFAULT_MAX_CONNECT_SIZE`](super::DEFAULT_MAX_CONNECT_SIZE).
     #[must_use]
     pub fn for_server(max_connect_size: u32) -> Self {
-        Self::new(Role::Server, None, max_connect_size)
+        Self { requests: Some(request), ..Self::new(Role::Server, None, max_connect_size) }
     }
 
     /// Decodes what a server sends to a client of that version; `max_packet_size` in bytes, as the CONNECT says it.
@@ -82,7 +95,7 @@ impl Decoder {
 
     fn new(role: Role, version: Option<Version>, max_packet_size: u32) -> Self {
         let limits = DecodeLimits::default();
-        Self { role, version, max_packet_size, limits, begun: false, needed: 2 }
+        Self { role, requests: None, version, max_packet_size, limits, begun: false, needed: 2 }
     }
 
     /// Decodes with other limits to what one packet may list.
@@ -161,26 +174,26 @@ impl Decoder {
         // Only CONNECT can come before the version is known, and it says it itself.
         let cx = Context { role: self.role, version: self.version.unwrap_or(Version::V5), limits: self.limits };
         let packet = match header.packet {
-            PacketType::Connect => {
-                let connect = connect::decode(reader, self.limits)?;
-                self.version.get_or_insert(connect.version);
-                Packet::Connect(Box::new(connect))
-            }
             PacketType::Publish => Packet::Publish(publish::decode(reader, cx, publish_flags(header.flags)?)?),
             PacketType::ConnAck => Packet::ConnAck(Box::new(connack::decode(reader, cx)?)),
             PacketType::PubAck => Packet::PubAck(ack::decode(reader, cx, header.packet)?),
             PacketType::PubRec => Packet::PubRec(ack::decode(reader, cx, header.packet)?),
             PacketType::PubRel => Packet::PubRel(ack::decode(reader, cx, header.packet)?),
             PacketType::PubComp => Packet::PubComp(ack::decode(reader, cx, header.packet)?),
-            PacketType::Subscribe => Packet::Subscribe(subscribe::decode_subscribe(reader, cx)?),
+            PacketType::Connect | PacketType::Subscribe | PacketType::Unsubscribe => {
+                let Some(request) = self.requests else { return Err(SpecViolation::of(&statements::DIRECTION)) };
+                request(header.packet, reader, cx)?
+            }
             PacketType::SubAck => Packet::SubAck(ack::decode_suback(reader, cx)?),
-            PacketType::Unsubscribe => Packet::Unsubscribe(subscribe::decode_unsubscribe(reader, cx)?),
             PacketType::UnsubAck => Packet::UnsubAck(ack::decode_unsuback(reader, cx)?),
             PacketType::PingReq => Packet::PingReq,
             PacketType::PingResp => Packet::PingResp,
             PacketType::Disconnect => Packet::Disconnect(disconnect::decode(reader, cx)?),
             PacketType::Auth => Packet::Auth(Box::new(auth::decode(reader, cx)?)),
         };
+        if let Packet::Connect(connect) = &packet {
+            self.version.get_or_insert(connect.version);
+        }
         reader.end()?;
         Ok(packet)
     }
