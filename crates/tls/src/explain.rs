@@ -1,6 +1,8 @@
 //! Words for every TLS failure: whose side, which stage, why, and what to do.
 
+use std::fmt;
 use std::io;
+use std::sync::Arc;
 
 use crate::catalogue::{Finding, Id, Severity};
 use crate::certificate::Certificate;
@@ -122,10 +124,10 @@ pub struct HandshakeReport {
 
 /// A TLS failure. Its display is a sentence or two, who refused, why, and the cure, and ends with the
 /// entry of the [catalogue](crate::catalogue) in brackets, `[E01 no-client-certificate]`, which `{:#}` leaves out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsError(Box<Details>);
+#[derive(Clone, PartialEq, Eq)]
+pub struct TlsError(Arc<Details>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 struct Details {
     side: Side,
     stage: Stage,
@@ -195,7 +197,7 @@ impl TlsError {
     #[cfg(feature = "stream")]
     pub(crate) fn invalid_server_name(name: &str) -> Self {
         let report = HandshakeReport { server_name: Some(name.to_owned()), ..HandshakeReport::default() };
-        Self(Box::new(Details {
+        Self(Arc::new(Details {
             side: Side::Us,
             stage: Stage::ServerName,
             kind: TlsErrorKind::InvalidServerName,
@@ -208,7 +210,19 @@ impl TlsError {
     pub(crate) fn new(error: &io::Error, stage: Stage, report: HandshakeReport) -> Self {
         let mut report = report;
         let (side, kind) = classify::io(error, stage, &mut report);
-        Self(Box::new(Details { side, stage, kind, detail: error.to_string(), report }))
+        Self(Arc::new(Details { side, stage, kind, detail: error.to_string(), report }))
+    }
+}
+
+/// Without the report, which has a debug form of its own: programs that only hand errors on need not carry that.
+impl fmt::Debug for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsError")
+            .field("side", &self.side())
+            .field("stage", &self.stage())
+            .field("kind", &self.kind())
+            .field("detail", &self.detail())
+            .finish_non_exhaustive()
     }
 }
 

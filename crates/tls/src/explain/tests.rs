@@ -96,7 +96,7 @@ fn every_combination_has_words() {
             for side in [Side::Us, Side::Peer, Side::Network] {
                 let report = HandshakeReport { role, ..HandshakeReport::default() };
                 let details = Details { side, stage: Stage::Handshake, kind, detail: "detail".into(), report };
-                let words = TlsError(Box::new(details)).to_string();
+                let words = TlsError(Arc::new(details)).to_string();
                 assert!(words.len() > 20 && !words.contains("  "), "{kind:?} {role:?} {side:?}: {words:?}");
             }
         }
