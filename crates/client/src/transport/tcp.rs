@@ -3,12 +3,14 @@
 mod order;
 mod socket;
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::net::{TcpStream, lookup_host};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::Way;
@@ -75,7 +77,7 @@ where
     O: Future<Output = io::Result<S>> + Send + 'static,
 {
     let mut left = addresses.into_iter();
-    let mut running = JoinSet::new();
+    let mut running: Vec<Attempted<S>> = Vec::new();
     let mut next_at = Instant::now();
     let mut start_next = true;
     loop {
@@ -83,25 +85,39 @@ where
             && let Some(address) = left.next()
         {
             attempts.push(Attempt { address, error: None });
-            let opening = open(address);
-            running.spawn(async move { (address, opening.await) });
+            running.push((address, Box::pin(open(address))));
             next_at = Instant::now() + STAGGER;
         }
         let waits_for_more = left.len() != 0;
         tokio::select! {
-            ended = running.join_next() => match ended {
-                Some(Ok((address, Ok(stream)))) => return Some((stream, address)),
-                Some(Ok((address, Err(error)))) => {
+            ended = poll_fn(|cx| poll_each(&mut running, cx)) => match ended {
+                Some((address, Ok(stream))) => return Some((stream, address)),
+                Some((address, Err(error))) => {
                     if let Some(attempt) = attempts.iter_mut().find(|attempt| attempt.address == address) {
                         attempt.error = Some(error);
                     }
                     start_next = true;
                 }
-                Some(Err(_)) => start_next = true,
                 None => return None,
             },
             () = sleep_until(next_at), if waits_for_more => start_next = true,
         }
+    }
+}
+
+/// An address, and its connection in the making.
+type Attempted<S> = (SocketAddr, Pin<Box<dyn Future<Output = io::Result<S>> + Send>>);
+
+/// The next of them that has ended; `None`: there is none left.
+fn poll_each<S>(running: &mut Vec<Attempted<S>>, cx: &mut Context<'_>) -> Poll<Option<(SocketAddr, io::Result<S>)>> {
+    let ended = running.iter_mut().enumerate().find_map(|(place, (_, opening))| match opening.as_mut().poll(cx) {
+        Poll::Ready(result) => Some((place, result)),
+        Poll::Pending => None,
+    });
+    match ended {
+        Some((place, result)) => Poll::Ready(Some((running.remove(place).0, result))),
+        None if running.is_empty() => Poll::Ready(None),
+        None => Poll::Pending,
     }
 }
 

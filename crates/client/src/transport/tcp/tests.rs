@@ -39,7 +39,7 @@ fn scripted(fates: &[(u8, Fate)]) -> (impl Fn(SocketAddr) -> Opening + use<>, Tr
 
 /// Which addresses were tried, and when.
 type Tried = Arc<std::sync::Mutex<Vec<(SocketAddr, Duration)>>>;
-type Opening = std::pin::Pin<Box<dyn Future<Output = io::Result<SocketAddr>> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = io::Result<SocketAddr>> + Send>>;
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_address_gets_company_after_the_attempt_delay() {
