@@ -35,6 +35,7 @@ use self::moving::Certificates;
 use self::publishing::Outbox;
 use self::replies::Replies;
 use self::router::Router;
+pub(crate) use self::router::new_lookup;
 use crate::address::Address;
 use crate::auth::User;
 use crate::clock::{self, Clock};

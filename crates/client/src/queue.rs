@@ -193,7 +193,7 @@ impl Queue {
     }
 
     /// Takes out what `choose` picks, in order.
-    pub(crate) fn take(&self, choose: impl Fn(&Message) -> bool) -> Vec<Message> {
+    pub(crate) fn take(&self, choose: &dyn Fn(&Message) -> bool) -> Vec<Message> {
         let mut state = self.lock();
         let (taken, kept): (Vec<_>, Vec<_>) =
             std::mem::take(&mut state.messages).into_iter().partition(|message| choose(message));

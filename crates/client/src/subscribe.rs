@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::client::Client;
-use crate::driver::{Request, SubscribeCommand};
+use crate::driver::{Request, SubscribeCommand, new_lookup};
 use crate::error::SubscribeError;
 use crate::publish::Pending;
 use crate::queue::{Bounds, Queue, Shed};
@@ -232,7 +232,7 @@ impl SubscribeRequest {
             for filters in batches {
                 let (reply, answer) = oneshot::channel();
                 let (queue, user_properties) = (Arc::clone(&queue), user_properties.clone());
-                let command = SubscribeCommand { filters, identifier, user_properties, queue, reply };
+                let command = SubscribeCommand { filters, identifier, user_properties, queue, new_lookup, reply };
                 client.requests().send(Request::Subscribe(Box::new(command))).await.ok()?;
                 answers.push(answer);
             }

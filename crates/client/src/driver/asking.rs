@@ -76,7 +76,7 @@ impl Asking {
 
 impl Driver {
     pub(super) fn subscribe(&mut self, command: SubscribeCommand) {
-        let SubscribeCommand { filters, identifier, user_properties, queue, reply } = command;
+        let SubscribeCommand { filters, identifier, user_properties, queue, new_lookup, reply } = command;
         if queue.is_abandoned() {
             return;
         }
@@ -85,7 +85,7 @@ impl Driver {
             Ok(id) => {
                 // From now on: the server may send messages before its SUBACK (MQTT 5.0 §3.8.4).
                 let keys = again.keys();
-                self.router.subscribe(again, &queue);
+                self.router.subscribe(again, &queue, new_lookup);
                 self.asking.push(id, Asked::Subscribe { keys, reply });
             }
             Err(error) => drop(reply.send(Err(SubscribeError::Limit(error)))),
@@ -152,7 +152,7 @@ impl Driver {
             match asked {
                 Asked::Subscribe { keys, reply } => self.subscribe_once_more(&keys, reply),
                 Asked::Again { keys } if resumed => {
-                    let again = self.router.again(|key| keys.contains(&key));
+                    let again = self.router.again(&|key| keys.contains(&key));
                     self.subscribe_again(again);
                 }
                 Asked::Unsubscribe { keys, command } => self.unsubscribe_these(keys, command),
@@ -169,7 +169,7 @@ impl Driver {
 
     fn subscribe_once_more(&mut self, keys: &[SubscriptionKey], reply: SubscribeReply) {
         // Given up meanwhile, if it is not there. What was one packet becomes one again.
-        let Some(again) = self.router.again(|key| keys.contains(&key)).into_iter().next() else { return };
+        let Some(again) = self.router.again(&|key| keys.contains(&key)).into_iter().next() else { return };
         let keys = again.keys();
         match self.ask(again) {
             Ok(id) => self.asking.push(id, Asked::Subscribe { keys, reply }),

@@ -67,7 +67,7 @@ impl Driver {
         } else if returns {
             self.tell(ConnectionEvent::SessionLost);
             let waiting = |key| unanswered.iter().any(|asked| asked.is_new(key));
-            let lost = self.router.again(|key| !waiting(key));
+            let lost = self.router.again(&|key| !waiting(key));
             self.subscribe_again(lost);
         }
         self.ask_again(unanswered, resumed);

@@ -11,6 +11,8 @@ use gridmq_proto::time::Wall;
 use gridmq_proto::{ReasonCode, SubscriptionFilter, TopicName};
 use tokio::sync::oneshot;
 
+use super::router::NewLookup;
+
 use crate::error::{PublishError, SubscribeError};
 use crate::inbox::SubscriptionKey;
 use crate::publish::Published;
@@ -35,6 +37,8 @@ pub(crate) struct SubscribeCommand {
     pub(crate) identifier: Option<SubscriptionId>,
     pub(crate) user_properties: UserProperties,
     pub(crate) queue: Arc<Queue>,
+    /// Finds it among many.
+    pub(crate) new_lookup: NewLookup,
     pub(crate) reply: oneshot::Sender<Result<SubscribeAnswers, SubscribeError>>,
 }
 

@@ -73,7 +73,7 @@ impl Replies {
     pub(super) fn take_published(&mut self) -> Vec<(Position, QoS, PublishReply)> {
         let open = self.published.drain();
         let mut open: Vec<_> = open.map(|(at, Unacknowledged { qos, reply, .. })| (at, qos, reply)).collect();
-        open.sort_unstable_by_key(|&(position, ..)| position);
+        open.sort_by_cached_key(|&(position, ..)| position);
         open
     }
 

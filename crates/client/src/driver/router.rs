@@ -2,7 +2,7 @@
 
 mod lookup;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use gridmq_proto::message::SubscriptionId;
@@ -12,6 +12,7 @@ use gridmq_proto::time::Monotonic;
 use gridmq_proto::{QoS, SubscriptionFilter};
 
 use self::lookup::Lookup;
+pub(crate) use self::lookup::{NewLookup, new_lookup};
 use crate::inbox::{Inbox, SubscriptionKey};
 use crate::message::Message;
 use crate::queue::{Bounds, Queue};
@@ -99,7 +100,9 @@ pub(super) struct Router {
     /// By key, which is the order in which the application asked for them.
     subscriptions: Vec<Live>,
     /// Where they are too many to look at each for every message.
-    lookup: Option<Lookup>,
+    lookup: Option<Box<dyn Lookup>>,
+    /// Came with the first subscription.
+    new_lookup: Option<NewLookup>,
     /// Messages that match no subscription.
     unclaimed: Arc<Queue>,
     /// The application reads them.
@@ -120,6 +123,7 @@ impl Router {
             inbox,
             subscriptions: Vec::new(),
             lookup: None,
+            new_lookup: None,
             unclaimed,
             claimed: false,
             hold_until: None,
@@ -160,7 +164,7 @@ impl Router {
     pub(super) fn came_back(&mut self, resumed: bool, receive_maximum: u16) {
         for queue in self.subscriptions.iter().map(|live| &live.queue).chain([&self.unclaimed]) {
             if resumed {
-                drop(queue.take(|message| message.qos() == QoS::AtLeastOnce));
+                drop(queue.take(&|message| message.qos() == QoS::AtLeastOnce));
             } else {
                 self.lost += queue.trim(receive_maximum.into());
             }
@@ -181,8 +185,11 @@ impl Router {
             lookup.add(live.key, &live.filter, live.identifier);
         }
         self.subscriptions.insert(place, live);
-        if self.lookup.is_none() && self.subscriptions.len() > LOOKED_AT {
-            let mut lookup = Lookup::new();
+        if self.lookup.is_none()
+            && self.subscriptions.len() > LOOKED_AT
+            && let Some(new_lookup) = self.new_lookup
+        {
+            let mut lookup = new_lookup();
             for Live { key, filter, identifier, .. } in &self.subscriptions {
                 lookup.add(*key, filter, *identifier);
             }
@@ -191,7 +198,7 @@ impl Router {
     }
 
     /// Takes those out that `chosen` picks.
-    fn remove(&mut self, chosen: impl Fn(&Live) -> bool) -> Vec<Live> {
+    fn remove(&mut self, chosen: &dyn Fn(&Live) -> bool) -> Vec<Live> {
         let removed: Vec<_> = self.subscriptions.extract_if(.., |live| chosen(live)).collect();
         if self.subscriptions.len() <= LOOKED_AT {
             self.lookup = None;
@@ -235,7 +242,7 @@ impl Router {
         if self.hold_until.is_some_and(|until| until <= now) {
             self.hold_until = None;
             if !self.claimed {
-                let left = self.unclaimed.take(|_| true);
+                let left = self.unclaimed.take(&|_| true);
                 if !left.is_empty() {
                     tracing::warn!(
                         messages = left.len(),
@@ -253,7 +260,7 @@ impl Router {
     /// From now on `queue` gets what matches no subscription.
     pub(super) fn catch_all(&mut self, queue: Arc<Queue>) {
         let earlier = std::mem::replace(&mut self.unclaimed, queue);
-        for message in earlier.take(|_| true) {
+        for message in earlier.take(&|_| true) {
             self.lost += self.unclaimed.push(message);
         }
         earlier.close();
@@ -261,12 +268,13 @@ impl Router {
     }
 
     /// From now on `queue` gets what matches.
-    pub(super) fn subscribe(&mut self, again: Again, queue: &Arc<Queue>) {
+    pub(super) fn subscribe(&mut self, again: Again, queue: &Arc<Queue>, new_lookup: NewLookup) {
+        self.new_lookup = Some(new_lookup);
         let Again { filters, identifier, user_properties } = again;
         for (key, SubscribeFilter { filter, options }) in filters {
             let (user_properties, queue) = (user_properties.clone(), Arc::clone(queue));
             let live = Live { key, filter, identifier, options, user_properties, queue };
-            for message in self.unclaimed.take(|message| live.takes(message)) {
+            for message in self.unclaimed.take(&|message| live.takes(message)) {
                 self.lost += live.queue.push(message);
             }
             self.add(live);
@@ -275,12 +283,12 @@ impl Router {
 
     /// The server refused the filter when it was first asked for.
     pub(super) fn forget(&mut self, key: SubscriptionKey) {
-        self.remove(|live| live.key == key);
+        self.remove(&|live| live.key == key);
     }
 
     /// The server has the filter no more. The stream ends with the last of its filters.
     pub(super) fn lose(&mut self, key: SubscriptionKey) -> Option<SubscriptionFilter> {
-        let live = self.remove(|live| live.key == key).pop()?;
+        let live = self.remove(&|live| live.key == key).pop()?;
         self.close_if_last(&live.queue);
         Some(live.filter)
     }
@@ -292,7 +300,7 @@ impl Router {
     }
 
     /// What to ask the server for again, of the filters that `wanted` picks, oldest first.
-    pub(super) fn again(&self, wanted: impl Fn(SubscriptionKey) -> bool) -> Vec<Again> {
+    pub(super) fn again(&self, wanted: &dyn Fn(SubscriptionKey) -> bool) -> Vec<Again> {
         let mut packets = Vec::new();
         let wanted: Vec<&Live> = self.subscriptions.iter().filter(|live| wanted(live.key)).collect();
         for alike in wanted.chunk_by(|one, next| one.goes_with(next)) {
@@ -312,14 +320,18 @@ impl Router {
             return Vec::new();
         }
         let keys: HashSet<_> = keys.iter().copied().collect();
-        let removed = self.remove(|live| keys.contains(&live.key));
-        let mut filters: BTreeSet<_> = removed.into_iter().map(|live| live.filter).collect();
+        let removed = self.remove(&|live| keys.contains(&live.key));
+        let mut filters: Vec<_> = removed.into_iter().map(|live| live.filter).collect();
+        filters.sort_unstable();
+        filters.dedup();
         if !filters.is_empty() {
             for Live { filter, .. } in &self.subscriptions {
-                filters.remove(filter);
+                if let Ok(place) = filters.binary_search(filter) {
+                    filters.remove(place);
+                }
             }
         }
-        filters.into_iter().collect()
+        filters
     }
 
     /// What goes into one UNSUBSCRIBE each.

@@ -283,7 +283,7 @@ impl Inbound {
     pub(crate) fn taken(&self) -> Vec<PacketId> {
         let mut ids: Vec<_> =
             self.received.iter().filter(|(_, received)| received.stage == Stage::Taken).map(|(&id, _)| id).collect();
-        ids.sort_unstable();
+        ids.sort_by_cached_key(|id| u64::from(id.get()));
         ids
     }
 }

@@ -76,7 +76,8 @@ impl Outbound {
             flight.resend = true;
             ids.push((flight.position, id));
         }
-        ids.sort_unstable();
+        // All sorting here is by position with a cached key: one instance of it in the binary.
+        ids.sort_by_cached_key(|&(position, _)| position);
         self.resend = ids.into_iter().map(|(_, id)| id).collect();
     }
 

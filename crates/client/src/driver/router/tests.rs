@@ -14,7 +14,11 @@ fn subscribe(router: &mut Router, key: SubscriptionKey, filter: &str, identifier
     let queue = Arc::new(Queue::new(Bounds::default()));
     let entry = SubscribeFilter { filter: filter.try_into().unwrap(), options: SubscribeOptions::default() };
     let identifier = identifier.and_then(SubscriptionId::new);
-    router.subscribe(Again { filters: vec![(key, entry)], identifier, user_properties: Vec::new() }, &queue);
+    router.subscribe(
+        Again { filters: vec![(key, entry)], identifier, user_properties: Vec::new() },
+        &queue,
+        new_lookup,
+    );
     queue
 }
 
@@ -98,7 +102,7 @@ fn filters_of_one_stream_get_a_message_once() {
         let queue = Arc::new(Queue::new(Bounds::default()));
         for (key, filter, queue) in [(2 * key, "a/#", &queue), (2 * key + 1, "a/b", &shared)] {
             let filters = vec![(key, SubscribeFilter { filter: filter.try_into().unwrap(), options: <_>::default() })];
-            router.subscribe(Again { filters, identifier: None, user_properties: Vec::new() }, queue);
+            router.subscribe(Again { filters, identifier: None, user_properties: Vec::new() }, queue, new_lookup);
         }
         queues.push(queue);
     }

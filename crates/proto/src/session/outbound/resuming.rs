@@ -14,8 +14,8 @@ impl Outbound {
             // That they are queued again must not make them look as if they had never been sent.
             out.persist(Record::Tried(self.last_sent));
         }
-        flights.sort_unstable_by_key(|flight| std::cmp::Reverse(flight.position));
-        for InFlight { position, delivery, received, .. } in flights {
+        flights.sort_by_cached_key(|flight| flight.position);
+        for InFlight { position, delivery, received, .. } in flights.into_iter().rev() {
             if lasting {
                 out.persist(match &delivery {
                     Some(delivery) => Record::Enqueued(position, delivery.clone()),
@@ -31,7 +31,7 @@ impl Outbound {
                 None => self.given_up.push(Finished { position, qos: QoS::ExactlyOnce, end: received.into() }),
             }
         }
-        self.given_up.sort_by_key(|finished| finished.position);
+        self.given_up.sort_by_cached_key(|finished| finished.position);
     }
 
     /// A stored message, read back: queued, in flight, or released.
@@ -70,7 +70,7 @@ impl Outbound {
             .map(|(&id, flight)| (flight.position, flight.delivery.clone(), Some(id)))
             .chain(self.queue.iter().map(|(position, delivery)| (*position, Some(delivery.clone()), None)))
             .collect();
-        all.sort_by_key(|&(position, ..)| position);
+        all.sort_by_cached_key(|&(position, ..)| position);
         all
     }
 }

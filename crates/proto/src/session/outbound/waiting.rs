@@ -97,7 +97,7 @@ impl Outbound {
             self.left_queue(&delivery);
             taken.push((position, delivery));
         }
-        taken.sort_by_key(|&(position, _)| position);
+        taken.sort_by_cached_key(|&(position, _)| position);
         if lasting {
             for &(position, _) in &taken {
                 out.persist(Record::Done(position));
