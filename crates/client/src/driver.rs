@@ -16,11 +16,12 @@ mod settling;
 mod storing;
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use gridmq_proto::session::client::{Config, Connection, Event, Session};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::asking::Asking;
@@ -110,6 +111,10 @@ pub(crate) struct Driver {
     sleep: Pin<Box<tokio::time::Sleep>>,
     /// Nothing follows but the closing of the connection.
     ended: bool,
+    /// Messages were given to streams whose readers may not have had a turn since.
+    delivered: bool,
+    /// The tasks of the runtime run one at a time.
+    single: bool,
     watch: Watch,
 }
 
@@ -172,12 +177,16 @@ impl Driver {
             first,
             sleep: Box::pin(tokio::time::sleep_until(tokio::time::Instant::now())),
             ended: false,
+            delivered: false,
+            single: false,
             watch,
         }
     }
 
     /// Works until there will be no connection any more.
     pub(crate) async fn run(mut self) {
+        let runtime = Handle::try_current();
+        self.single = runtime.is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::CurrentThread);
         poll_fn(|cx| self.poll(cx)).await;
         self.close_store().await;
         self.replies.left();
@@ -236,9 +245,20 @@ impl Driver {
             return Poll::Pending;
         }
         if more || (!had_room && self.has_room()) || self.has_finished() {
-            cx.waker().wake_by_ref();
+            self.go_on(cx);
         }
         Poll::Pending
+    }
+
+    /// There is more to do at once, but whoever reads a stream gets its turn first.
+    fn go_on(&mut self, cx: &mut Context<'_>) {
+        if std::mem::take(&mut self.delivered) && self.single {
+            // A task that only wakes itself runs tens of times before the future that the runtime was started with
+            // is polled, and the buffer of a stream that is read there runs over.
+            let _ = pin!(tokio::task::yield_now()).poll(cx);
+        } else {
+            cx.waker().wake_by_ref();
+        }
     }
 
     fn events(&mut self) {
@@ -249,7 +269,10 @@ impl Driver {
 
     fn happened(&mut self, event: Event) {
         match event {
-            Event::Message(incoming) => self.router.deliver(incoming),
+            Event::Message(incoming) => {
+                self.delivered = true;
+                self.router.deliver(incoming);
+            }
             Event::Published { position, qos, end } => self.settled(position, qos, end),
             Event::Subscribed(ack) => self.subscribed(ack),
             Event::Unsubscribed(ack) => self.unsubscribed(ack),

@@ -13,7 +13,8 @@ mod support;
 use std::future::IntoFuture;
 
 use gridmq_client::{QoS, ReasonCode, Shed, SubscribeRequest, Subscription, TryNextError, Version};
-use support::{Peer, connected};
+use gridmq_proto::Packet;
+use support::{Peer, bytes_of, connected, message};
 use tokio::io::DuplexStream;
 
 async fn made(request: SubscribeRequest, server: &mut Peer<DuplexStream>) -> Subscription {
@@ -110,4 +111,23 @@ async fn a_slow_stream_of_qos_0_holds_nobody_up() {
     assert_eq!((slow.waiting(), slow.dropped()), (256, 744));
     client.publish("b", "goes on").await.unwrap();
     server.publish().await;
+}
+
+/// The body of a test is the future that its runtime was started with: the one that is polled last.
+#[tokio::test]
+async fn whoever_reads_in_the_runtimes_own_future_loses_nothing() {
+    for (size, count) in [(16, 1500), (1000, 60), (16 * 1024, 3)] {
+        let (client, mut server) = connected(Version::V5).await;
+        let mut subscription = made(client.subscribe("a", QoS::AtMostOnce), &mut server).await;
+        let payload = "x".repeat(size);
+        let some = bytes_of(&Packet::Publish(message("a", &payload, QoS::AtMostOnce, 0)), Version::V5).repeat(count);
+        for _ in 0..10 {
+            // As much as the transport holds: the client can go on for long without waiting for anything.
+            server.raw(&some).await;
+            for _ in 0..count {
+                assert_eq!(subscription.next().await.unwrap().payload().len(), size);
+                assert_eq!(subscription.dropped(), 0, "{size}");
+            }
+        }
+    }
 }
