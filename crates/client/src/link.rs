@@ -1,5 +1,6 @@
 //! The transport and the session machine behind it: bytes in, events out.
 
+mod incoming;
 mod outputs;
 mod traffic;
 
@@ -18,6 +19,7 @@ use gridmq_proto::time::{Monotonic, Now};
 use gridmq_proto::{EncodeError, Packet};
 use tokio::time::Sleep;
 
+use self::incoming::Incoming;
 use crate::clock::Clock;
 use crate::error::Ending;
 use crate::metrics::MessageFate;
@@ -48,7 +50,9 @@ pub(crate) struct Link {
     /// When this turn began: the clocks are read once in it, not for every packet.
     now: Now,
     decoder: Decoder,
-    incoming: BytesMut,
+    incoming: Incoming,
+    /// Messages of this turn that are to be acknowledged.
+    to_acknowledge: usize,
     outgoing: BytesMut,
     /// Messages of ours that wait for [`Link::release`], while there is such a place.
     held: Option<BytesMut>,
@@ -104,7 +108,8 @@ impl Link {
             clock,
             now,
             decoder,
-            incoming: BytesMut::new(),
+            incoming: Incoming::default(),
+            to_acknowledge: 0,
             outgoing: BytesMut::new(),
             held: None,
             own: 0,
@@ -179,7 +184,7 @@ impl Link {
     pub(crate) fn hang_up(&mut self) {
         self.io = Box::new(tokio::io::empty());
         self.phase = Phase::Closed;
-        (self.incoming, self.outgoing) = (BytesMut::new(), BytesMut::new());
+        (self.incoming, self.outgoing) = (Incoming::default(), BytesMut::new());
         self.held = None;
         self.meter.let_go(MessageFate::Dropped);
         self.own = 0;
@@ -200,6 +205,7 @@ impl Link {
     /// A turn begins: reads the clocks.
     pub(crate) fn begin(&mut self) {
         self.now = self.clock.now();
+        self.to_acknowledge = 0;
     }
 
     /// When this turn began.
@@ -256,6 +262,10 @@ impl Link {
     pub(crate) fn turn(&mut self, cx: &mut Context<'_>, at: Option<Monotonic>) -> bool {
         self.expire();
         let ended = matches!(self.phase, Phase::Closing(_));
+        if self.own == 0 && !self.outgoing.is_empty() {
+            // Acknowledgements: the server can work on them while we read.
+            self.write(cx);
+        }
         let mut more = self.read(cx);
         let full = !self.takes_input();
         self.write(cx);
@@ -306,7 +316,7 @@ impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Link")
             .field("phase", &self.phase)
-            .field("incoming", &self.incoming.len())
+            .field("incoming", &self.incoming.bytes.len())
             .field("outgoing", &self.outgoing.len())
             .finish_non_exhaustive()
     }

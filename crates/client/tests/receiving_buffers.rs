@@ -131,3 +131,26 @@ async fn whoever_reads_in_the_runtimes_own_future_loses_nothing() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_part_of_the_window_can_be_acknowledged_before_the_rest_is_there() {
+    for (version, qos) in [(Version::V5, QoS::AtLeastOnce), (Version::V3_1_1, QoS::ExactlyOnce)] {
+        let (client, mut server) = connected(version).await;
+        let mut subscription = made(client.subscribe("a", qos), &mut server).await;
+        let window: Vec<u8> =
+            (1..=100).flat_map(|id| bytes_of(&Packet::Publish(message("a", "", qos, id)), version)).collect();
+        server.raw(&window).await;
+        let first = subscription.next_batch(100).await.len();
+        assert!((1..=50).contains(&first), "{first}");
+        for id in 1..=first {
+            match server.packet().await {
+                Packet::PubAck(ack) | Packet::PubRec(ack) => assert_eq!(usize::from(ack.packet_id.get()), id),
+                other => panic!("{other:?}"),
+            }
+        }
+        let mut rest = 0;
+        while first + rest < 100 {
+            rest += subscription.next_batch(100).await.len();
+        }
+    }
+}

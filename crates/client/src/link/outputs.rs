@@ -39,6 +39,7 @@ impl Link {
                 Output::Event(event) => {
                     self.meter.event(&event);
                     match &event {
+                        Event::Message(incoming) => self.to_acknowledge += usize::from(incoming.token.is_some()),
                         Event::Connected(_) if self.guarded => self.is_deaf = true,
                         Event::Connected(ack) if ack.session_present => self.release(),
                         _ => {}

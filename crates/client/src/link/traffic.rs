@@ -14,12 +14,13 @@ use crate::secure::{self, TlsErrorKind};
 
 /// Reads in one turn, so that other tasks get theirs.
 const READS: usize = 8;
-/// Events after which the owner gets its turn: what they hold then still lies in the processor's cache, and
-/// acknowledgements leave while more messages arrive.
+/// And bytes.
+const TURN_SIZE: usize = 64 * 1024;
+/// Events after which the owner gets its turn: what they hold then still lies in the processor's cache.
 const EVENTS: usize = 64;
-/// Room for one read, in bytes: of a new block, and what has to be left of one to read into it again.
-const READ_SIZE: usize = 16 * 1024;
-const MIN_READ: usize = 4 * 1024;
+/// And messages among them that are to be acknowledged: a server that has that many acknowledgements sends what comes
+/// next while the owner takes the rest of its window.
+const TO_ACKNOWLEDGE: usize = 32;
 /// Answers to the server that may wait to be written, in bytes; beyond, nothing more is read.
 const MAX_ANSWERS: usize = 1 << 20;
 /// How long to go on reading after a write has failed: the server's reason may still be on its way.
@@ -39,25 +40,32 @@ impl Link {
     }
 
     fn read_packets(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut left = TURN_SIZE;
         for _ in 0..READS {
             self.decode();
-            if self.events.len() >= EVENTS {
+            if self.has_enough() || left == 0 {
                 return true;
             }
             match self.phase {
                 Phase::Closed => return false,
-                Phase::Closing(_) => self.incoming.clear(),
+                Phase::Closing(_) => self.incoming.bytes.clear(),
                 Phase::Open | Phase::Draining(_) if !self.takes_input() => return false,
                 Phase::Open | Phase::Draining(_) => {}
             }
-            self.make_room();
+            self.incoming.make_room(self.decoder.needed());
             match self.poll_read(cx) {
-                Poll::Pending => return false,
+                Poll::Pending => {
+                    self.incoming.rest();
+                    return false;
+                }
                 Poll::Ready(Ok(0)) => {
                     self.lost(None);
                     return false;
                 }
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(read)) => {
+                    self.incoming.arrived();
+                    left = left.saturating_sub(read);
+                }
                 Poll::Ready(Err(error)) => {
                     self.lost(Some(error));
                     return false;
@@ -68,20 +76,15 @@ impl Link {
         true
     }
 
-    /// A block is read into until little of it is left: the messages that came in it share it as long as they live, and
-    /// with a block for every read, each small one would hold 16 KiB.
-    fn make_room(&mut self) {
-        let needed = self.decoder.needed().max(MIN_READ);
-        if self.incoming.capacity() - self.incoming.len() < needed {
-            self.incoming.reserve(needed.max(READ_SIZE));
-        }
+    fn has_enough(&self) -> bool {
+        self.events.len() >= EVENTS || self.to_acknowledge >= TO_ACKNOWLEDGE
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let before = self.incoming.len();
-        let outcome = pin!(self.io.read_buf(&mut self.incoming)).poll(cx);
+        let before = self.incoming.bytes.len();
+        let outcome = pin!(self.io.read_buf(&mut self.incoming.bytes)).poll(cx);
         if self.first.len() < FIRST_BYTES {
-            let arrived = self.incoming.get(before..).unwrap_or_default();
+            let arrived = self.incoming.bytes.get(before..).unwrap_or_default();
             self.first.extend(arrived.iter().take(FIRST_BYTES - self.first.len()));
         }
         outcome
@@ -92,12 +95,13 @@ impl Link {
     }
 
     fn decode(&mut self) {
-        while matches!(self.phase, Phase::Open | Phase::Draining(_)) && self.takes_input() && self.events.len() < EVENTS
-        {
-            let before = self.incoming.len();
-            match self.decoder.decode(&mut self.incoming) {
+        while matches!(self.phase, Phase::Open | Phase::Draining(_)) && self.takes_input() && !self.has_enough() {
+            let before = self.incoming.bytes.len();
+            match self.decoder.decode(&mut self.incoming.bytes) {
                 Ok(Some(packet)) => {
-                    self.meter.received(&packet, before - self.incoming.len(), self.now.monotonic);
+                    let size = before - self.incoming.bytes.len();
+                    self.incoming.took(size);
+                    self.meter.received(&packet, size, self.now.monotonic);
                     if matches!(packet, Packet::PingResp) {
                         // One that nobody asked for answers nothing that is asked later.
                         self.pings_answered = self.pings.min(self.pings_answered + 1);
