@@ -12,6 +12,7 @@ mod blame;
 mod error;
 mod path;
 mod refusal;
+mod signatures;
 mod thumbprint;
 
 pub use anchors::{Anchors, AnchorsError};

@@ -78,6 +78,28 @@ fn a_ca_of_the_same_name_and_another_key_vouches_for_nobody() {
 }
 
 #[test]
+fn a_signature_that_was_good_before_vouches_for_nothing_else() {
+    let (pki, other) = (Pki::new(), Pki::new());
+    let anchors = anchors(&[&pki.root]);
+    let good = presented(&pki.client);
+    for _ in 0..2 {
+        assert!(verify(&good, &anchors, now()).is_ok());
+        for (position, der) in good.chain().iter().enumerate() {
+            // The last byte belongs to the signature, one amidst the names and dates to what is signed.
+            for changed in [der.len() - 1, der.len() / 3] {
+                let mut chain = good.chain().to_vec();
+                chain[position][changed] ^= 1;
+                if let Ok(peer) = PresentedPeer::from_der_unproven(chain) {
+                    assert!(verify(&peer, &anchors, now()).is_err(), "{position}: {changed}");
+                }
+            }
+        }
+        assert!(verify(&presented(&other.client), &anchors, now()).is_err());
+        assert!(verify(&good, &anchors, u64::MAX).is_err());
+    }
+}
+
+#[test]
 fn validity_is_judged_at_the_given_time_all_along_the_path() {
     let root = CertificateAuthority::new_root("Root", Validity::new(1_000, 9_000)).unwrap();
     let intermediate = root.intermediate("Intermediate", Validity::new(2_000, 6_000)).unwrap();

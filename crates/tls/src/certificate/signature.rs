@@ -1,6 +1,6 @@
 //! Who signed a certificate, and how.
 
-use rustls::pki_types::AlgorithmIdentifier;
+use rustls::pki_types::{AlgorithmIdentifier, SignatureVerificationAlgorithm};
 use x509_cert::der::asn1::{AnyRef, BitStringRef, ObjectIdentifier};
 use x509_cert::der::{Decode, Reader, SliceReader};
 
@@ -41,7 +41,12 @@ impl Certificate {
     /// `false` also where the signature's algorithm is none of those that this crate's TLS accepts.
     #[must_use]
     pub fn is_signed_by(&self, issuer: &Self) -> bool {
-        Signed::of(self.der()).is_some_and(|signed| signed_with(&signed, issuer.public_key()))
+        self.is_signed_by_with(issuer, provider().signature_verification_algorithms.all)
+    }
+
+    /// As [`Self::is_signed_by`], by one of these algorithms.
+    pub(crate) fn is_signed_by_with(&self, issuer: &Self, algorithms: &[&dyn SignatureVerificationAlgorithm]) -> bool {
+        Signed::of(self.der()).is_some_and(|signed| signed_with(&signed, issuer.public_key(), algorithms))
     }
 
     /// The object identifier of the signature's algorithm, dotted.
@@ -63,7 +68,7 @@ impl Certificate {
     }
 }
 
-fn signed_with(signed: &Signed<'_>, spki: &[u8]) -> bool {
+fn signed_with(signed: &Signed<'_>, spki: &[u8], algorithms: &[&dyn SignatureVerificationAlgorithm]) -> bool {
     let key = || {
         let outer = AnyRef::from_der(spki).ok()?;
         let mut parts = SliceReader::new(outer.value()).ok()?;
@@ -73,7 +78,7 @@ fn signed_with(signed: &Signed<'_>, spki: &[u8]) -> bool {
     };
     let Some((key_algorithm, key)) = key() else { return false };
     let same = |identifier: AlgorithmIdentifier, actual: &[u8]| identifier.as_ref() == actual;
-    provider().signature_verification_algorithms.all.iter().any(|candidate| {
+    algorithms.iter().any(|candidate| {
         same(candidate.signature_alg_id(), signed.algorithm)
             && same(candidate.public_key_alg_id(), key_algorithm)
             && candidate.verify_signature(key, signed.content, signed.signature).is_ok()

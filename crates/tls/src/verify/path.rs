@@ -1,12 +1,13 @@
 //! The one place where a path from a leaf to an authority is looked for.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::{CertificateDer, Der, TrustAnchor, UnixTime};
+use rustls::pki_types::{CertificateDer, Der, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, Error, KeyUsage, RevocationOptions, VerifiedPath};
 
+use super::signatures::GoodSignatures;
 use crate::certificate::Certificate;
-use crate::provider::provider;
 use crate::revocation::Revocation;
 
 /// How many certificates of a presented chain a path may lead through.
@@ -42,6 +43,7 @@ pub(crate) struct AnchorSet {
     /// As many as there are certificates, in their order.
     anchors: Vec<TrustAnchor<'static>>,
     bare: Vec<TrustAnchor<'static>>,
+    good: Arc<GoodSignatures>,
 }
 
 /// How a leaf was led back to an authority.
@@ -155,10 +157,12 @@ impl AnchorSet {
         }
         let leaf = CertificateDer::from(leaf);
         let end_entity = EndEntityCert::try_from(&leaf)?;
+        let algorithms = self.good.algorithms();
+        let algorithms: Vec<_> = algorithms.iter().map(|one| one as &dyn SignatureVerificationAlgorithm).collect();
         let sent: Vec<Certificate> =
             above.iter().take(MAX_SENT).filter_map(|der| Certificate::from_der(der).ok()).collect();
         let intermediates: Vec<CertificateDer<'_>> = match &Certificate::from_der(&leaf) {
-            Ok(leaf) => linked(leaf, &sent, &self.certificates),
+            Ok(leaf) => linked(leaf, &sent, &self.certificates, &algorithms),
             Err(_) => above.iter().take(MAX_UNLINKED).map(|der| CertificateDer::from(*der)).collect(),
         };
         let check = |path: &VerifiedPath<'_>| {
@@ -166,7 +170,7 @@ impl AnchorSet {
         };
         let look = |options: Option<RevocationOptions<'_>>| {
             end_entity.verify_for_usage(
-                provider().signature_verification_algorithms.all,
+                &algorithms,
                 &anchors,
                 &intermediates,
                 UnixTime::since_unix_epoch(Duration::from_secs(now)),
@@ -194,7 +198,12 @@ impl AnchorSet {
 ///
 /// Path building tries every certificate of the issuer's name before it looks at a signature, so that a peer that sends
 /// many of one name keeps it busy for seconds. It gets only those whose signature was checked, and few.
-fn linked<'a>(leaf: &Certificate, sent: &'a [Certificate], own: &'a [Certificate]) -> Vec<CertificateDer<'a>> {
+fn linked<'a>(
+    leaf: &Certificate,
+    sent: &'a [Certificate],
+    own: &'a [Certificate],
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
+) -> Vec<CertificateDer<'a>> {
     let mut found: Vec<&Certificate> = Vec::new();
     let mut signatures = 0_usize;
     let mut next = 0_usize;
@@ -208,7 +217,7 @@ fn linked<'a>(leaf: &Certificate, sent: &'a [Certificate], own: &'a [Certificate
                 break 'up;
             }
             signatures += 1;
-            if below.is_signed_by(issuer) {
+            if below.is_signed_by_with(issuer, algorithms) {
                 found.push(issuer);
             }
         }
