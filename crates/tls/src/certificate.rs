@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use x509_cert::certificate::Version;
 use x509_cert::der::asn1::ObjectIdentifier;
@@ -75,8 +75,9 @@ struct Fields {
     subject_key_id: Option<Vec<u8>>,
     authority_key_id: Option<Vec<u8>>,
     spki: Vec<u8>,
-    thumbprint_sha1: String,
-    thumbprint_sha256: String,
+    /// Digests are made when somebody asks: most certificates of a handshake are only verified.
+    thumbprint_sha1: OnceLock<String>,
+    thumbprint_sha256: OnceLock<String>,
 }
 
 impl Certificate {
@@ -115,8 +116,8 @@ impl Certificate {
                 .and_then(|id| id.key_identifier)
                 .map(|identifier| identifier.as_bytes().to_vec()),
             spki: tbs.subject_public_key_info().to_der().map_err(not_a_certificate)?,
-            thumbprint_sha1: thumbprint(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, der),
-            thumbprint_sha256: thumbprint(&aws_lc_rs::digest::SHA256, der),
+            thumbprint_sha1: OnceLock::new(),
+            thumbprint_sha256: OnceLock::new(),
             der: der.to_vec(),
         })))
     }
@@ -238,13 +239,14 @@ impl Certificate {
     /// SHA-1 of the DER: 40 lower-case hexadecimal digits. A name that services ask for, no proof.
     #[must_use]
     pub fn thumbprint_sha1(&self) -> &str {
-        &self.0.thumbprint_sha1
+        let make = || thumbprint(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, self.der());
+        self.0.thumbprint_sha1.get_or_init(make)
     }
 
     /// SHA-256 of the DER: 64 lower-case hexadecimal digits.
     #[must_use]
     pub fn thumbprint_sha256(&self) -> &str {
-        &self.0.thumbprint_sha256
+        self.0.thumbprint_sha256.get_or_init(|| thumbprint(&aws_lc_rs::digest::SHA256, self.der()))
     }
 
     /// Could `issuer` have signed this, judged by names and key identifiers alone?
@@ -285,7 +287,7 @@ impl fmt::Debug for Certificate {
             .field("subject", &self.0.subject.to_string())
             .field("issuer", &self.0.issuer.to_string())
             .field("not_after", &Utc(self.0.not_after).to_string())
-            .field("thumbprint_sha256", &self.0.thumbprint_sha256)
+            .field("thumbprint_sha256", &self.thumbprint_sha256())
             .finish_non_exhaustive()
     }
 }

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
-use rustls::client::danger::ServerCertVerifier;
 
 use crate::identity::Identity;
 use crate::provider::provider;
+use crate::trust::verifier::ServerVerifier;
 use crate::trust::{Trust, TrustError};
 use crate::versions::TlsVersions;
 
@@ -51,7 +51,7 @@ pub struct ClientConfig {
 #[cfg_attr(not(feature = "stream"), allow(dead_code, reason = "read by the stream"))]
 struct Inner {
     base: rustls::ClientConfig,
-    verifier: Arc<dyn ServerCertVerifier>,
+    verifier: Arc<ServerVerifier>,
     identity: Option<Identity>,
     trust: Trust,
     versions: TlsVersions,
@@ -152,7 +152,7 @@ impl ClientConfigBuilder {
             .with_protocol_versions(&self.versions.as_rustls())
             .map_err(|error| ConfigError::Tls(error.to_string()))?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::clone(&verifier))
+            .with_custom_certificate_verifier(Arc::<ServerVerifier>::clone(&verifier))
             .with_no_client_auth();
         base.resumption = Resumption::disabled();
         base.alpn_protocols = self.alpn;

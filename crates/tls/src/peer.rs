@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::certificate::{Certificate, CertificateError};
+use crate::verify::Chain;
 
 /// The longest chain that is taken from a client, leaf included.
 pub const MAX_PRESENTED_CERTIFICATES: usize = 10;
@@ -87,6 +88,10 @@ impl PresentedPeer {
     pub fn chain_subjects(&self) -> Vec<String> {
         subjects(&self.chain)
     }
+
+    pub(crate) fn shown(&self) -> Chain {
+        Chain::above_leaf(&self.leaf, self.chain.iter().skip(1))
+    }
 }
 
 impl fmt::Debug for PresentedPeer {
@@ -95,11 +100,13 @@ impl fmt::Debug for PresentedPeer {
     }
 }
 
+/// In the place of the subject of what is no certificate.
+pub(crate) const UNREADABLE: &str = "(not a certificate)";
+
 /// The subjects of a chain in DER; what cannot be parsed is said to be so.
 pub(crate) fn subjects(chain: &[Vec<u8>]) -> Vec<String> {
     let subject = |der: &Vec<u8>| {
-        Certificate::from_der(der)
-            .map_or_else(|_| "(not a certificate)".to_owned(), |parsed| parsed.subject().to_string())
+        Certificate::from_der(der).map_or_else(|_| UNREADABLE.to_owned(), |parsed| parsed.subject().to_string())
     };
     chain.iter().map(subject).collect()
 }

@@ -6,7 +6,6 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use rustls::pki_types::ServerName;
@@ -24,7 +23,7 @@ mod report;
 mod sniff;
 
 use late::Late;
-use report::{client_report, server_report};
+use report::{Account, ClientSeen, Seen, ServerSeen};
 use sniff::Sniff;
 
 /// How much of what a refused client already sent is read and thrown away.
@@ -74,12 +73,13 @@ where
     let (tls, recorder) = config.recorded();
     match TlsConnector::from(tls).connect(name, Sniff::new(io)).into_fallible().await {
         Ok(stream) => {
-            let report = client_report(bare, config, &recorder, stream.get_ref().0);
-            finish(stream.into(), report, None)
+            let seen = ClientSeen::new(bare, config, &recorder, stream.get_ref().0);
+            finish(stream.into(), Seen::Client(seen))
         }
         Err((error, mut io)) => {
-            let mut report = client_report(bare, config, &recorder, &io);
-            report.refusal = report::refusal_of_server(&error, bare, config, &recorder);
+            let seen = ClientSeen::new(bare, config, &recorder, &io);
+            let mut report = seen.report();
+            report.refusal = seen.refusal_of_server(&error);
             let error = late::alert_behind(error, &mut io).await;
             Err(TlsError::new(&error, Stage::Handshake, report))
         }
@@ -99,26 +99,22 @@ where
     match TlsAcceptor::from(tls).accept(Sniff::new(io)).into_fallible().await {
         Ok(stream) => {
             let (io, connection) = stream.get_ref();
-            let mut report = server_report(config, io);
-            report.server_name = connection.server_name().map(str::to_owned);
-            let presented = match connection.peer_certificates() {
-                None | Some([]) => None,
-                Some(chain) => match PresentedPeer::from_chain(chain.iter().map(AsRef::as_ref)) {
-                    Ok(presented) => Some(presented),
+            let mut seen = ServerSeen::new(config, io);
+            seen.server_name = connection.server_name().map(str::to_owned);
+            if let Some(chain) = connection.peer_certificates().filter(|chain| !chain.is_empty()) {
+                match PresentedPeer::from_chain(chain.iter().map(AsRef::as_ref)) {
+                    Ok(presented) => seen.presented = Some(presented),
                     Err(_) => {
                         let bad = rustls::Error::InvalidCertificate(rustls::CertificateError::BadEncoding);
                         let error = io::Error::new(io::ErrorKind::InvalidData, bad);
-                        return Err(TlsError::new(&error, Stage::Handshake, report));
+                        return Err(TlsError::new(&error, Stage::Handshake, seen.report()));
                     }
-                },
-            };
-            report.peer_chain = presented.as_ref().map(PresentedPeer::chain_subjects).unwrap_or_default();
-            report.peer_certificates =
-                presented.as_ref().map(|peer| crate::verify::parse(peer.chain())).unwrap_or_default();
-            finish(stream.into(), report, presented)
+                }
+            }
+            finish(stream.into(), Seen::Server(seen))
         }
         Err((error, mut io)) => {
-            let mut report = server_report(config, &io);
+            let mut report = ServerSeen::new(config, &io).report();
             if let Some(judge) = judge {
                 report::add_presented(&mut report, judge.notes());
             }
@@ -130,28 +126,26 @@ where
 
 fn finish<IO>(
     inner: tokio_rustls::TlsStream<Sniff<IO>>,
-    report: HandshakeReport,
-    presented: Option<PresentedPeer>,
+    seen: Seen,
 ) -> Result<(TlsStream<IO>, HandshakeInfo), TlsError> {
     let (_, connection) = inner.get_ref();
     let version = connection.protocol_version().and_then(TlsVersion::from_rustls);
     let (Some(version), Some(suite)) = (version, connection.negotiated_cipher_suite()) else {
         let error = io::Error::other("the handshake ended without a version or cipher suite");
-        return Err(TlsError::new(&error, Stage::Handshake, report));
+        return Err(TlsError::new(&error, Stage::Handshake, seen.report()));
     };
     let info = HandshakeInfo {
         version,
         cipher: format!("{:?}", suite.suite()),
         alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
-        server_name: report.server_name.clone(),
-        asked_for_certificate: report.asked_for_certificate,
-        sent_chain: report.sent_chain.clone(),
-        peer_chain: report.peer_chain.clone(),
-        presented,
+        server_name: seen.server_name().map(str::to_owned),
+        asked_for_certificate: seen.asked_for_certificate(),
+        sent_chain: seen.sent_chain(),
+        peer_chain: seen.peer_chain(),
+        presented: seen.presented().cloned(),
     };
-    let mut report = report;
-    report.version = Some(version);
-    let stream = TlsStream { inner, report: Arc::new(report), version, heard: false, late: Late::default() };
+    let account = Box::new(Account::new(seen, version));
+    let stream = TlsStream { inner, account, version, heard: false, late: Late::default() };
     Ok((stream, info))
 }
 
@@ -186,7 +180,7 @@ async fn part<IO: AsyncRead + AsyncWrite + Unpin>(io: &mut Sniff<IO>) {
 /// before giving up.
 pub struct TlsStream<IO> {
     inner: tokio_rustls::TlsStream<Sniff<IO>>,
-    report: Arc<HandshakeReport>,
+    account: Box<Account>,
     version: TlsVersion,
     /// A byte of the application's has arrived.
     heard: bool,
@@ -203,7 +197,7 @@ impl<IO> TlsStream<IO> {
     /// What was seen of the handshake.
     #[must_use]
     pub fn report(&self) -> &HandshakeReport {
-        &self.report
+        self.account.report()
     }
 
     fn explain(&self, error: io::Error) -> io::Error {
@@ -212,11 +206,11 @@ impl<IO> TlsStream<IO> {
         }
         let is_tls = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
         // A TLS 1.3 client has not heard yet what the server thinks of its certificate.
-        let pending = self.report.role == Role::Client && self.version == TlsVersion::V1_3 && !self.heard;
+        let pending = self.account.role() == Role::Client && self.version == TlsVersion::V1_3 && !self.heard;
         if !(is_tls || pending && late::is_gone(&error)) {
             return error;
         }
-        let explained = TlsError::new(&error, Stage::AfterHandshake, HandshakeReport::clone(&self.report));
+        let explained = TlsError::new(&error, Stage::AfterHandshake, self.report().clone());
         io::Error::new(error.kind(), explained)
     }
 }
@@ -288,7 +282,7 @@ impl<IO> fmt::Debug for TlsStream<IO> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsStream")
             .field("version", &self.version)
-            .field("peer_chain", &self.report.peer_chain)
+            .field("peer_chain", &self.report().peer_chain)
             .finish_non_exhaustive()
     }
 }

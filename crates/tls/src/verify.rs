@@ -9,6 +9,7 @@ use crate::revocation::Revocation;
 
 mod anchors;
 mod blame;
+mod chain;
 mod error;
 mod path;
 mod refusal;
@@ -18,7 +19,8 @@ mod thumbprint;
 pub use anchors::{Anchors, AnchorsError};
 #[cfg(feature = "stream")]
 pub(crate) use blame::names;
-pub(crate) use blame::{Case, Fault, parse};
+pub(crate) use blame::{Case, Fault, MAX_CHAIN, parse};
+pub(crate) use chain::Chain;
 pub use error::VerifyError;
 pub(crate) use path::{AnchorSet, Found, Purpose};
 pub use refusal::Refusal;
@@ -93,15 +95,9 @@ pub fn verify_with(
     now: u64,
 ) -> Result<VerifiedPeer, Refusal> {
     let leaf = presented.leaf();
-    let above: Vec<&[u8]> = presented.chain().iter().skip(1).map(Vec::as_slice).collect();
-    let found = judge(leaf.der(), &above, anchors.set(), Purpose::ClientAuth, revocation, now)?;
+    let found = judge(&presented.shown(), anchors.set(), Purpose::ClientAuth, revocation, now)?;
     let mut chain_subjects = vec![leaf.subject().to_string()];
-    chain_subjects.extend(
-        found
-            .intermediates
-            .iter()
-            .map(|der| Certificate::from_der(der).map(|parsed| parsed.subject().to_string()).unwrap_or_default()),
-    );
+    chain_subjects.extend(found.intermediates.iter().map(|issuer| issuer.subject().to_string()));
     let (subject, thumbprint_sha256) = found
         .anchor
         .map(|anchor| (anchor.subject().to_string(), anchor.thumbprint_sha256().to_owned()))
@@ -113,16 +109,14 @@ pub fn verify_with(
 
 /// Looks for a path, and on failure for the certificate that is to blame.
 pub(crate) fn judge(
-    leaf: &[u8],
-    above: &[&[u8]],
+    shown: &Chain,
     anchors: &AnchorSet,
     purpose: Purpose,
     revocation: Option<&Revocation>,
     now: u64,
 ) -> Result<Found, Refusal> {
-    let chain = || parse(std::iter::once(leaf).chain(above.iter().copied()));
-    let case = |chain| Case {
-        chain,
+    let case = || Case {
+        chain: shown.certificates(),
         anchors: anchors.certificates(),
         more_anchors: anchors.bare_count(),
         purpose,
@@ -130,25 +124,25 @@ pub(crate) fn judge(
         now,
     };
     // The leaf's own dates are what its owner can do something about, whoever issued it.
-    if let Ok(leaf) = Certificate::from_der(leaf)
-        && let Some(fault) = dates(&leaf, now)
+    if let Some(leaf) = shown.leaf()
+        && let Some(fault) = dates(leaf, now)
     {
-        return Err(case(chain()).blame(fault));
+        return Err(case().blame(fault));
     }
-    let error = match anchors.path(leaf, above, purpose, revocation, now, true) {
+    let error = match anchors.path(shown, purpose, revocation, now, true) {
         Ok(found) => return Ok(found),
         Err(error) => error,
     };
     // Would an authority vouch for it that is not valid now?
     if anchors.all_valid(now) {
-        return Err(case(chain()).blame(Fault::from(&error)));
+        return Err(case().blame(Fault::from(&error)));
     }
-    let fault = match anchors.path(leaf, above, purpose, revocation, now, false) {
+    let fault = match anchors.path(shown, purpose, revocation, now, false) {
         Ok(Found { anchor: Some(anchor), .. }) => dates(&anchor, now).unwrap_or_else(|| Fault::from(&error)),
         Ok(_) => Fault::from(&error),
         Err(without_dates) => Fault::from(&without_dates),
     };
-    Err(case(chain()).blame(fault))
+    Err(case().blame(fault))
 }
 
 pub(crate) fn dates(certificate: &Certificate, now: u64) -> Option<Fault> {

@@ -1,6 +1,7 @@
 //! Distinguished names.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use x509_cert::der::asn1::{Any, ObjectIdentifier};
 use x509_cert::der::{Decode, Encode, Tag, Tagged};
@@ -14,15 +15,27 @@ const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
 #[derive(Clone)]
 pub struct DistinguishedName {
     der: Vec<u8>,
+    /// Made when somebody asks: most names of a handshake are only compared.
+    words: OnceLock<Words>,
+}
+
+#[derive(Clone, Default)]
+struct Words {
     text: String,
     common_name: Option<String>,
 }
 
-impl DistinguishedName {
-    pub(crate) fn new(name: &Name) -> Result<Self, x509_cert::der::Error> {
+impl Words {
+    fn of(name: &Name) -> Self {
         let common_name =
             name.iter().filter(|attribute| attribute.oid == COMMON_NAME).last().and_then(|cn| text_of(&cn.value));
-        Ok(Self { der: name.to_der()?, text: printable(&name.to_string()), common_name })
+        Self { text: printable(&name.to_string()), common_name }
+    }
+}
+
+impl DistinguishedName {
+    pub(crate) fn new(name: &Name) -> Result<Self, x509_cert::der::Error> {
+        Ok(Self { der: name.to_der()?, words: OnceLock::new() })
     }
 
     /// Reads a name in DER.
@@ -37,7 +50,7 @@ impl DistinguishedName {
     /// The common name: the most specific one, where there are several.
     #[must_use]
     pub fn common_name(&self) -> Option<&str> {
-        self.common_name.as_deref()
+        self.words().common_name.as_deref()
     }
 
     /// The name in DER.
@@ -49,7 +62,12 @@ impl DistinguishedName {
     /// Has it no attribute at all?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
+        self.words().text.is_empty()
+    }
+
+    /// The DER was made from a name, so that reading it again cannot fail.
+    fn words(&self) -> &Words {
+        self.words.get_or_init(|| Name::from_der(&self.der).as_ref().map(Words::of).unwrap_or_default())
     }
 }
 
@@ -64,13 +82,14 @@ impl Eq for DistinguishedName {}
 /// The form of RFC 4514, most specific attribute first, with control characters escaped.
 impl fmt::Display for DistinguishedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.text.is_empty() { "(no name)" } else { &self.text })
+        let text = &self.words().text;
+        f.write_str(if text.is_empty() { "(no name)" } else { text })
     }
 }
 
 impl fmt::Debug for DistinguishedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("DistinguishedName").field(&self.text).finish()
+        f.debug_tuple("DistinguishedName").field(&self.words().text).finish()
     }
 }
 

@@ -8,6 +8,9 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
+use crate::trust::verifier::ServerVerifier;
+use crate::verify::Chain;
+
 /// How many of a server's certificates and schemes are remembered.
 const MAX_REMEMBERED: usize = 16;
 /// How many of the authorities that a server names are remembered.
@@ -16,7 +19,7 @@ const MAX_HINTS: usize = 64;
 /// The client's resolver and verifier for exactly one connection.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    verifier: Arc<dyn ServerCertVerifier>,
+    verifier: Arc<ServerVerifier>,
     key: Option<Arc<CertifiedKey>>,
     record: Mutex<Record>,
 }
@@ -31,21 +34,21 @@ pub(crate) struct Record {
     /// The first of them, each a name in DER.
     pub(crate) hint_names: Vec<Vec<u8>>,
     /// The signature schemes it accepts.
-    pub(crate) schemes: Vec<String>,
+    pub(crate) schemes: Vec<SignatureScheme>,
     /// The scheme that our key signed with.
-    pub(crate) scheme: Option<String>,
+    pub(crate) scheme: Option<SignatureScheme>,
     /// A certificate was sent.
     pub(crate) sent: bool,
     /// A certificate was there and its key fits none of the schemes.
     pub(crate) no_common_scheme: bool,
     /// The server's chain, leaf first.
-    pub(crate) server_chain: Vec<Vec<u8>>,
+    pub(crate) server_chain: Chain,
     /// The time by which the server's chain was judged, in seconds since 1970.
     pub(crate) time: Option<u64>,
 }
 
 impl Recorder {
-    pub(crate) fn new(verifier: Arc<dyn ServerCertVerifier>, key: Option<Arc<CertifiedKey>>) -> Self {
+    pub(crate) fn new(verifier: Arc<ServerVerifier>, key: Option<Arc<CertifiedKey>>) -> Self {
         Self { verifier, key, record: Mutex::default() }
     }
 
@@ -64,14 +67,14 @@ impl ResolvesClientCert for Recorder {
         record.asked = true;
         record.hints = root_hint_subjects.len();
         record.hint_names = root_hint_subjects.iter().take(MAX_HINTS).map(|name| name.to_vec()).collect();
-        record.schemes = sigschemes.iter().take(MAX_REMEMBERED).map(|scheme| format!("{scheme:?}")).collect();
+        record.schemes = sigschemes.iter().take(MAX_REMEMBERED).copied().collect();
         let key = self.key.as_ref()?;
         // Without a common scheme the stack would send an empty certificate and say nothing.
         let Some(signer) = key.key.choose_scheme(sigschemes) else {
             record.no_common_scheme = true;
             return None;
         };
-        record.scheme = Some(format!("{:?}", signer.scheme()));
+        record.scheme = Some(signer.scheme());
         record.sent = true;
         Some(Arc::clone(key))
     }
@@ -91,13 +94,15 @@ impl ServerCertVerifier for Recorder {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let shown = Chain::of(std::iter::once(end_entity).chain(intermediates));
         {
             let mut record = self.lock();
-            let chain = std::iter::once(end_entity).chain(intermediates).take(MAX_REMEMBERED);
-            record.server_chain = chain.map(|certificate| certificate.to_vec()).collect();
+            record.server_chain = shown.first(MAX_REMEMBERED);
             record.time = Some(now.as_secs());
         }
-        self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        self.verifier.judge(&shown, server_name, now, |platform| {
+            platform.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        })
     }
 
     fn verify_tls12_signature(

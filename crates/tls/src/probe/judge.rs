@@ -1,5 +1,6 @@
 //! What a trust would have said about a captured chain.
 
+#[cfg(feature = "web-roots")]
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ impl Verdict {
 #[must_use]
 pub fn judge<D: AsRef<[u8]>>(chain: &[D], server_name: &str, trust: &Trust, now: u64) -> Verdict {
     match trust.server_verifier() {
-        Ok(verifier) => ask(&verifier, chain, server_name, now),
+        Ok(verifier) => ask(&*verifier, chain, server_name, now),
         Err(error) => Verdict::NoRoots(error.to_string()),
     }
 }
@@ -65,7 +66,7 @@ pub fn judge<D: AsRef<[u8]>>(chain: &[D], server_name: &str, trust: &Trust, now:
 #[must_use]
 pub fn judge_platform<D: AsRef<[u8]>>(chain: &[D], server_name: &str, now: u64) -> Verdict {
     match rustls_platform_verifier::Verifier::new(crate::provider::provider()) {
-        Ok(verifier) => ask(&(Arc::new(verifier) as Arc<dyn ServerCertVerifier>), chain, server_name, now),
+        Ok(verifier) => ask(&verifier, chain, server_name, now),
         Err(error) => Verdict::NoRoots(error.to_string()),
     }
 }
@@ -77,12 +78,12 @@ pub fn judge_web_roots<D: AsRef<[u8]>>(chain: &[D], server_name: &str, now: u64)
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let provider = crate::provider::provider();
     match rustls::client::WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build() {
-        Ok(verifier) => ask(&(verifier as Arc<dyn ServerCertVerifier>), chain, server_name, now),
+        Ok(verifier) => ask(&*verifier, chain, server_name, now),
         Err(error) => Verdict::NoRoots(error.to_string()),
     }
 }
 
-fn ask<D: AsRef<[u8]>>(verifier: &Arc<dyn ServerCertVerifier>, chain: &[D], server_name: &str, now: u64) -> Verdict {
+fn ask<D: AsRef<[u8]>>(verifier: &dyn ServerCertVerifier, chain: &[D], server_name: &str, now: u64) -> Verdict {
     let bare = server_name.trim_start_matches('[').trim_end_matches([']', '.']);
     let Ok(name) = ServerName::try_from(bare.to_owned()) else { return Verdict::WrongName };
     let ders: Vec<_> = chain.iter().map(|der| CertificateDer::from(der.as_ref())).collect();

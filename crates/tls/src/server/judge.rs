@@ -50,9 +50,8 @@ impl Rules {
         match &self.whom {
             Whom::Anyone => Ok(()),
             Whom::Anchors(trust) => {
-                let above: Vec<&[u8]> = presented.chain().iter().skip(1).map(Vec::as_slice).collect();
-                let leaf = presented.leaf().der();
-                verify::judge(leaf, &above, trust.anchors(), Purpose::ClientAuth, trust.revocation(), now).map(|_| ())
+                let shown = presented.shown();
+                verify::judge(&shown, trust.anchors(), Purpose::ClientAuth, trust.revocation(), now).map(|_| ())
             }
             Whom::Thumbprints(allowed) => {
                 verify_thumbprint(presented, allowed, now).map(|_| ()).map_err(|rule| Refusal::of_leaf(rule, presented))

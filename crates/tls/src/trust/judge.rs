@@ -9,11 +9,10 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use webpki::EndEntityCert;
 
 use super::{Pin, Trust, TrustError, verifier};
-use crate::certificate::Certificate;
-use crate::verify::{self, Case, Fault, Purpose, Refusal, VerifyError};
+use crate::verify::{self, Case, Chain, Fault, Purpose, Refusal, VerifyError};
 
 impl Trust {
-    pub(crate) fn server_verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, TrustError> {
+    pub(crate) fn server_verifier(&self) -> Result<Arc<verifier::ServerVerifier>, TrustError> {
         if self.0.set.is_empty() && self.0.pins.is_empty() && !self.0.platform {
             return Err(TrustError::None);
         }
@@ -36,18 +35,11 @@ impl Trust {
     }
 
     /// Judges a server by pins, certificates and web roots. `Err(None)` if there are none of these.
-    pub(crate) fn judge_server(
-        &self,
-        leaf: &[u8],
-        above: &[&[u8]],
-        name: &ServerName<'_>,
-        now: u64,
-    ) -> Result<(), Option<Refusal>> {
+    pub(crate) fn judge_server(&self, shown: &Chain, name: &ServerName<'_>, now: u64) -> Result<(), Option<Refusal>> {
         let inner = &*self.0;
-        let chain = || verify::parse(std::iter::once(leaf).chain(above.iter().copied()));
-        let refuse = |fault| Err(Some(self.case(chain(), now).blame(fault)));
-        let parsed = if inner.pins.is_empty() { None } else { Certificate::from_der(leaf).ok() };
-        if let Some(leaf) = &parsed {
+        let refuse = |fault| Err(Some(self.case(shown, now).blame(fault)));
+        let pinned = if inner.pins.is_empty() { None } else { shown.leaf() };
+        if let Some(leaf) = pinned {
             let mut pins = inner.pins.iter().filter(|pin| pin.matches(leaf)).peekable();
             if pins.peek().is_some() {
                 let named = pins.any(|pin| matches!(pin, Pin::Certificate(_)) || is_for(leaf.der(), name));
@@ -59,35 +51,36 @@ impl Trust {
             }
         }
         if inner.set.is_empty() {
-            return Err(parsed.map(|leaf| Refusal {
+            return Err(pinned.map(|leaf| Refusal {
                 rule: VerifyError::NotPinned {
                     subject: leaf.subject().to_string(),
                     sha256: leaf.thumbprint_sha256().to_owned(),
                 },
-                chain: chain(),
-                certificate: Some(leaf),
+                chain: shown.certificates(),
+                certificate: Some(leaf.clone()),
             }));
         }
-        verify::judge(leaf, above, &inner.set, Purpose::ServerAuth, inner.revocation.as_ref(), now).map_err(Some)?;
-        if is_for(leaf, name) { Ok(()) } else { refuse(Fault::Name) }
+        verify::judge(shown, &inner.set, Purpose::ServerAuth, inner.revocation.as_ref(), now).map_err(Some)?;
+        if is_for(shown.leaf_der(), name) { Ok(()) } else { refuse(Fault::Name) }
     }
 
     /// What stands behind the refusal of a server, found out once more.
     #[cfg(feature = "stream")]
-    pub(crate) fn refusal(&self, chain: &[Vec<u8>], name: &str, now: u64, verdict: &Verdict) -> Option<Refusal> {
-        let (leaf, above) = chain.split_first()?;
-        let above: Vec<&[u8]> = above.iter().map(Vec::as_slice).collect();
+    pub(crate) fn refusal(&self, shown: &Chain, name: &str, now: u64, verdict: &Verdict) -> Option<Refusal> {
+        if shown.is_empty() {
+            return None;
+        }
         let name = ServerName::try_from(name).ok()?;
         let fault = verifier::fault_of(verdict);
-        match self.judge_server(leaf, &above, &name, now) {
+        match self.judge_server(shown, &name, now) {
             Err(Some(refusal)) if !self.0.platform || fault == Fault::UnknownIssuer => Some(refusal),
-            _ => Some(self.case(verify::parse(chain), now).blame(fault)),
+            _ => Some(self.case(shown, now).blame(fault)),
         }
     }
 
-    fn case(&self, chain: Vec<Certificate>, now: u64) -> Case<'_> {
+    fn case(&self, shown: &Chain, now: u64) -> Case<'_> {
         Case {
-            chain,
+            chain: shown.certificates(),
             anchors: self.0.set.certificates(),
             more_anchors: self.0.set.bare_count(),
             purpose: Purpose::ServerAuth,

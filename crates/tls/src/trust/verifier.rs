@@ -11,11 +11,11 @@ use super::Trust;
 use crate::provider::provider;
 #[cfg(feature = "stream")]
 use crate::verify::Fault;
-use crate::verify::VerifyError;
+use crate::verify::{Chain, VerifyError};
 
 /// Asks each part of a [`Trust`] in turn; one that believes is enough.
 #[derive(Debug)]
-pub(super) struct ServerVerifier {
+pub(crate) struct ServerVerifier {
     pub(super) trust: Trust,
     /// The operating system's, if it is asked.
     pub(super) platform: Option<Arc<dyn ServerCertVerifier>>,
@@ -28,6 +28,33 @@ impl ServerVerifier {
     }
 }
 
+impl ServerVerifier {
+    /// Judges a chain that was read already. `theirs` asks the operating system about the same one.
+    pub(crate) fn judge(
+        &self,
+        shown: &Chain,
+        server_name: &ServerName<'_>,
+        now: UnixTime,
+        theirs: impl FnOnce(&dyn ServerCertVerifier) -> Result<ServerCertVerified, Error>,
+    ) -> Result<ServerCertVerified, Error> {
+        let own = match self.trust.judge_server(shown, server_name, now.as_secs()) {
+            Ok(()) => return Ok(ServerCertVerified::assertion()),
+            Err(refusal) => refusal,
+        };
+        let Some(platform) = &self.platform else {
+            return Err(own.map_or(Error::InvalidCertificate(CertificateError::UnknownIssuer), |refusal| {
+                as_rustls(refusal.rule)
+            }));
+        };
+        match (theirs(platform.as_ref()), own) {
+            (Ok(verified), _) => Ok(verified),
+            // Whoever knows the issuer says more than whoever does not.
+            (Err(error), Some(own)) if says_no_more(&error) => Err(as_rustls(own.rule)),
+            (Err(error), _) => Err(error),
+        }
+    }
+}
+
 impl ServerCertVerifier for ServerVerifier {
     fn verify_server_cert(
         &self,
@@ -37,23 +64,10 @@ impl ServerCertVerifier for ServerVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let above: Vec<&[u8]> = intermediates.iter().map(AsRef::as_ref).collect();
-        let own = match self.trust.judge_server(end_entity, &above, server_name, now.as_secs()) {
-            Ok(()) => return Ok(ServerCertVerified::assertion()),
-            Err(refusal) => refusal,
-        };
-        let Some(platform) = &self.platform else {
-            return Err(own.map_or(Error::InvalidCertificate(CertificateError::UnknownIssuer), |refusal| {
-                as_rustls(refusal.rule)
-            }));
-        };
-        let theirs = platform.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        match (theirs, own) {
-            (Ok(verified), _) => Ok(verified),
-            // Whoever knows the issuer says more than whoever does not.
-            (Err(error), Some(own)) if says_no_more(&error) => Err(as_rustls(own.rule)),
-            (Err(error), _) => Err(error),
-        }
+        let shown = Chain::of(std::iter::once(end_entity).chain(intermediates));
+        self.judge(&shown, server_name, now, |platform| {
+            platform.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        })
     }
 
     fn verify_tls12_signature(

@@ -11,7 +11,7 @@ use crate::certificate::Certificate;
 use crate::revocation::Revocation;
 
 /// How many certificates of a presented chain are looked at.
-const MAX_CHAIN: usize = 16;
+pub(crate) const MAX_CHAIN: usize = 16;
 /// How many signatures are checked at most to find out which certificate is to blame.
 const MAX_SIGNATURES: usize = 32;
 

@@ -6,12 +6,11 @@ use std::time::Duration;
 use rustls::pki_types::{CertificateDer, Der, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
 use webpki::{EndEntityCert, Error, KeyUsage, RevocationOptions, VerifiedPath};
 
+use super::Chain;
 use super::signatures::GoodSignatures;
 use crate::certificate::Certificate;
 use crate::revocation::Revocation;
 
-/// How many certificates of a presented chain a path may lead through.
-const MAX_SENT: usize = 64;
 /// How many issuers, sent or known, are offered to path building.
 const MAX_LINKED: usize = 16;
 /// How many signatures are checked at most to find them.
@@ -48,7 +47,7 @@ pub(crate) struct AnchorSet {
 
 /// How a leaf was led back to an authority.
 pub(crate) struct Found {
-    pub(crate) intermediates: Vec<Vec<u8>>,
+    pub(crate) intermediates: Vec<Certificate>,
     /// The authority's certificate, where there is more than a name and a key.
     pub(crate) anchor: Option<Certificate>,
 }
@@ -116,13 +115,12 @@ impl AnchorSet {
     fn check(
         &self,
         path: &VerifiedPath<'_>,
-        leaf: &[u8],
+        shown: &Chain,
         purpose: Purpose,
         usable: impl Fn(&Certificate) -> bool,
     ) -> Result<(), Error> {
         let mut between = 0_usize;
-        for issuer in path.intermediate_certificates() {
-            let issuer = Certificate::from_der(&issuer.der()).map_err(|_| Error::BadDer)?;
+        for issuer in self.between(path, shown)? {
             if !issuer.can_issue() {
                 return Err(Error::EndEntityUsedAsCa);
             }
@@ -130,7 +128,7 @@ impl AnchorSet {
         }
         let mut refused = Ok(());
         for authority in self.certificates_of(path.anchor()).filter(|authority| usable(authority)) {
-            refused = vouches(authority, leaf, between, purpose);
+            refused = vouches(authority, shown.leaf_der(), between, purpose);
             if refused.is_ok() {
                 break;
             }
@@ -138,13 +136,21 @@ impl AnchorSet {
         refused
     }
 
+    /// The certificates between leaf and authority.
+    fn between(&self, path: &VerifiedPath<'_>, shown: &Chain) -> Result<Vec<Certificate>, Error> {
+        let read = |der: &[u8]| match shown.above().chain(&self.certificates).find(|known| known.der() == der) {
+            Some(known) => Ok(known.clone()),
+            None => Certificate::from_der(der).map_err(|_| Error::BadDer),
+        };
+        path.intermediate_certificates().map(|issuer| read(&issuer.der())).collect()
+    }
+
     /// Looks for a path that satisfies every rule, with the authorities that are valid at `now`.
     ///
     /// `usable_now: false` takes the others too: only to find out what an error would have been without their expiry.
     pub(crate) fn path(
         &self,
-        leaf: &[u8],
-        above: &[&[u8]],
+        shown: &Chain,
         purpose: Purpose,
         revocation: Option<&Revocation>,
         now: u64,
@@ -155,18 +161,16 @@ impl AnchorSet {
         if anchors.is_empty() {
             return Err(Error::UnknownIssuer);
         }
-        let leaf = CertificateDer::from(leaf);
-        let end_entity = EndEntityCert::try_from(&leaf)?;
+        let der = CertificateDer::from(shown.leaf_der());
+        let end_entity = EndEntityCert::try_from(&der)?;
         let algorithms = self.good.algorithms();
         let algorithms: Vec<_> = algorithms.iter().map(|one| one as &dyn SignatureVerificationAlgorithm).collect();
-        let sent: Vec<Certificate> =
-            above.iter().take(MAX_SENT).filter_map(|der| Certificate::from_der(der).ok()).collect();
-        let intermediates: Vec<CertificateDer<'_>> = match &Certificate::from_der(&leaf) {
-            Ok(leaf) => linked(leaf, &sent, &self.certificates, &algorithms),
-            Err(_) => above.iter().take(MAX_UNLINKED).map(|der| CertificateDer::from(*der)).collect(),
+        let intermediates: Vec<CertificateDer<'_>> = match shown.leaf() {
+            Some(leaf) => linked(leaf, shown, &self.certificates, &algorithms),
+            None => shown.above_ders().take(MAX_UNLINKED).map(CertificateDer::from).collect(),
         };
         let check = |path: &VerifiedPath<'_>| {
-            self.check(path, &leaf, purpose, |authority| !usable_now || is_valid(authority, now))
+            self.check(path, shown, purpose, |authority| !usable_now || is_valid(authority, now))
         };
         let look = |options: Option<RevocationOptions<'_>>| {
             end_entity.verify_for_usage(
@@ -187,7 +191,7 @@ impl AnchorSet {
             None => look(None),
         }?;
         Ok(Found {
-            intermediates: path.intermediate_certificates().map(|certificate| certificate.der().to_vec()).collect(),
+            intermediates: self.between(&path, shown)?,
             anchor: self.certificate_of(path.anchor(), now).cloned(),
         })
     }
@@ -200,7 +204,7 @@ impl AnchorSet {
 /// many of one name keeps it busy for seconds. It gets only those whose signature was checked, and few.
 fn linked<'a>(
     leaf: &Certificate,
-    sent: &'a [Certificate],
+    shown: &'a Chain,
     own: &'a [Certificate],
     algorithms: &[&dyn SignatureVerificationAlgorithm],
 ) -> Vec<CertificateDer<'a>> {
@@ -209,7 +213,7 @@ fn linked<'a>(
     let mut next = 0_usize;
     let mut below = leaf;
     'up: loop {
-        for issuer in sent.iter().chain(own) {
+        for issuer in shown.above().chain(own) {
             if below.issuer() != issuer.subject() || issuer == leaf || found.contains(&issuer) {
                 continue;
             }
