@@ -162,34 +162,41 @@ impl Part for Whole<'_> {
     }
 }
 
-/// A PUBLISH with its topic and without properties, which most are: nothing of it has to be measured.
+/// A PUBLISH without properties but perhaps a topic alias, which most are: nothing of it has to be measured.
 struct Plain<'a> {
     first: u8,
-    topic: &'a TopicName,
+    /// Empty: what the alias stands for. A topic name is never longer than its length can say.
+    topic: &'a str,
     packet_id: Option<PacketId>,
+    /// Of MQTT 5.0.
+    topic_alias: Option<NonZeroU16>,
     payload: &'a [u8],
 }
+
+/// The bytes of a topic alias among the properties.
+const ALIAS_LEN: u8 = 3;
 
 impl Plain<'_> {
     fn remaining(&self, version: Version) -> usize {
         let id = if self.packet_id.is_some() { 2 } else { 0 };
-        let properties = if version.is_v5() { 1 } else { 0 };
-        2 + self.topic.as_str().len() + id + properties + self.payload.len()
+        let alias = if self.topic_alias.is_some() { usize::from(ALIAS_LEN) } else { 0 };
+        let properties = if version.is_v5() { 1 + alias } else { 0 };
+        2 + self.topic.len() + id + properties + self.payload.len()
     }
 
     fn encode(&self, version: Version, max: Option<u32>, out: &mut BytesMut) -> Result<(), EncodeError> {
         let remaining = self.remaining(version);
         check_size(PacketType::Publish, remaining, max)?;
         begin(self.first, remaining, out);
-        let topic = self.topic.as_bytes();
-        // A topic name is never longer than its length can say.
-        out.u16(u16::try_from(topic.len()).unwrap_or(u16::MAX));
-        out.put(topic);
+        out.u16(u16::try_from(self.topic.len()).unwrap_or(u16::MAX));
+        out.put(self.topic.as_bytes());
         if let Some(id) = self.packet_id {
             out.u16(id.get());
         }
-        if version.is_v5() {
-            out.u8(0);
+        match self.topic_alias.map(|alias| alias.get().to_be_bytes()) {
+            Some([high, low]) => out.put(&[ALIAS_LEN, Id::TopicAlias as u8, high, low]),
+            None if version.is_v5() => out.u8(0),
+            None => {}
         }
         out.put(self.payload);
         Ok(())
@@ -240,9 +247,9 @@ impl Publish {
     /// The packet, if it has no properties.
     fn plain(&self) -> Option<Plain<'_>> {
         let has = self.properties.is_some() || self.topic_alias.is_some() || !self.subscription_identifiers.is_empty();
-        let topic = self.topic.as_ref().filter(|_| !has)?;
+        let topic = self.topic.as_ref().filter(|_| !has)?.as_str();
         let first = first_byte(self.dup, self.qos, self.retain);
-        Some(Plain { first, topic, packet_id: self.packet_id, payload: &self.payload })
+        Some(Plain { first, topic, packet_id: self.packet_id, topic_alias: None, payload: &self.payload })
     }
 
     pub(super) fn encode(&self, version: Version, max: Option<u32>, out: &mut BytesMut) -> Result<(), EncodeError> {
@@ -320,16 +327,21 @@ impl Frame {
 }
 
 impl OutgoingPublish {
-    /// The packet, if it has no properties. Before MQTT 5.0 none has.
+    /// The packet, if it has no properties but perhaps a topic alias. Before MQTT 5.0 none has.
     fn plain(&self, version: Version) -> Option<Plain<'_>> {
         let Message { topic, payload, properties } = self.message.message();
         let has = version.is_v5()
             && (properties.is_some()
-                || self.topic_alias.is_some()
                 || !self.subscription_identifiers.is_empty()
                 || self.message_expiry_interval.is_some());
+        if has {
+            return None;
+        }
+        let alias = self.topic_alias.filter(|_| version.is_v5());
+        let topic = if alias.is_none_or(|alias| alias.send_topic) { topic.as_str() } else { "" };
         let first = first_byte(self.dup, self.qos, self.retain);
-        (!has).then_some(Plain { first, topic, packet_id: self.packet_id, payload })
+        let topic_alias = alias.map(|alias| alias.alias);
+        Some(Plain { first, topic, packet_id: self.packet_id, topic_alias, payload })
     }
 
     /// The shared frame, if this subscriber gets what the others get, and if it pays: for one or two of them making it

@@ -82,6 +82,12 @@ fn a_message_without_properties_is_written_at_once() {
     assert_eq!(encoded(&first, Version::V3_1_1), b"\x32\x0C\0\x03a/b\x12\x34hello");
     let plain = OutgoingPublish { qos: QoS::AtMostOnce, packet_id: None, retain: true, ..first.clone() };
     assert_eq!(encoded(&plain, Version::V5), b"\x31\x0B\0\x03a/b\0hello");
+    let alias = |send_topic| Some(TopicAliasUse { alias: NonZeroU16::new(7).unwrap(), send_topic });
+    let setting = OutgoingPublish { topic_alias: alias(true), ..first.clone() };
+    assert_eq!(encoded(&setting, Version::V5), b"\x32\x10\0\x03a/b\x12\x34\x03\x23\0\x07hello");
+    let using = OutgoingPublish { topic_alias: alias(false), ..first.clone() };
+    assert_eq!(encoded(&using, Version::V5), b"\x32\x0D\0\0\x12\x34\x03\x23\0\x07hello");
+    assert_eq!(encoded(&using, Version::V3_1_1), encoded(&first, Version::V3_1_1));
     let mut out = BytesMut::from(&b"kept"[..]);
     assert!(matches!(
         first.encode(Version::V5, Some(14), &mut out),

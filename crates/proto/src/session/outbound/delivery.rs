@@ -75,6 +75,10 @@ pub enum Admitted {
     Full,
 }
 
+/// What a PUBLISH that has no property but a message expiry interval adds to topic and payload at most, in bytes: the
+/// fixed header, the lengths of topic and properties, the packet identifier, and that interval.
+const PLAIN_BYTES: usize = 5 + 2 + 1 + 2 + 5;
+
 /// What the peer's connection allows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer {
@@ -90,8 +94,6 @@ impl Peer {
     /// Why it may not be sent this message, if so: what it said in CONNECT or CONNACK [MQTT-3.1.2-24],
     /// [MQTT-3.2.2-11], [MQTT-3.2.2-14], [MQTT-3.2.2-15].
     pub(super) fn refuses(self, delivery: &Delivery) -> Option<RequestError> {
-        let id = NonZeroU16::new(1).filter(|_| delivery.qos != QoS::AtMostOnce);
-        let size = || outgoing(delivery, id, false, delivery.expires_at.map(|_| 1)).encoded_len(self.version);
         if delivery.qos > self.maximum_qos {
             return Some(RequestError::QosNotSupported { asked: delivery.qos, maximum: self.maximum_qos });
         }
@@ -99,7 +101,12 @@ impl Peer {
             return Some(RequestError::RetainNotSupported);
         }
         let maximum = self.maximum_packet_size?;
-        let size = size();
+        let is_plain = delivery.message.message().properties.is_none() && delivery.subscription_identifiers.is_empty();
+        if is_plain && delivery.message.weight() <= (maximum as usize).saturating_sub(PLAIN_BYTES) {
+            return None;
+        }
+        let id = NonZeroU16::new(1).filter(|_| delivery.qos != QoS::AtMostOnce);
+        let size = outgoing(delivery, id, false, delivery.expires_at.map(|_| 1)).encoded_len(self.version);
         (size > maximum as usize).then_some(RequestError::PacketTooLarge { size, maximum })
     }
 }
