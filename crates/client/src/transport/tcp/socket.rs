@@ -9,6 +9,12 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::transport::settings::{TcpSettings, UserTimeout};
 
+/// Bytes that the system may hold unsent before the socket counts as full. Its buffer grows to megabytes; as much in
+/// front of the peer's closed window is sent piece by piece as the peer reads, for which a peer on the same machine pays,
+/// and it delays whatever is said next. What was sent and is unacknowledged is not limited by this.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const MAX_UNSENT: u32 = 32 * 1024;
+
 /// Linger stays off: closing must not turn what was sent last, such as DISCONNECT, into a reset.
 pub(super) async fn open(
     address: SocketAddr,
@@ -38,6 +44,7 @@ pub(super) async fn open(
         SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
     }
     set_user_timeout(&SockRef::from(&stream), user_timeout(settings.user_timeout, mqtt_keep_alive))?;
+    limit_unsent(&SockRef::from(&stream));
     Ok(stream)
 }
 
@@ -62,6 +69,15 @@ fn set_user_timeout(socket: &SockRef<'_>, timeout: Option<Duration>) -> io::Resu
 const fn set_user_timeout(_: &SockRef<'_>, _: Option<Duration>) -> io::Result<()> {
     Ok(())
 }
+
+/// Where the system does not have it, such as in a sandbox, nothing is lost but speed.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn limit_unsent(socket: &SockRef<'_>) {
+    let _ = socket.set_tcp_notsent_lowat(MAX_UNSENT);
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const fn limit_unsent(_: &SockRef<'_>) {}
 
 #[cfg(test)]
 mod tests {
@@ -88,7 +104,10 @@ mod tests {
         assert_eq!(socket.linger().unwrap(), None);
         assert!(!socket.keepalive().unwrap());
         #[cfg(target_os = "linux")]
-        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(30)));
+        {
+            assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(30)));
+            assert_eq!(socket.tcp_notsent_lowat().unwrap(), MAX_UNSENT);
+        }
 
         let settings = TcpSettings {
             local: Some(std::net::Ipv4Addr::new(127, 0, 0, 2).into()).filter(|_| cfg!(target_os = "linux")),
