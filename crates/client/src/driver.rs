@@ -14,14 +14,14 @@ mod requests;
 mod router;
 mod settling;
 mod storing;
+mod turns;
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use gridmq_proto::session::client::{Config, Connection, Event, Session};
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use self::asking::Asking;
@@ -37,6 +37,7 @@ use self::publishing::Outbox;
 use self::replies::Replies;
 use self::router::Router;
 pub(crate) use self::router::new_lookup;
+use self::turns::Turns;
 use crate::address::Address;
 use crate::auth::User;
 use crate::clock::{self, Clock};
@@ -111,10 +112,7 @@ pub(crate) struct Driver {
     sleep: Pin<Box<tokio::time::Sleep>>,
     /// Nothing follows but the closing of the connection.
     ended: bool,
-    /// Messages were given to streams whose readers may not have had a turn since.
-    delivered: bool,
-    /// The tasks of the runtime run one at a time.
-    single: bool,
+    turns: Turns,
     watch: Watch,
 }
 
@@ -177,16 +175,14 @@ impl Driver {
             first,
             sleep: Box::pin(tokio::time::sleep_until(tokio::time::Instant::now())),
             ended: false,
-            delivered: false,
-            single: false,
+            turns: Turns::default(),
             watch,
         }
     }
 
     /// Works until there will be no connection any more.
     pub(crate) async fn run(mut self) {
-        let runtime = Handle::try_current();
-        self.single = runtime.is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::CurrentThread);
+        self.turns = Turns::here();
         poll_fn(|cx| self.poll(cx)).await;
         self.close_store().await;
         self.replies.left();
@@ -220,7 +216,8 @@ impl Driver {
         let had_room = self.has_room();
         let at =
             [self.router.deadline(), self.life.deadline(), self.authentication_deadline(), self.departure.deadline()];
-        more |= self.link.turn(cx, at.into_iter().flatten().min());
+        let may_read = self.turns.may_read();
+        more |= self.link.turn(cx, at.into_iter().flatten().min(), may_read);
         let before = (self.life.phase(), self.link.progress().0);
         self.events();
         // What a new connection is asked for is still to be written.
@@ -244,21 +241,8 @@ impl Driver {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if more || (!had_room && self.has_room()) || self.has_finished() {
-            self.go_on(cx);
-        }
+        self.turns.over(cx, more || (!had_room && self.has_room()) || self.has_finished());
         Poll::Pending
-    }
-
-    /// There is more to do at once, but whoever reads a stream gets its turn first.
-    fn go_on(&mut self, cx: &mut Context<'_>) {
-        if std::mem::take(&mut self.delivered) && self.single {
-            // A task that only wakes itself runs tens of times before the future that the runtime was started with
-            // is polled, and the buffer of a stream that is read there runs over.
-            let _ = pin!(tokio::task::yield_now()).poll(cx);
-        } else {
-            cx.waker().wake_by_ref();
-        }
     }
 
     fn events(&mut self) {
@@ -270,7 +254,7 @@ impl Driver {
     fn happened(&mut self, event: Event) {
         match event {
             Event::Message(incoming) => {
-                self.delivered = true;
+                self.turns.gave();
                 self.router.deliver(incoming);
             }
             Event::Published { position, qos, end } => self.settled(position, qos, end),

@@ -257,16 +257,16 @@ impl Link {
         self.linger = linger;
     }
 
-    /// Lets time pass, reads what has arrived, writes what lies ready, and wakes the task no later than `at`. `true`:
-    /// there is more to do at once.
-    pub(crate) fn turn(&mut self, cx: &mut Context<'_>, at: Option<Monotonic>) -> bool {
+    /// Lets time pass, reads what has arrived if it may, writes what lies ready, and wakes the task no later than `at`.
+    /// `true`: there is more to do at once.
+    pub(crate) fn turn(&mut self, cx: &mut Context<'_>, at: Option<Monotonic>, may_read: bool) -> bool {
         self.expire();
         let ended = matches!(self.phase, Phase::Closing(_));
         if self.own == 0 && !self.outgoing.is_empty() {
-            // Acknowledgements: the server can work on them while we read.
+            // Nothing but answers and requests: the server can work on them while we read.
             self.write(cx);
         }
-        let mut more = self.read(cx);
+        let mut more = may_read && self.read(cx);
         let full = !self.takes_input();
         self.write(cx);
         // What is written makes room for what may have come meanwhile.
