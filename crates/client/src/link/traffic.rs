@@ -55,7 +55,8 @@ impl Link {
             self.incoming.make_room(self.decoder.needed());
             match self.poll_read(cx) {
                 Poll::Pending => {
-                    self.incoming.rest();
+                    let now = self.now();
+                    self.incoming.rest(now);
                     return false;
                 }
                 Poll::Ready(Ok(0)) => {
@@ -63,7 +64,8 @@ impl Link {
                     return false;
                 }
                 Poll::Ready(Ok(read)) => {
-                    self.incoming.arrived();
+                    let now = self.now();
+                    self.incoming.arrived(now);
                     left = left.saturating_sub(read);
                 }
                 Poll::Ready(Err(error)) => {
