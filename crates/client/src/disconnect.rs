@@ -15,7 +15,7 @@ use crate::error::DisconnectError;
 use crate::publish::{Pending, whole_seconds};
 
 /// A DISCONNECT to send; await it to send it. It ends when the server has closed the connection too, or after two
-/// seconds: see [`timeout`](Self::timeout); and, with a store, when that is closed, for which it waits five seconds at
+/// seconds in which it has read nothing: see [`timeout`](Self::timeout); and, with a store, when that is closed, for which it waits five seconds at
 /// most.
 ///
 /// Between two connections, on the way to another certificate, there is nobody to tell: the client just does not come
@@ -106,8 +106,8 @@ impl DisconnectRequest {
         self
     }
 
-    /// How long the server may take to read what was said last and to close the connection; two seconds when not
-    /// called. Then the connection is closed all the same.
+    /// How long the server may take to read what was said last and to close the connection. Then the connection is closed
+    /// all the same. When not called: two seconds since it has read something, and thirty in all.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

@@ -26,8 +26,10 @@ use crate::metrics::MessageFate;
 use crate::transport::{Heard, Transport};
 use crate::watch::Meter;
 
-/// How long the server may take to read what was said last and to close, unless told otherwise.
+/// How long the server may take to read more of what was said last, and to close, unless told otherwise.
 const LINGER: Duration = Duration::from_secs(2);
+/// And all of that, over a slow link.
+const MAX_LINGER: Duration = Duration::from_secs(30);
 
 /// The place in the stream of the first byte that is held: more than can pass it.
 const HELD_FROM: u64 = 1 << 40;
@@ -37,8 +39,13 @@ enum Phase {
     Open,
     /// Writing has failed; until then, reading may tell why.
     Draining(Monotonic),
-    /// The machine has ended; until then, what was said last is written, and the server may close.
-    Closing(Monotonic),
+    /// The machine has ended: what was said last is written, and the server may close.
+    Closing {
+        /// Unless something is written before.
+        until: Monotonic,
+        /// In any case.
+        last: Monotonic,
+    },
     Closed,
 }
 
@@ -84,6 +91,7 @@ pub(crate) struct Link {
     unsayable: Option<EncodeError>,
     phase: Phase,
     linger: Duration,
+    max_linger: Duration,
     /// Our side of the transport is closed.
     shut: bool,
     meter: Meter,
@@ -131,6 +139,7 @@ impl Link {
             unsayable: None,
             phase: Phase::Open,
             linger: LINGER,
+            max_linger: MAX_LINGER,
             shut: false,
             meter,
         };
@@ -254,14 +263,14 @@ impl Link {
 
     /// How long the server may take, once the machine has ended, to read what was said last and to close.
     pub(crate) const fn linger(&mut self, linger: Duration) {
-        self.linger = linger;
+        (self.linger, self.max_linger) = (linger, linger);
     }
 
     /// Lets time pass, reads what has arrived if it may, writes what lies ready, and wakes the task no later than `at`.
     /// `true`: there is more to do at once.
     pub(crate) fn turn(&mut self, cx: &mut Context<'_>, at: Option<Monotonic>, may_read: bool) -> bool {
         self.expire();
-        let ended = matches!(self.phase, Phase::Closing(_));
+        let ended = matches!(self.phase, Phase::Closing { .. });
         if self.own == 0 && !self.outgoing.is_empty() {
             // Nothing but answers and requests: the server can work on them while we read.
             self.write(cx);
@@ -272,7 +281,7 @@ impl Link {
         // What is written makes room for what may have come meanwhile.
         more |= full && self.phase == Phase::Open && self.takes_input();
         self.meter.flush();
-        more |= !ended && matches!(self.phase, Phase::Closing(_));
+        more |= !ended && matches!(self.phase, Phase::Closing { .. });
         self.arm(cx, at);
         more
     }
@@ -281,7 +290,7 @@ impl Link {
         let now = self.now();
         match self.phase {
             Phase::Draining(until) if until <= now => self.lost(None),
-            Phase::Closing(until) if until <= now => self.phase = Phase::Closed,
+            Phase::Closing { until, .. } if until <= now => self.phase = Phase::Closed,
             _ if self.deadline.is_some_and(|at| at <= now) => {
                 if self.is_deaf {
                     self.machine.excuse();
@@ -295,7 +304,7 @@ impl Link {
     fn arm(&mut self, cx: &mut Context<'_>, at: Option<Monotonic>) {
         let until = match self.phase {
             Phase::Open => self.deadline,
-            Phase::Draining(until) | Phase::Closing(until) => Some(until),
+            Phase::Draining(until) | Phase::Closing { until, .. } => Some(until),
             Phase::Closed => None,
         };
         let Some(at) = [until, at].into_iter().flatten().min() else { return };

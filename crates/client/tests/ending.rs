@@ -20,7 +20,7 @@ use gridmq_client::error::{DisconnectKind, Side};
 use gridmq_client::{Client, ConnectionState, DisconnectCause, QoS, ReasonCode, Version, Will};
 use gridmq_proto::packet::{ConnAckProperties, Disconnect, DisconnectProperties, Packet};
 use support::{Peer, builder, connected, connected_with};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, DuplexStream, ReadBuf};
 
 async fn ended(client: &Client) -> DisconnectCause {
     let mut state = client.state();
@@ -69,6 +69,41 @@ async fn a_server_that_does_not_close_is_not_waited_for_long() {
     client.disconnect().await.unwrap();
     assert!(started.elapsed() <= Duration::from_secs(3));
     assert!(matches!(server.packet().await, Packet::Disconnect(_)));
+}
+
+/// All that is still to be written takes longer than a silent server is waited for.
+#[tokio::test(start_paused = true)]
+async fn over_a_slow_link_all_that_was_said_arrives() {
+    let (client, mut server) = connected(Version::V5).await;
+    let payload = vec![0; 150 * 1024];
+    let _ticket = client.publish("a", payload.clone()).enqueue().await.unwrap();
+    let leaving = tokio::spawn(client.disconnect().into_future());
+    let (mut all, mut some) = (Vec::new(), [0; 16 * 1024]);
+    while !all.ends_with(&[0xE0, 0]) {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let read = server.io.read(&mut some).await.unwrap();
+        assert!(read > 0, "{} bytes", all.len());
+        all.extend_from_slice(&some[..read]);
+    }
+    assert!(all.len() > payload.len());
+    drop(server);
+    leaving.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_reads_and_reads_is_not_waited_for_without_end() {
+    let (client, mut server) = connected(Version::V5).await;
+    let _ticket = client.publish("a", vec![0; 1 << 20]).enqueue().await.unwrap();
+    let started = tokio::time::Instant::now();
+    let leaving = tokio::spawn(client.disconnect().into_future());
+    let mut some = [0; 16];
+    while !leaving.is_finished() {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(server.io.read(&mut some).await.unwrap() > 0);
+    }
+    leaving.await.unwrap().unwrap();
+    let took = started.elapsed();
+    assert!((Duration::from_secs(30)..Duration::from_secs(32)).contains(&took), "{took:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -50,7 +50,9 @@ impl Link {
                     // A server that answers nothing, or has said that it goes, is not waited for.
                     let gone =
                         self.phase != Phase::Open || matches!(end, End::KeepAliveTimeout | End::PeerDisconnected(_));
-                    self.phase = if gone { Phase::Closed } else { Phase::Closing(self.now().after(self.linger)) };
+                    let now = self.now();
+                    let closing = Phase::Closing { until: now.after(self.linger), last: now.after(self.max_linger) };
+                    self.phase = if gone { Phase::Closed } else { closing };
                 }
                 Output::Timeout(at) => {
                     self.deadline = at;

@@ -48,7 +48,7 @@ impl Link {
             }
             match self.phase {
                 Phase::Closed => return false,
-                Phase::Closing(_) => self.incoming.bytes.clear(),
+                Phase::Closing { .. } => self.incoming.bytes.clear(),
                 Phase::Open | Phase::Draining(_) if !self.takes_input() => return false,
                 Phase::Open | Phase::Draining(_) => {}
             }
@@ -117,7 +117,7 @@ impl Link {
     }
 
     pub(super) fn write(&mut self, cx: &mut Context<'_>) {
-        if !matches!(self.phase, Phase::Open | Phase::Closing(_)) || self.shut {
+        if !matches!(self.phase, Phase::Open | Phase::Closing { .. }) || self.shut {
             return;
         }
         match self.poll_write(cx) {
@@ -143,6 +143,10 @@ impl Link {
                     self.outgoing.advance(written);
                     self.own = self.own.min(self.outgoing.len());
                     self.ping_advances();
+                    if let Phase::Closing { last, .. } = self.phase {
+                        let until = self.now().after(self.linger).min(last);
+                        self.phase = Phase::Closing { until, last };
+                    }
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => {
@@ -158,7 +162,7 @@ impl Link {
                 other => return other,
             }
         }
-        if matches!(self.phase, Phase::Closing(_)) {
+        if matches!(self.phase, Phase::Closing { .. }) {
             // The server closes when it has read the end; waiting for that keeps the system from discarding it.
             match Pin::new(&mut self.io).poll_shutdown(cx) {
                 Poll::Ready(Ok(())) => self.shut = true,
