@@ -66,7 +66,8 @@ impl Options {
     }
 
     /// The sizes of TCP's buffers in bytes, as hints to the system, for what is sent and what is received. The system
-    /// chooses, and adapts them, when not called.
+    /// chooses, and adapts them, when not called; on Linux and Android it is then told to take no more than 32 KiB that it
+    /// cannot send yet (`TCP_NOTSENT_LOWAT`).
     pub const fn tcp_buffers(mut self, send: u32, receive: u32) -> Self {
         self.transport.tcp.send_buffer = Some(send);
         self.transport.tcp.receive_buffer = Some(receive);

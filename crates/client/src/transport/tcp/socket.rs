@@ -44,7 +44,10 @@ pub(super) async fn open(
         SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
     }
     set_user_timeout(&SockRef::from(&stream), user_timeout(settings.user_timeout, mqtt_keep_alive))?;
-    limit_unsent(&SockRef::from(&stream));
+    // Who asks for a buffer of some size means to have it.
+    if settings.send_buffer.is_none() {
+        limit_unsent(&SockRef::from(&stream));
+    }
     Ok(stream)
 }
 
