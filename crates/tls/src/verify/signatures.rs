@@ -39,6 +39,10 @@ impl GoodSignatures {
 
     fn add(&self, mark: Mark) {
         let mut good = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have checked the same one.
+        if good.contains(&mark) {
+            return;
+        }
         if good.len() == MAX_GOOD {
             good.remove(0);
         }
