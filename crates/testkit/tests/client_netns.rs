@@ -69,7 +69,7 @@ fn netns_a_dead_link_is_noticed_by_the_tcp_user_timeout() {
         Some("server") => serve(),
         Some(_) => block_on(lose_the_path()),
         None => {
-            let cable = Cable::new(test);
+            let cable = Cable::new();
             let _server = start_server(&cable.far, test);
             run_client(&cable.near, test);
         }

@@ -64,7 +64,7 @@ fn doctor_c03_port_filtered() {
         assert_eq!(cause(&report), Some("C03"));
         return;
     }
-    let cable = Cable::new("doctor_c03");
+    let cable = Cable::new();
     run_client(&cable.near, "doctor_c03_port_filtered");
 }
 
@@ -81,7 +81,7 @@ fn doctor_c04_address_family_dead() {
             assert!(report.stages.iter().any(|stage| stage.facts.contains_key("version")));
         }
         None => {
-            let cable = Cable::new(test);
+            let cable = Cable::new();
             cable.hosts(&format!("{SERVER} dual.example\n{HOLE_6} dual.example"));
             let _server = start_server(&cable.far, test);
             run_client(&cable.near, test);
@@ -97,7 +97,7 @@ fn doctor_c05_path_mtu() {
         Some("server") => serve_tls(),
         Some(_) => assert_eq!(cause(&examine(Scheme::Mqtts, SERVER, 8883)), Some("C05")),
         None => {
-            let cable = Cable::new(test);
+            let cable = Cable::new();
             // The cable's near end drops what is longer than its own MTU and says nothing, as a path without ICMP does.
             ip(&format!("-n {} link set v0 mtu 1000", cable.near));
             ip(&format!("-n {} link set v1 gso_max_segs 1", cable.far));
@@ -116,7 +116,7 @@ fn doctor_c14_private_endpoint() {
         assert_eq!(cause(&examine(Scheme::Mqtts, host, 8883)), Some("C14"));
         return;
     }
-    let cable = Cable::new(test);
+    let cable = Cable::new();
     cable.hosts(&format!("{HOLE} {host}"));
     run_client(&cable.near, test);
 }

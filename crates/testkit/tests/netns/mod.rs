@@ -5,6 +5,7 @@ use std::future::Future;
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const ROLE: &str = "GRIDMQ_NETNS_ROLE";
 pub(crate) const CLIENT: &str = "10.99.0.1";
@@ -21,8 +22,9 @@ pub(crate) struct Cable {
 }
 
 impl Cable {
-    pub(crate) fn new(test: &str) -> Self {
-        let tag = format!("{}{}", test.trim_start_matches("doctor_").get(..3).unwrap(), std::process::id());
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let tag = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let cable = Self { near: format!("gmq-{tag}-a"), far: format!("gmq-{tag}-b") };
         let (near, far) = (&cable.near, &cable.far);
         for command in [
