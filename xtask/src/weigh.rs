@@ -102,7 +102,11 @@ fn names(lines: &str) -> BTreeSet<String> {
 fn hello(package: &str, choice: &Choice, profile: &Profile) -> Result<u64> {
     let dir = target().join("weigh");
     let mut command = cargo();
-    command.current_dir(root().join("bench/peers")).env("CARGO_PROFILE_RELEASE_DEBUG", "0");
+    command.current_dir(root().join("bench/peers"));
+    for variable in ["STRIP", "LTO", "CODEGEN_UNITS", "OPT_LEVEL", "PANIC"] {
+        command.env_remove(format!("CARGO_PROFILE_RELEASE_{variable}"));
+    }
+    command.env("CARGO_PROFILE_RELEASE_DEBUG", "0");
     command.envs(profile.variables.iter().map(|(name, value)| (format!("CARGO_PROFILE_RELEASE_{name}"), value)));
     command.args(["build", "--quiet", "--locked", "--release", "--package", package, "--target-dir"]).arg(&dir);
     quiet(command.args(choice.hello))?;
