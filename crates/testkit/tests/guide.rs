@@ -22,7 +22,7 @@ fn pain_19_the_guide_is_documentation_that_is_tested() {
     assert_eq!(fences.len() % 2, 0);
     let openings: Vec<_> = fences.iter().step_by(2).collect();
     for opening in &openings {
-        assert!(matches!(**opening, "```rust" | "```rust,no_run" | "```console" | "```text"), "{opening}");
+        assert!(matches!(**opening, "```rust" | "```rust,no_run" | "```console" | "```text" | "```toml"), "{opening}");
     }
     let of = |kind: &str| openings.iter().filter(|opening| ***opening == kind).count();
     let (run, compiled) = (of("```rust"), of("```rust,no_run"));
