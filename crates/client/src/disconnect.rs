@@ -15,8 +15,8 @@ use crate::error::DisconnectError;
 use crate::publish::{Pending, whole_seconds};
 
 /// A DISCONNECT to send; await it to send it. It ends when the server has closed the connection too, or after two
-/// seconds in which it has read nothing: see [`timeout`](Self::timeout); and, with a store, when that is closed, for which it waits five seconds at
-/// most.
+/// seconds in which it has read nothing: see [`timeout`](Self::timeout); and, with a store, when that is closed, for
+/// which it waits five seconds at most.
 ///
 /// Between two connections, on the way to another certificate, there is nobody to tell: the client just does not come
 /// back, no will is published, and the session ends when its expiry is over.
