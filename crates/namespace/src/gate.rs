@@ -22,10 +22,14 @@
 //! ```
 
 mod cache;
+mod exchange;
+mod prepare;
 mod refusal;
 mod request;
 
 pub use cache::DecisionCache;
+pub use exchange::{Exchange, Step};
+pub use prepare::{Computation, Proof};
 pub use refusal::{CertificateName, Refusal, RefusalKind};
 pub use request::{ConnectRequest, Credentials, Transport};
 
@@ -45,6 +49,38 @@ use crate::profile::{ConnectionLimits, SessionLimits};
 pub trait Rules: Send + Sync + fmt::Debug {
     /// Differs between any two rules of one broker, so that a cached decision shows its age.
     fn generation(&self) -> u64;
+
+    /// CPU work to be done on another thread before [`admit`](Self::admit) judges this CONNECT, such as hashing its
+    /// password; `admit` then gets the outcome in [`ConnectRequest::proof`]. The work is bounded: where too much waits,
+    /// the client is refused with 0x89 (Server busy) and `admit` is not asked. Default: none.
+    fn prepare(&self, request: &ConnectRequest<'_>) -> Option<Computation> {
+        let _ = request;
+        None
+    }
+
+    /// Begins enhanced authentication by the method that the request names (MQTT 5.0 §4.12), at CONNECT and when the
+    /// client authenticates again. `None`, the default: the method is not served, and `admit` judges the CONNECT as it
+    /// is; it must refuse it with 0x8C unless it takes the method without an exchange.
+    fn exchange(&self, request: &ConnectRequest<'_>) -> Option<Box<dyn Exchange>> {
+        let _ = request;
+        None
+    }
+
+    /// Judges a connected client that has authenticated again (MQTT 5.0 §4.12.1). Default: as
+    /// [`readmit`](Self::readmit).
+    ///
+    /// # Errors
+    /// Why the client must be disconnected.
+    fn reauthenticate(
+        &self,
+        principal: &Principal,
+        credentials: &Credentials,
+        proof: &Proof,
+        now: Wall,
+    ) -> Result<Principal, Refusal> {
+        let _ = proof;
+        self.readmit(principal, credentials, now)
+    }
 
     /// Judges a CONNECT.
     ///
@@ -132,6 +168,37 @@ impl Gate {
     /// Why the client is refused.
     pub fn admit(&self, request: &ConnectRequest<'_>, now: Wall) -> Result<Admission, Refusal> {
         let principal = self.0.admit(request, now)?;
+        Ok(Admission { principal: Arc::new(principal), generation: self.generation() })
+    }
+
+    /// Work to be done before [`admit`](Self::admit), on another thread.
+    #[must_use]
+    pub fn prepare(&self, request: &ConnectRequest<'_>) -> Option<Computation> {
+        self.0.prepare(request)
+    }
+
+    /// Begins enhanced authentication, if the rules serve the request's method.
+    #[must_use]
+    pub fn exchange(&self, request: &ConnectRequest<'_>) -> Option<Box<dyn Exchange>> {
+        request.authentication_method.and_then(|_| self.0.exchange(request))
+    }
+
+    /// Judges a connected client that has authenticated again. It cannot become another one.
+    ///
+    /// # Errors
+    /// Why the client must be disconnected.
+    pub fn reauthenticate(
+        &self,
+        admission: &Admission,
+        credentials: &Credentials,
+        proof: &Proof,
+        now: Wall,
+    ) -> Result<Admission, Refusal> {
+        let principal = self.0.reauthenticate(&admission.principal, credentials, proof, now)?;
+        let (from, to) = (admission.principal.authentication_name(), principal.authentication_name());
+        if from != to {
+            return Err(RefusalKind::NameChanged { from: from.to_string(), to: to.to_string() }.into());
+        }
         Ok(Admission { principal: Arc::new(principal), generation: self.generation() })
     }
 

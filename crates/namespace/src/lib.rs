@@ -23,12 +23,8 @@
 //! )?;
 //! let gate = Gate::new(Arc::new(Policy::compile(resources, 1).expect("from_json has validated it")));
 //! let request = ConnectRequest {
-//!     client_id: "session1",
 //!     username: Some("m1"),
-//!     password: None,
-//!     authentication_method: None,
-//!     presented: None,
-//!     transport: Transport::Plain { trusted: true },
+//!     ..ConnectRequest::new("session1", Transport::Plain { trusted: true })
 //! };
 //! let admission = gate.admit(&request, Wall::from_millis(0))?;
 //!

@@ -68,14 +68,7 @@ fn leaf_only(issued: &IssuedCertificate) -> PresentedPeer {
 }
 
 fn tls<'a>(username: Option<&'a str>, presented: Option<&'a PresentedPeer>) -> ConnectRequest<'a> {
-    ConnectRequest {
-        client_id: "session1",
-        username,
-        password: None,
-        authentication_method: None,
-        presented,
-        transport: Transport::Tls,
-    }
+    ConnectRequest { username, presented, ..ConnectRequest::new("session1", Transport::Tls) }
 }
 
 fn connect(gate: &Gate, username: &str, issued: &IssuedCertificate) -> Result<Admission, Refusal> {

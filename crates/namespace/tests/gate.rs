@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use common::{NOW, admit, document, gate, gate_of, plain};
 use gridmq_namespace::explain::Explanation;
-use gridmq_namespace::gate::{ConnectRequest, Credentials, DecisionCache, RefusalKind, Transport};
+use gridmq_namespace::gate::{
+    Computation, ConnectRequest, Credentials, DecisionCache, Exchange, Proof, RefusalKind, Step, Transport,
+};
 use gridmq_namespace::principal::{NameSource, PrincipalKind};
 use gridmq_namespace::profile::{ConnectionLimits, Overflow, SessionLimits};
 use gridmq_namespace::{Gate, Open, Policy, Principal, Refusal, Resources, Rules, Verdict};
@@ -250,4 +252,89 @@ fn what_connections_share_can_be_shared() {
     shared::<gridmq_namespace::Admission>();
     shared::<DecisionCache>();
     shared::<gridmq_namespace::Denied>();
+}
+
+/// Rules that compute before they admit, and whose one method takes any answer.
+#[derive(Debug)]
+struct Computing;
+
+#[derive(Debug)]
+struct Once;
+
+impl Exchange for Once {
+    fn step(&mut self, data: Option<&[u8]>, _: Wall) -> Step {
+        match data {
+            None => Step::Continue { data: Some(b"who?".to_vec()) },
+            Some(name) => Step::Proven { proof: Proof::new(String::from_utf8_lossy(name).into_owned()), data: None },
+        }
+    }
+}
+
+impl Rules for Computing {
+    fn generation(&self) -> u64 {
+        7
+    }
+    fn prepare(&self, request: &ConnectRequest<'_>) -> Option<Computation> {
+        let password = request.password?.to_vec();
+        Some(Computation::new(move || password == b"right"))
+    }
+    fn exchange(&self, request: &ConnectRequest<'_>) -> Option<Box<dyn Exchange>> {
+        (request.authentication_method == Some("NAME")).then(|| Box::new(Once) as Box<dyn Exchange>)
+    }
+    fn admit(&self, request: &ConnectRequest<'_>, _: Wall) -> Result<Principal, Refusal> {
+        match request.proof.and_then(Proof::get::<bool>) {
+            Some(true) => Ok(Principal::new(PrincipalKind::Client, request.username.unwrap_or(request.client_id))),
+            _ => Err(Refusal::new(ReasonCode::BadUserNameOrPassword, RefusalKind::Other("no".to_owned()))),
+        }
+    }
+    fn readmit(&self, principal: &Principal, _: &Credentials, _: Wall) -> Result<Principal, Refusal> {
+        Ok(principal.clone())
+    }
+    fn reauthenticate(&self, _: &Principal, _: &Credentials, proof: &Proof, _: Wall) -> Result<Principal, Refusal> {
+        Ok(Principal::new(PrincipalKind::Client, proof.get::<String>().unwrap().clone()))
+    }
+    fn publish(&self, _: &Principal, _: &TopicName) -> Verdict {
+        Verdict::Allowed(Explanation::Foreign)
+    }
+    fn subscribe(&self, _: &Principal, _: &TopicFilter) -> Verdict {
+        Verdict::Allowed(Explanation::Foreign)
+    }
+    fn session_limits(&self) -> SessionLimits {
+        SessionLimits::OPEN
+    }
+    fn connection_limits(&self) -> ConnectionLimits {
+        ConnectionLimits::OPEN
+    }
+}
+
+#[test]
+fn what_was_computed_reaches_admit_and_is_never_shown() {
+    let gate = Gate::new(Arc::new(Computing));
+    let request = ConnectRequest { password: Some(b"right"), ..plain("a") };
+    let proof = gate.prepare(&request).unwrap().run();
+    assert!(gate.prepare(&plain("a")).is_none());
+    let proven = ConnectRequest { proof: Some(&proof), ..request };
+    assert!(gate.admit(&proven, NOW).is_ok());
+    assert!(gate.admit(&request, NOW).is_err());
+    let shown = format!("{proven:?}");
+    assert!(shown.contains("password: Some(\"…\")") && shown.contains("proof: Some(Proof(…))"), "{shown}");
+}
+
+#[test]
+fn who_authenticates_again_cannot_become_another() {
+    let gate = Gate::new(Arc::new(Computing));
+    let proof = Proof::new(true);
+    let admission = gate.admit(&ConnectRequest { proof: Some(&proof), ..plain("a") }, NOW).unwrap();
+    let request = ConnectRequest { authentication_method: Some("NAME"), ..plain("a") };
+    assert!(gate.exchange(&plain("a")).is_none());
+    let mut exchange = gate.exchange(&request).unwrap();
+    assert!(matches!(exchange.step(None, NOW), Step::Continue { data: Some(_) }));
+    let credentials = Credentials::from(&request);
+    for (name, same) in [(b"a", true), (b"b", false)] {
+        let Step::Proven { proof, .. } = exchange.step(Some(name), NOW) else { panic!("proven by any answer") };
+        match gate.reauthenticate(&admission, &credentials, &proof, NOW) {
+            Ok(_) => assert!(same),
+            Err(refusal) => assert!(!same && matches!(refusal.why, RefusalKind::NameChanged { .. })),
+        }
+    }
 }

@@ -43,12 +43,9 @@ fn presented(issued: &IssuedCertificate) -> PresentedPeer {
 
 fn request<'a>(name: &'a str, presented: &'a PresentedPeer) -> ConnectRequest<'a> {
     ConnectRequest {
-        client_id: "session1",
         username: Some(name),
-        password: None,
-        authentication_method: None,
         presented: Some(presented),
-        transport: Transport::Tls,
+        ..ConnectRequest::new("session1", Transport::Tls)
     }
 }
 

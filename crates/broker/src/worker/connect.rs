@@ -81,12 +81,13 @@ impl Worker {
         let realm = Arc::clone(&conn.realm);
         let gate = realm.gate.load();
         let request = ConnectRequest {
-            client_id: &connect.client_id,
             username: connect.username.as_deref(),
             password: connect.password.as_deref(),
             authentication_method: connect.properties.authentication_method.as_deref(),
+            authentication_data: connect.properties.authentication_data.as_deref(),
+            source: Some(conn.from.ip()),
             presented: conn.presented.as_ref(),
-            transport: conn.transport,
+            ..ConnectRequest::new(&connect.client_id, conn.transport)
         };
         let admission = gate
             .admit(&request, now.wall)

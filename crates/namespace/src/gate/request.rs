@@ -1,9 +1,12 @@
 //! What rules are told about a client.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use bytestring::ByteString;
 use gridmq_tls::PresentedPeer;
+
+use super::Proof;
 
 /// What a client said and showed when it connected.
 #[derive(Clone, Copy)]
@@ -17,10 +20,34 @@ pub struct ConnectRequest<'a> {
     pub password: Option<&'a [u8]>,
     /// The authentication method of MQTT 5.
     pub authentication_method: Option<&'a str>,
+    /// The data for that method; it is never shown.
+    pub authentication_data: Option<&'a [u8]>,
+    /// What [`Rules::prepare`](super::Rules::prepare) had computed, or what the authentication method has proven.
+    pub proof: Option<&'a Proof>,
+    /// The address that the client comes from, where it has one.
+    pub source: Option<IpAddr>,
     /// The certificates that the client showed, with whose key it signed the handshake.
     pub presented: Option<&'a PresentedPeer>,
     /// What carries the connection.
     pub transport: Transport,
+}
+
+impl<'a> ConnectRequest<'a> {
+    /// A client that says nothing but its identifier.
+    #[must_use]
+    pub const fn new(client_id: &'a str, transport: Transport) -> Self {
+        Self {
+            client_id,
+            username: None,
+            password: None,
+            authentication_method: None,
+            authentication_data: None,
+            proof: None,
+            source: None,
+            presented: None,
+            transport,
+        }
+    }
 }
 
 impl fmt::Debug for ConnectRequest<'_> {
@@ -30,6 +57,9 @@ impl fmt::Debug for ConnectRequest<'_> {
             .field("username", &self.username)
             .field("password", &self.password.map(|_| "…"))
             .field("authentication_method", &self.authentication_method)
+            .field("authentication_data", &self.authentication_data.map(|_| "…"))
+            .field("proof", &self.proof)
+            .field("source", &self.source)
             .field("presented", &self.presented.is_some())
             .field("transport", &self.transport)
             .finish()

@@ -24,14 +24,7 @@ pub(crate) fn gate_of(json: &str, generation: u64) -> Gate {
 
 /// A CONNECT on a plain listener that trusts names.
 pub(crate) fn plain(username: &str) -> ConnectRequest<'_> {
-    ConnectRequest {
-        client_id: "session1",
-        username: Some(username),
-        password: None,
-        authentication_method: None,
-        presented: None,
-        transport: Transport::Plain { trusted: true },
-    }
+    ConnectRequest { username: Some(username), ..ConnectRequest::new("session1", Transport::Plain { trusted: true }) }
 }
 
 /// The admission of a registered client.
