@@ -1,6 +1,8 @@
-//! `cargo xtask callgrind`: instructions of encoding, decoding and the client's machine, against a stored baseline.
+//! `cargo xtask callgrind`: instructions of encoding, decoding, the client's machine and the broker's routes, against a
+//! stored baseline.
 //!
-//! The cases are the functions `case_…` of `crates/proto/benches/instructions.rs`. Valgrind counts what each of them
+//! The cases are the functions `case_…` of `crates/proto/benches/instructions.rs` and `crates/broker/benches/routes.rs`.
+//! Valgrind counts what each of them
 //! and all that it calls executes; the same build counts the same on every machine, up to the seeds of hash maps.
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,13 +12,16 @@ use std::process::Command;
 use crate::setup::{Installer, Peer};
 use crate::shell::{Context, Result, cargo, fail, quiet, root, target};
 
+/// What is measured: package, bench, features.
+const PROGRAMS: [(&str, &str, &[&str]); 2] =
+    [("gridmq-proto", "instructions", &[]), ("gridmq-broker", "routes", &["--features", "measure"])];
 /// The counts that a change is held against.
 const BASELINE: &str = "bench/instructions.txt";
 /// A case may execute so many per cent more than its baseline.
 const MARGIN: u64 = 3;
 /// And so many instructions: what the compiler inlines elsewhere moves a small case by that.
 const SLACK: u64 = 80;
-/// Rounds of a case in one call: `ROUNDS` of the measured program.
+/// Rounds of a case in one call: `ROUNDS` of the measured programs.
 const ROUNDS: u64 = 1000;
 
 /// Instructions of one round, by case.
@@ -45,20 +50,27 @@ pub(crate) fn command(bless: bool) -> Result<()> {
 }
 
 fn count() -> Result<Counts> {
-    let program = build()?;
-    let out = target().join("callgrind.out");
-    let mut valgrind = Command::new("valgrind");
-    valgrind.args(["--quiet", "--tool=callgrind"]).arg(format!("--callgrind-out-file={}", out.display())).arg(program);
-    quiet(&mut valgrind)?;
-    let text = std::fs::read_to_string(&out).context(format_args!("cannot read {}", out.display()))?;
-    let counts = cases(&text);
-    if counts.is_empty() { fail("callgrind saw none of the cases") } else { Ok(counts) }
+    let mut all = Counts::new();
+    for (package, bench, features) in PROGRAMS {
+        let program = build(package, bench, features)?;
+        let out = target().join(format!("callgrind.{bench}.out"));
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(["--quiet", "--tool=callgrind"]).arg(format!("--callgrind-out-file={}", out.display()));
+        quiet(valgrind.arg(program))?;
+        let text = std::fs::read_to_string(&out).context(format_args!("cannot read {}", out.display()))?;
+        let counts = cases(&text);
+        if counts.is_empty() {
+            return fail(format!("callgrind saw none of the cases of {bench}"));
+        }
+        all.extend(counts);
+    }
+    Ok(all)
 }
 
-/// The path of the measured program.
-fn build() -> Result<PathBuf> {
+/// The path of a measured program.
+fn build(package: &str, bench: &str, features: &[&str]) -> Result<PathBuf> {
     let mut command = cargo();
-    command.args(["bench", "--locked", "--no-run", "--package", "gridmq-proto", "--bench", "instructions"]);
+    command.args(["bench", "--locked", "--no-run", "--package", package, "--bench", bench]).args(features);
     let messages = quiet(command.args(["--message-format", "json-render-diagnostics"]))?;
     let key = "\"executable\":\"";
     let mut paths = messages.lines().filter_map(|line| line.split_once(key)?.1.split('"').next());
@@ -101,7 +113,7 @@ fn case(function: &str) -> Option<&str> {
 
 fn page(counts: &Counts) -> String {
     let mut page = format!(
-        "# Instructions of one round of each case of crates/proto/benches/instructions.rs.\n\
+        "# Instructions of one round of each case of crates/proto/benches/instructions.rs and crates/broker/benches/routes.rs.\n\
          # Written by `cargo xtask callgrind --bless`; `cargo xtask callgrind` fails beyond {MARGIN} per cent more,\n\
          # and never for less than {SLACK} instructions.\n"
     );

@@ -26,7 +26,7 @@ usage: cargo xtask COMMAND
   conformance [--check]  write docs/conformance.md from the names of the tests, or check that it is up to date
   doctor-doc [--check]   write docs/doctor.md from the doctor's catalogue and its tests, or check that it is up to date
   transcripts [--check]  write docs/doctor-transcripts.md from runs against real servers, or check that they say the same
-  callgrind [--bless]    count the instructions of codec and client machine; fail beyond bench/instructions.txt
+  callgrind [--bless]    count the instructions of codec, machine and routes; fail beyond bench/instructions.txt
   weigh [--binary]       count the crates of a program that publishes, and weigh its binary, against rumqttc's
   compare --clients [--quick] [--only publish|receive|latency|connect] [--broker gridmq|mosquitto]
                          measure the client beside its peers, and write docs/benchmarks.md unless --quick or --only

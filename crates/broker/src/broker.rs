@@ -27,7 +27,7 @@ use crate::worker;
 /// A running broker. Dropped, it stops without waiting for anybody; [`shutdown`](Self::shutdown) is kinder.
 #[derive(Debug)]
 pub struct Broker {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     addresses: Vec<SocketAddr>,
     /// In the same order.
     securities: Vec<Security>,

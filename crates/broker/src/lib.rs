@@ -32,6 +32,9 @@ mod directory;
 mod index;
 mod listener;
 mod mailbox;
+#[cfg(feature = "measure")]
+#[doc(hidden)]
+pub mod measure;
 mod observer;
 mod retained;
 mod revive;

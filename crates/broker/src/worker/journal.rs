@@ -23,7 +23,7 @@ const IN_STORE: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     batch: WriteBatch,
-    volatile: bool,
+    pub(super) volatile: bool,
 }
 
 impl Draft {

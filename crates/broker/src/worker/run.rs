@@ -174,13 +174,28 @@ fn refused(shared: &Shared, from: std::net::SocketAddr, why: &str) {
     shared.observe(&Occurrence::Refused { from, why });
 }
 
+#[cfg(feature = "measure")]
+impl Worker {
+    /// A worker without a thread, tasks and mail from the store.
+    pub(crate) fn detached(id: WorkerId, shared: Arc<Shared>) -> Self {
+        let mut worker = Self::new(id, shared);
+        worker.journal.draft.volatile = worker.shared.volatile;
+        worker
+    }
+
+    pub(crate) fn receive_batch(&mut self, from: WorkerId, mail: Vec<Mail>) {
+        mail.into_iter().for_each(|piece| self.receive(from, piece));
+        self.commit();
+    }
+}
+
 impl Worker {
     fn has_mail(&self, to: WorkerId) -> bool {
         self.outboxes.get(usize::from(to)).is_some_and(|outbox| !outbox.mail.is_empty())
     }
 
     /// Takes a batch out of an outbox, and lets the connections go on that waited for room in it.
-    fn take_mail(&mut self, to: WorkerId) -> Vec<Mail> {
+    pub(crate) fn take_mail(&mut self, to: WorkerId) -> Vec<Mail> {
         let Some(outbox) = self.outboxes.get_mut(usize::from(to)) else { return Vec::new() };
         let batch = if outbox.mail.len() <= BATCH {
             std::mem::take(&mut outbox.mail)

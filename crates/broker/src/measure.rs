@@ -1,0 +1,90 @@
+//! Workers without sockets and threads, for counting instructions: bytes go in and come out by hand.
+//!
+//! Only with the feature `measure`, and no part of the API.
+#![allow(
+    missing_docs,
+    clippy::missing_panics_doc,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a measurement"
+)]
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::task::Waker;
+
+use bytes::BytesMut;
+use gridmq_namespace::gate::Transport;
+
+use crate::broker::Broker;
+use crate::directory::WorkerId;
+use crate::listener::Listener;
+use crate::worker::{ConnKey, Worker};
+
+/// Workers that share what the workers of a broker share. The broker's own threads have nothing to do meanwhile.
+#[derive(Debug)]
+pub struct Bench {
+    _broker: Broker,
+    workers: Vec<Worker>,
+}
+
+/// A client's connection to one of them.
+#[derive(Debug)]
+pub struct Peer {
+    worker: usize,
+    key: ConnKey,
+    incoming: BytesMut,
+}
+
+impl Bench {
+    #[must_use]
+    pub fn new(workers: u16) -> Self {
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let builder = Broker::builder().workers(usize::from(workers)).listener(Listener::plain(any));
+        let broker = Broker::start(builder).expect("a broker starts");
+        let workers = (0..workers).map(|id| Worker::detached(id, Arc::clone(&broker.shared))).collect();
+        Self { _broker: broker, workers }
+    }
+
+    pub fn open(&mut self, worker: usize) -> Peer {
+        let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+        let now = self.workers[worker].now();
+        let key = self.workers[worker].open(now, from, Transport::Plain { trusted: true }, None);
+        Peer { worker, key, incoming: BytesMut::new() }
+    }
+
+    /// One turn of a connection, in which `arrived` was read; answers what it writes.
+    pub fn turn(&mut self, peer: &mut Peer, arrived: &[u8]) -> BytesMut {
+        let worker = &mut self.workers[peer.worker];
+        let now = worker.now();
+        worker.conn(peer.key).expect("the connection is there").waker = Some(Waker::noop().clone());
+        worker.drain(now, peer.key);
+        worker.input(now, peer.key, &mut peer.incoming);
+        peer.incoming.extend_from_slice(arrived);
+        worker.input(now, peer.key, &mut peer.incoming);
+        worker.commit();
+        worker.drain(now, peer.key);
+        if peer.incoming.is_empty() {
+            peer.incoming = BytesMut::new();
+        }
+        let conn = worker.conn(peer.key).expect("the connection is there");
+        assert!(!conn.closing, "the connection lasts");
+        std::mem::take(&mut conn.outgoing)
+    }
+
+    /// Takes all mail where it goes, until there is none.
+    pub fn carry(&mut self) {
+        let mut moved = true;
+        while std::mem::take(&mut moved) {
+            for from in 0..self.workers.len() {
+                for to in 0..self.workers.len() {
+                    let mail = self.workers[from].take_mail(to as WorkerId);
+                    if !mail.is_empty() {
+                        moved = true;
+                        self.workers[to].receive_batch(from as WorkerId, mail);
+                    }
+                }
+            }
+        }
+    }
+}
