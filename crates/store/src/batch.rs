@@ -10,10 +10,22 @@ use crate::{Key, Table};
 pub enum Operation {
     /// The key has this value from now on.
     Put(Table, Key, Bytes),
+    /// The same, of a key that has no value yet.
+    Insert(Table, Key, Bytes),
     /// The key has no value any more; it need not have had one.
     Delete(Table, Key),
     /// No key that begins with this one has a value any more.
     DeletePrefix(Table, Key),
+}
+
+impl Operation {
+    /// What is changed.
+    #[must_use]
+    pub const fn table(&self) -> Table {
+        let (Self::Put(table, ..) | Self::Insert(table, ..) | Self::Delete(table, ..) | Self::DeletePrefix(table, ..)) =
+            self;
+        *table
+    }
 }
 
 /// Changes that become durable together, over any tables, applied in the order of the calls.
@@ -37,6 +49,13 @@ impl WriteBatch {
     pub fn put(&mut self, table: Table, key: Key, value: impl Into<Bytes>) -> &mut Self {
         let value = value.into();
         self.push(key.as_bytes().len() + value.len(), Operation::Put(table, key, value))
+    }
+
+    /// Sets the value of a key that has none: not in the store, and not in a batch that was submitted and not undone
+    /// since. If such a value goes again before it was written, neither is; of a key that had one, that would be lost.
+    pub fn insert(&mut self, table: Table, key: Key, value: impl Into<Bytes>) -> &mut Self {
+        let value = value.into();
+        self.push(key.as_bytes().len() + value.len(), Operation::Insert(table, key, value))
     }
 
     /// Removes the value of a key, if it has one.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use thiserror::Error;
 
-use crate::{Key, Table, WriteBatch};
+use crate::{Key, Room, Table, WriteBatch};
 
 /// The writing side of an engine, owned by whoever commits.
 pub trait Engine: Send + 'static {
@@ -19,6 +19,11 @@ pub trait Engine: Send + 'static {
 
     /// The reading side, which sees what is committed and nothing else, from any thread, during commits too.
     fn reader(&self) -> Arc<dyn Reader>;
+
+    /// Whom to tell of a full disk, and to ask how long to wait. An engine that cannot wait fails instead.
+    fn attach(&mut self, room: Arc<Room>) {
+        drop(room);
+    }
 }
 
 /// The reading side of an engine.
@@ -66,6 +71,17 @@ pub enum EngineError {
     /// What is stored makes no sense.
     #[error("the store is damaged: {0}; restore it from a copy or move it away")]
     Corrupt(String),
+    /// A row is not the one that was written.
+    #[error(
+        "the store is damaged: the row {key:?} of the table \"{table}\" is not what was written; restore it from a copy \
+         or move it away"
+    )]
+    Row {
+        /// Where.
+        table: &'static str,
+        /// Which.
+        key: Key,
+    },
     /// The engine's own words.
     #[error("the store failed: {0}")]
     Other(Box<dyn StdError + Send + Sync>),

@@ -13,17 +13,27 @@
 //! No network, no asynchronous runtime, no clock.
 
 mod batch;
+mod disk;
+mod durability;
 mod engine;
 mod key;
 mod memory;
 #[cfg(feature = "redb")]
 mod redb;
+mod room;
+#[cfg(feature = "simulated")]
+mod simulated;
 mod store;
 
 #[cfg(feature = "redb")]
-pub use self::redb::{RedbEngine, RedbOpenError};
+pub use self::redb::{Kind, RedbEngine, RedbOpenError, RedbOptions};
 pub use batch::{Operation, WriteBatch};
+pub use disk::Disk;
+pub use durability::{Durability, UnknownDurability};
 pub use engine::{Engine, EngineError, Page, Reader};
 pub use key::{Key, KeyError, NamespaceId, Table};
 pub use memory::MemoryEngine;
+pub use room::{Room, Stall};
+#[cfg(feature = "simulated")]
+pub use simulated::{Cut, Keep, SimDisk};
 pub use store::{OpenError, Options, Progress, Seq, Store, SubmitError, Watch};

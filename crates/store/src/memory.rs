@@ -42,7 +42,7 @@ impl Engine for MemoryEngine {
         let mut tables = self.tables.write();
         for operation in batches.iter().flat_map(WriteBatch::operations) {
             match operation {
-                Operation::Put(table, key, value) => {
+                Operation::Put(table, key, value) | Operation::Insert(table, key, value) => {
                     tables.entry(*table).or_default().insert(key.clone(), value.clone());
                 }
                 Operation::Delete(table, key) => {

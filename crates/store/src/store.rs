@@ -1,5 +1,6 @@
 //! The store: a bounded queue of batches, one writer, and how far it is durable.
 
+mod net;
 mod writer;
 
 use std::fmt;
@@ -12,7 +13,7 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use thiserror::Error;
 
-use crate::{Engine, EngineError, Key, MemoryEngine, Page, Reader, Table, WriteBatch};
+use crate::{Engine, EngineError, Key, MemoryEngine, Page, Reader, Room, Stall, Table, WriteBatch};
 use writer::{Queue, Shared};
 
 /// The number of a submitted batch, rising by one per store. What is durable is durable up to a number.
@@ -56,6 +57,10 @@ impl Default for Options {
 pub enum Progress {
     /// Every batch up to this one is durable, and there is room again.
     Durable(Seq),
+    /// The disk is full. What waits goes on waiting, and is tried again twice a second.
+    Stalled(Arc<Stall>),
+    /// There is room on the disk again.
+    Resumed,
     /// The engine failed. What was not durable before never will be.
     Failed(Arc<EngineError>),
 }
@@ -108,9 +113,16 @@ impl Store {
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub fn open(engine: impl Engine, options: Options) -> Result<Self, OpenError> {
+    pub fn open(mut engine: impl Engine, options: Options) -> Result<Self, OpenError> {
         let reader = engine.reader();
         let shared = Arc::new(Shared::new(options));
+        let told = Arc::downgrade(&shared);
+        shared.room.tells(move |progress| {
+            if let Some(shared) = told.upgrade() {
+                shared.tell(&progress);
+            }
+        });
+        engine.attach(Arc::clone(&shared.room));
         let for_writer = Arc::clone(&shared);
         let handle = thread::Builder::new()
             .name("store-writer".to_owned())
@@ -172,8 +184,14 @@ impl Store {
         self.inner.shared.queue.lock().failure.clone()
     }
 
-    /// Has `waker` called after each commit, and when the engine fails (at once if it failed before), until the
-    /// returned value is dropped.
+    /// The full disk that commits wait for, if they do.
+    #[must_use]
+    pub fn stall(&self) -> Option<Arc<Stall>> {
+        self.inner.shared.room.stall()
+    }
+
+    /// Has `waker` called after each commit, when the disk is full and when there is room again, and when the engine
+    /// fails, until the returned value is dropped. A full disk and a failure of before are said at once.
     ///
     /// It is called on the writer's thread and holds up every commit: it should leave word and return. A store that
     /// commits at once never reports progress this way, for the number that `submit` returns is durable already.
@@ -181,6 +199,9 @@ impl Store {
         let shared = &self.inner.shared;
         let waker: Arc<Waker> = Arc::new(waker);
         shared.wakers.lock().push(Arc::clone(&waker));
+        if let Some(stall) = self.stall() {
+            waker(Progress::Stalled(stall));
+        }
         if let Some(failure) = self.failure() {
             waker(Progress::Failed(failure));
         }
@@ -203,8 +224,8 @@ impl Store {
         self.inner.reader.scan(table, prefix, from, limit)
     }
 
-    /// Takes no more batches, and returns when everything that waited is durable. Blocks meanwhile. A second call
-    /// changes nothing.
+    /// Takes no more batches, and returns when everything that waited is durable. Blocks meanwhile, but not for room on
+    /// a full disk. A second call changes nothing.
     ///
     /// # Errors
     /// When the engine failed, so that not everything is durable.
@@ -272,6 +293,7 @@ impl Shared {
             work: Condvar::new(),
             durable: AtomicU64::new(0),
             wakers: Mutex::new(Vec::new()),
+            room: Arc::new(Room::default()),
         }
     }
 }

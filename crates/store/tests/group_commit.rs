@@ -42,8 +42,8 @@ fn a_group_is_not_larger_than_was_set() {
     let store = Store::open(engine, options).unwrap();
     store.submit(put("0", "x")).unwrap();
     assert_eq!(gate.begun(), 1);
-    for _ in 0..3 {
-        store.submit(put("a", "x")).unwrap();
+    for n in 1..=3 {
+        store.submit(put(&n.to_string(), "x")).unwrap();
     }
     for expected in [2, 1] {
         gate.order(Order::Pass);

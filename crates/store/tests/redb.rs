@@ -107,7 +107,7 @@ fn open_after(path: &std::path::Path, commits: u8) -> RedbEngine {
 fn rows(path: &std::path::Path) -> Option<Vec<(Key, bytes::Bytes)>> {
     let engine = match RedbEngine::open(path) {
         Ok(engine) => engine,
-        Err(RedbOpenError::Corrupt { .. }) => return None,
+        Err(RedbOpenError::Corrupt { .. } | RedbOpenError::Format { .. }) => return None,
         Err(other) => panic!("{other}"),
     };
     let all = Key::new(NamespaceId::DEFAULT, &[]);

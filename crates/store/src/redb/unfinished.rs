@@ -1,10 +1,8 @@
 //! A file whose making was interrupted.
 
 use std::io;
-use std::ops::Bound;
 
-use redb::backends::FileBackend;
-use redb::{BackendError, StorageBackend};
+use crate::Disk;
 
 /// What the engine's files begin with. It is written and synced last as one is made.
 const MAGIC: u64 = 9;
@@ -13,30 +11,19 @@ const HEADER: u64 = 320;
 /// How much is looked at at once, in bytes.
 const PART: usize = 64 << 10;
 
-/// Empties a file in which nothing ever was: the engine takes an empty one for a new one, and this for damage. A file
-/// that another has open is left to the engine to refuse.
-pub(super) fn emptied(file: &FileBackend) -> io::Result<()> {
-    match file.try_lock_range(Bound::Unbounded, Bound::Unbounded) {
-        Ok(true) => {}
-        Ok(false) | Err(BackendError::Unsupported) => return Ok(()),
-        Err(BackendError::Io(error)) => return Err(error),
-        Err(error) => return Err(io::Error::other(error.to_string())),
-    }
-    let outcome = empty(file);
-    file.close().and(outcome)
-}
-
-fn empty(file: &FileBackend) -> io::Result<()> {
+/// Empties a file in which nothing ever was: the engine takes an empty one for a new one, and this for damage. It is to
+/// be locked.
+pub(super) fn emptied(file: &dyn Disk) -> io::Result<()> {
     let len = file.len()?;
     if len > 0 && zeros(file, 0, len.min(MAGIC))? && zeros(file, HEADER, len)? {
         file.set_len(0)?;
-        file.sync_data()?;
+        file.sync()?;
     }
     Ok(())
 }
 
 /// Whether there is nothing else between the two places.
-fn zeros(file: &FileBackend, from: u64, to: u64) -> io::Result<bool> {
+fn zeros(file: &dyn Disk, from: u64, to: u64) -> io::Result<bool> {
     let mut part = vec![0; PART];
     let mut at = from;
     while at < to {

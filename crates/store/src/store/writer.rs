@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::{Condvar, Mutex};
 
+use super::net::net;
 use super::{Options, Progress, Seq, SubmitError, Waker};
-use crate::{Engine, EngineError, WriteBatch};
+use crate::{Engine, EngineError, Room, WriteBatch};
 
 pub(super) struct Shared {
     pub(super) options: Options,
@@ -15,6 +16,7 @@ pub(super) struct Shared {
     pub(super) work: Condvar,
     pub(super) durable: AtomicU64,
     pub(super) wakers: Mutex<Vec<Arc<Waker>>>,
+    pub(super) room: Arc<Room>,
 }
 
 #[derive(Default)]
@@ -105,10 +107,11 @@ impl Shared {
     pub(super) fn close(&self) {
         self.queue.lock().closed = true;
         self.work.notify_all();
+        self.room.give_up();
     }
 
     /// Calls the watchers with no lock held, so that one may use the store.
-    fn tell(&self, progress: &Progress) {
+    pub(super) fn tell(&self, progress: &Progress) {
         let wakers = self.wakers.lock().clone();
         for waker in wakers {
             waker(progress.clone());
@@ -121,7 +124,9 @@ pub(super) fn run(mut engine: impl Engine, shared: &Shared) {
     let mut ending = Ending { shared, in_order: false };
     let mut group = Vec::new();
     while shared.next_group(&mut group) {
-        match engine.commit(&group) {
+        let net = net(&group);
+        let outcome = if net.is_empty() { Ok(()) } else { engine.commit(&[net]) };
+        match outcome {
             Ok(()) => shared.committed(&group),
             Err(error) => {
                 shared.fail(error);

@@ -30,7 +30,7 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Waits until a commit has begun; how many batches it holds.
+    /// Waits until a commit has begun; how many changes it holds.
     pub fn begun(&self) -> usize {
         self.groups.recv_timeout(PATIENCE).expect("a commit")
     }
@@ -48,7 +48,7 @@ pub fn gated() -> (GatedEngine, Gate) {
 
 impl Engine for GatedEngine {
     fn commit(&mut self, batches: &[WriteBatch]) -> Result<(), EngineError> {
-        self.groups.send(batches.len()).unwrap();
+        self.groups.send(batches.iter().map(WriteBatch::len).sum()).unwrap();
         match self.orders.recv().unwrap_or(Order::Pass) {
             Order::Pass => self.inner.commit(batches),
             Order::Fail => Err(std::io::Error::from(std::io::ErrorKind::StorageFull).into()),
@@ -81,6 +81,6 @@ pub fn watch(store: &Store) -> (Receiver<Progress>, Watch) {
 pub fn next_durable(progress: &Receiver<Progress>) -> u64 {
     match progress.recv_timeout(PATIENCE).expect("progress") {
         Progress::Durable(seq) => seq.get(),
-        Progress::Failed(error) => panic!("{error}"),
+        other => panic!("{other:?}"),
     }
 }

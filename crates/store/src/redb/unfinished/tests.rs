@@ -1,9 +1,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+use std::ops::Bound;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use redb::Database;
+use redb::backends::FileBackend;
+use redb::{Database, StorageBackend};
 
 use super::*;
 use crate::{Engine, Key, NamespaceId, Reader, RedbEngine, RedbOpenError, Table, WriteBatch};
