@@ -24,6 +24,7 @@ pub mod guide;
 pub mod pair;
 pub mod peers;
 pub mod pki;
+pub mod rules;
 pub mod wire;
 
 pub use broker::{ClientFiles, Namespace, OpenBroker, namespace, open};

@@ -401,6 +401,12 @@ impl From<Packet> for Sendable {
     }
 }
 
+impl From<Publish> for Sendable {
+    fn from(publish: Publish) -> Self {
+        Self(Packet::Publish(publish))
+    }
+}
+
 impl From<Connect> for Sendable {
     fn from(packet: Connect) -> Self {
         Self(Packet::Connect(Box::new(packet)))

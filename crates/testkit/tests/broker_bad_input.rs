@@ -58,7 +58,8 @@ impl Refusals {
 }
 
 #[tokio::test]
-async fn mqtt5_4_13_1_1_and_mqtt311_4_8_0_1_every_invalid_packet_ends_its_connection_with_its_reason() {
+async fn mqtt5_4_13_1_1_and_mqtt5_4_13_2_1_and_mqtt311_4_8_0_1_every_invalid_packet_ends_its_connection_with_its_reason()
+ {
     let broker = gridmq_testkit::open(4).await;
     let mut witness = Witness::new(broker.address()).await;
     let mut tried = 0;
