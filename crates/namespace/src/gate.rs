@@ -53,8 +53,8 @@ pub trait Rules: Send + Sync + fmt::Debug {
     /// CPU work to be done on another thread before [`admit`](Self::admit) judges this CONNECT, such as hashing its
     /// password; `admit` then gets the outcome in [`ConnectRequest::proof`]. The work is bounded: where too much waits,
     /// the client is refused with 0x89 (Server busy) and `admit` is not asked. Default: none.
-    fn prepare(&self, request: &ConnectRequest<'_>) -> Option<Computation> {
-        let _ = request;
+    fn prepare(&self, request: &ConnectRequest<'_>, now: Wall) -> Option<Computation> {
+        let _ = (request, now);
         None
     }
 
@@ -173,8 +173,8 @@ impl Gate {
 
     /// Work to be done before [`admit`](Self::admit), on another thread.
     #[must_use]
-    pub fn prepare(&self, request: &ConnectRequest<'_>) -> Option<Computation> {
-        self.0.prepare(request)
+    pub fn prepare(&self, request: &ConnectRequest<'_>, now: Wall) -> Option<Computation> {
+        self.0.prepare(request, now)
     }
 
     /// Begins enhanced authentication, if the rules serve the request's method.

@@ -274,7 +274,7 @@ impl Rules for Computing {
     fn generation(&self) -> u64 {
         7
     }
-    fn prepare(&self, request: &ConnectRequest<'_>) -> Option<Computation> {
+    fn prepare(&self, request: &ConnectRequest<'_>, _now: Wall) -> Option<Computation> {
         let password = request.password?.to_vec();
         Some(Computation::new(move || password == b"right"))
     }
@@ -311,8 +311,8 @@ impl Rules for Computing {
 fn what_was_computed_reaches_admit_and_is_never_shown() {
     let gate = Gate::new(Arc::new(Computing));
     let request = ConnectRequest { password: Some(b"right"), ..plain("a") };
-    let proof = gate.prepare(&request).unwrap().run();
-    assert!(gate.prepare(&plain("a")).is_none());
+    let proof = gate.prepare(&request, NOW).unwrap().run();
+    assert!(gate.prepare(&plain("a"), NOW).is_none());
     let proven = ConnectRequest { proof: Some(&proof), ..request };
     assert!(gate.admit(&proven, NOW).is_ok());
     assert!(gate.admit(&request, NOW).is_err());
