@@ -7,7 +7,7 @@
 //! - A subscription must be covered by one template alone, not by several together.
 //! - An enhanced authentication method that is not served is refused with 0x8C.
 
-mod authenticate;
+pub(crate) mod authenticate;
 mod closest;
 
 use std::borrow::Cow;

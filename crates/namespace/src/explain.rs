@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gridmq_proto::TopicFilter;
 
+use crate::open::{AccessRefusal, AccessRule};
 use crate::principal::{Grant, PrincipalKind, Provenance};
 use crate::resource::Permission;
 use crate::shown::Shown;
@@ -19,6 +20,10 @@ pub enum Explanation {
     Unrestricted(PrincipalKind),
     /// No topic space allows it.
     Refused(Arc<Refused>),
+    /// An access rule allows it.
+    AccessRule(Arc<AccessRule>),
+    /// No access rule allows it.
+    AccessRefused(Arc<AccessRefusal>),
     /// The principal was admitted by other rules than these.
     Foreign,
     /// The client is no longer registered, or no longer enabled.
@@ -103,6 +108,8 @@ impl fmt::Display for Explanation {
             Self::Unrestricted(PrincipalKind::System) => f.write_str("the system may do everything"),
             Self::Unrestricted(_) => f.write_str("this broker has no rules; everything is allowed"),
             Self::Refused(refused) => refused.fmt(f),
+            Self::AccessRule(rule) => write!(f, "{rule} allows it"),
+            Self::AccessRefused(refused) => refused.fmt(f),
             Self::Foreign => f.write_str("the client was admitted to another namespace; connect it to this one"),
             Self::Withdrawn => f.write_str("the client is no longer registered and enabled in this namespace"),
             Self::Other(words) => f.write_str(words),

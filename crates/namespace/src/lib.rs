@@ -41,7 +41,7 @@
 //! - [`limits`]: the documented limits of resources, one row each.
 //! - [`query`]: the queries of client groups.
 //! - [`policy`]: resources compiled for deciding; `event_grid` decides.
-//! - [`open`]: rules that forbid nothing.
+//! - [`open`]: rules without a namespace: users, access rules and a brake on guessing, or none of them.
 //! - [`principal`]: who is connected, and what that gives it.
 //! - [`explain`]: why a decision came out as it did.
 //! - [`gate`]: rules, and the tokens that prove their decisions.

@@ -7,6 +7,7 @@ use bytestring::ByteString;
 use gridmq_proto::TopicFilter;
 use gridmq_proto::time::Wall;
 
+use crate::open::OpenRights;
 use crate::resource::{AlternativeNameSource, Attributes, Permission};
 
 /// A party whose actions are judged.
@@ -22,6 +23,7 @@ pub struct Principal {
     expires_at: Option<Wall>,
     attributes: Attributes,
     rights: Rights,
+    open: Option<Arc<OpenRights>>,
 }
 
 /// What kind of party a principal is.
@@ -66,6 +68,8 @@ pub enum AuthenticatedBy {
         /// SHA-256 of the certificate in lower-case hexadecimal.
         sha256: String,
     },
+    /// The password of a user.
+    Password,
     /// Nothing: a plain listener that trusts its clients' names.
     PlainTrusted,
     /// Nothing: no proof was asked for.
@@ -105,6 +109,7 @@ impl Principal {
             expires_at: None,
             attributes: Attributes::new(),
             rights: Rights::default(),
+            open: None,
         }
     }
 
@@ -133,6 +138,15 @@ impl Principal {
     pub(crate) fn with_rights(mut self, rights: Rights) -> Self {
         self.rights = rights;
         self
+    }
+
+    pub(crate) fn with_open(mut self, rights: Arc<OpenRights>) -> Self {
+        self.open = Some(rights);
+        self
+    }
+
+    pub(crate) fn open(&self) -> Option<&OpenRights> {
+        self.open.as_deref()
     }
 
     /// What kind of party it is.

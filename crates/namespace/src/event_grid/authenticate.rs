@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use gridmq_proto::time::Wall;
-use gridmq_tls::{Certificate, PresentedPeer, Thumbprint, VerifiedBy, VerifiedPeer, VerifyError};
+use gridmq_tls::{Anchors, Certificate, PresentedPeer, Thumbprint, VerifiedBy, VerifiedPeer, VerifyError};
 
 use crate::fold::same;
 use crate::gate::{CertificateName, Refusal, RefusalKind, Transport};
@@ -39,7 +39,7 @@ impl Policy {
             None => (AuthenticatedBy::PlainTrusted, None),
             Some(presented) => {
                 let verified = self.prove(client, thumbprints, presented, now)?;
-                (proof(&verified), Some(self.proof_ends(presented, now)))
+                (proof(&verified), Some(proof_ends(&self.anchors, presented, now)))
             }
         };
         let attributes = &client.properties.attributes;
@@ -107,20 +107,20 @@ impl Policy {
         }
         Ok(verified)
     }
-
-    /// The first time at which a certificate that the proof may rest on has expired.
-    fn proof_ends(&self, presented: &PresentedPeer, now: Wall) -> Wall {
-        let sent = presented.chain().iter().skip(1).filter_map(|der| Certificate::from_der(der).ok());
-        let others = sent.map(|certificate| certificate.not_after());
-        let others = others.chain(self.anchors.certificates().iter().map(Certificate::not_after));
-        let last = others
-            .filter(|last| *last >= now.as_secs())
-            .fold(presented.leaf().not_after(), |first, other| first.min(other));
-        Wall::from_millis(last.saturating_add(1).saturating_mul(1000))
-    }
 }
 
-fn proof(verified: &VerifiedPeer) -> AuthenticatedBy {
+/// The first time at which a certificate that the proof may rest on has expired.
+pub(crate) fn proof_ends(anchors: &Anchors, presented: &PresentedPeer, now: Wall) -> Wall {
+    let sent = presented.chain().iter().skip(1).filter_map(|der| Certificate::from_der(der).ok());
+    let others = sent.map(|certificate| certificate.not_after());
+    let others = others.chain(anchors.certificates().iter().map(Certificate::not_after));
+    let last = others
+        .filter(|last| *last >= now.as_secs())
+        .fold(presented.leaf().not_after(), |first, other| first.min(other));
+    Wall::from_millis(last.saturating_add(1).saturating_mul(1000))
+}
+
+pub(crate) fn proof(verified: &VerifiedPeer) -> AuthenticatedBy {
     match verified.how() {
         VerifiedBy::Anchor { subject, .. } => {
             AuthenticatedBy::CaCertificate { anchor: subject.clone(), subject: verified.leaf().subject().to_string() }
@@ -142,7 +142,7 @@ const fn named_field(scheme: ValidationScheme) -> Option<AlternativeNameSource> 
 }
 
 /// What a field of the certificate says; empty values name nobody.
-fn values(certificate: &Certificate, field: AlternativeNameSource) -> Vec<String> {
+pub(crate) fn values(certificate: &Certificate, field: AlternativeNameSource) -> Vec<String> {
     let names = certificate.alternative_names();
     let mut values = match field {
         AlternativeNameSource::ClientCertificateSubject => {

@@ -43,6 +43,8 @@ impl From<RefusalKind> for Refusal {
         let reason = match why {
             RefusalKind::BrokerDisabled => ReasonCode::ServerUnavailable,
             RefusalKind::UnsupportedAuthenticationMethod { .. } => ReasonCode::BadAuthenticationMethod,
+            RefusalKind::BadCredentials { .. } => ReasonCode::BadUserNameOrPassword,
+            RefusalKind::TooManyAttempts { .. } => ReasonCode::ConnectionRateExceeded,
             _ => ReasonCode::NotAuthorized,
         };
         Self::new(reason, why)
@@ -96,6 +98,23 @@ pub enum RefusalKind {
     UnsupportedAuthenticationMethod {
         /// The method.
         method: String,
+    },
+    /// The user name or the password is wrong, or one of them is missing.
+    BadCredentials {
+        /// The user name.
+        username: String,
+    },
+    /// Neither a user name nor a certificate, and nobody is admitted without.
+    AnonymousNotAllowed,
+    /// So many wrong passwords came from there or for that name that this one was not looked at.
+    TooManyAttempts {
+        /// After how many seconds the next one is.
+        seconds: u64,
+    },
+    /// The user that a connection belongs to is no longer there, or has another password.
+    PasswordChanged {
+        /// The user name.
+        username: String,
     },
     /// Judged again, the client turned out to be another one.
     NameChanged {
@@ -170,6 +189,21 @@ impl fmt::Display for RefusalKind {
                  connect without one, with a user name and a client certificate",
                 named(method)
             ),
+            Self::BadCredentials { username } => write!(
+                f,
+                "the user name {} or its password is wrong; check both, or set the password with gridmq users add",
+                named(username)
+            ),
+            Self::AnonymousNotAllowed => f.write_str(
+                "nobody is admitted without a user name and its password, or a client certificate; \
+                 give one of them, or start the broker with --anonymous",
+            ),
+            Self::TooManyAttempts { seconds } => {
+                write!(f, "too many wrong passwords; this one was not looked at, try again in {seconds} s")
+            }
+            Self::PasswordChanged { username } => {
+                write!(f, "the password of {} was changed or withdrawn; connect again", named(username))
+            }
             Self::NameChanged { from, to } => {
                 write!(f, "the connection of {from:?} would now belong to {to:?}; connect again")
             }
