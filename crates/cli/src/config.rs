@@ -1,118 +1,128 @@
-//! What `gridmq serve` is told: by a TOML file, over that by `GRIDMQ_*` variables, over those by flags.
+//! What `gridmq serve` is told: by defaults, over them by a TOML file, over that by `GRIDMQ_*` variables, over those by
+//! flags. See [`section`] for how a key is added.
 
+mod address;
+mod admin;
+mod check;
 mod est;
+mod limits;
+mod listener;
+mod log;
+mod namespace;
+mod print;
+mod section;
+mod store;
 mod tls;
+mod value;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::error::Failure;
 use crate::files;
+use address::one_or_more;
+use section::{Section, section};
+use value::text_or_section;
 
+pub(crate) use address::Address;
+pub(crate) use admin::Admin;
 pub(crate) use est::Est;
+pub(crate) use limits::Limits;
+pub(crate) use listener::{Kind, Listener};
+pub(crate) use log::{Log, LogFormat};
+pub(crate) use namespace::Namespace;
+pub(crate) use print::print;
+pub(crate) use section::Change;
+pub(crate) use store::Store;
 pub(crate) use tls::Tls;
 
 const MAX_BYTES: u64 = 1024 * 1024;
 const MAX_WORKERS: u8 = 64;
 
-/// Settings of one source. The file's names are the flags' names.
-#[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Settings {
-    /// The namespace's resources; without one the broker is open.
-    pub(crate) namespace: Option<PathBuf>,
-    /// The server's certificate chain, PEM.
-    pub(crate) cert: Option<PathBuf>,
-    /// Its private key, PEM.
-    pub(crate) key: Option<PathBuf>,
-    /// Where to listen with TLS.
-    #[serde(default, deserialize_with = "one_or_more")]
-    pub(crate) listen: Option<Vec<Address>>,
-    /// Where to listen without.
-    #[serde(default, deserialize_with = "one_or_more")]
-    pub(crate) plain: Option<Vec<Address>>,
-    /// Whether a user name on a plain loopback listener needs no proof.
-    pub(crate) trust_plain: Option<bool>,
-    /// Where the state is.
-    pub(crate) data_dir: Option<PathBuf>,
-    /// How many worker threads.
-    #[serde(default, deserialize_with = "worker_count")]
-    pub(crate) workers: Option<u8>,
-    /// The log's filter.
-    pub(crate) log: Option<String>,
-    /// Enrolment of certificates.
-    pub(crate) est: Option<Est>,
-    /// How clients' certificates are checked.
-    pub(crate) tls: Option<Tls>,
+section! {
+    /// What stands before the first section is short for the usual broker: one certificate, a few addresses. Each of
+    /// these keys is also a flag, --data-dir for data-dir, and a variable, GRIDMQ_DATA_DIR.
+    Settings {
+        /// The server's certificate chain, PEM. Watched: when it is replaced, new connections get the new one.
+        cert: Option<PathBuf> = None, example "'server.pem'";
+        /// Its private key, PEM. Default: it is in the file of cert.
+        key: Option<PathBuf> = None, example "'server.key'";
+        /// Where to listen with TLS: IP:PORT, or a port alone for this machine only, or a list of them.
+        /// Default: 8883, if there is a certificate and no [[listener]].
+        #[serde(deserialize_with = "one_or_more")]
+        listen: Option<Vec<Address>> = None, example "['0.0.0.0:8883']";
+        /// Where to listen without TLS. Default: nowhere.
+        #[serde(deserialize_with = "one_or_more")]
+        plain: Option<Vec<Address>> = None, example "[1883]";
+        /// Whether clients of a namespace are taken at their word on addresses of plain, which must be loopback then:
+        /// by user name, without a certificate.
+        trust_plain: Option<bool> = None, example "false";
+        /// Short for directory of [store].
+        data_dir: Option<PathBuf> = None, example "'/var/lib/gridmq'";
+        /// Worker threads, 1 to 64. Default: one for each core.
+        #[serde(deserialize_with = "worker_count")]
+        workers: Option<u8> = None, example "2";
+    }
+    sections {
+        #[serde(deserialize_with = "text_or_section")]
+        namespace: Namespace;
+        listener: Vec<Listener>;
+        tls: Option<Tls>;
+        limits: Limits;
+        store: Store;
+        #[serde(deserialize_with = "text_or_section")]
+        log: Log;
+        admin: Admin;
+        est: Option<Est>;
+    }
 }
 
 impl Settings {
-    /// Reads a TOML file. Relative paths in it start at its directory.
+    /// Reads a TOML file.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let text = files::read_text(path, MAX_BYTES, "the configuration file")?;
-        let mut settings: Self = toml::from_str(&text)
-            .map_err(|error| Failure::failed(format!("{}: {}", files::shown(path), error.to_string().trim_end())))?;
         let base = path.parent().unwrap_or_else(|| Path::new(""));
-        let paths = [&mut settings.namespace, &mut settings.cert, &mut settings.key, &mut settings.data_dir];
-        for path in paths.into_iter().flatten() {
-            *path = base.join(&*path);
-        }
-        if let Some(est) = &mut settings.est {
-            est.resolve(base);
-        }
-        if let Some(tls) = &mut settings.tls {
-            tls.resolve(base);
-        }
+        Self::parse(&text, base).map_err(|problems| {
+            let shown = files::shown(path);
+            let lines: Vec<_> = problems.iter().map(|problem| format!("{shown}:{problem}")).collect();
+            Failure::failed(lines.join("\n"))
+        })
+    }
+
+    /// Reads TOML. Relative paths start at `base`. What is wrong is said as `LINE:COLUMN: words`.
+    fn parse(text: &str, base: &Path) -> Result<Self, Vec<String>> {
+        let mut settings: Self = check::parse(text, &Self::tree(""))?;
+        settings.resolve(base);
+        settings.agree().map_err(|problem| vec![format!("1:1: {problem}")])?;
         Ok(settings)
     }
 
-    /// These settings, and those of `below` where these say nothing.
-    pub(crate) fn over(self, below: Self) -> Self {
-        Self {
-            namespace: self.namespace.or(below.namespace),
-            cert: self.cert.or(below.cert),
-            key: self.key.or(below.key),
-            listen: self.listen.or(below.listen),
-            plain: self.plain.or(below.plain),
-            trust_plain: self.trust_plain.or(below.trust_plain),
-            data_dir: self.data_dir.or(below.data_dir),
-            workers: self.workers.or(below.workers),
-            log: self.log.or(below.log),
-            est: self.est.or(below.est),
-            tls: self.tls.or(below.tls),
+    /// What no key alone shows to be wrong.
+    fn agree(&self) -> Result<(), String> {
+        if self.data_dir.is_some() && self.store.directory.is_some() {
+            return Err("data-dir and directory of [store] name the same thing: keep one".to_owned());
         }
+        if self.est.as_ref().is_some_and(|est| est.ca.is_none()) {
+            return Err("[est] needs ca, the directory that gridmq certs init filled".to_owned());
+        }
+        for (number, listener) in self.listener.iter().enumerate() {
+            listener.agree().map_err(|problem| format!("[[listener]] {}: {problem}", number + 1))?;
+        }
+        Ok(())
     }
-}
 
-/// Where to listen: `PORT` or `localhost:PORT` (both loopback addresses), or `IP:PORT`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Address(Vec<SocketAddr>);
+    /// Where the state is, if that is said.
+    pub(crate) fn directory(&self) -> Option<&Path> {
+        self.data_dir.as_deref().or(self.store.directory.as_deref())
+    }
 
-/// In TOML a port may be a number.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "an address such as \"127.0.0.1:8883\", or a port")]
-enum Spelled {
-    Port(u16),
-    Text(String),
-}
-
-/// One address stands for a list of one.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "an address such as \"127.0.0.1:8883\" or \"0.0.0.0:8883\", a port, or a list of them")]
-enum OneOrMore {
-    One(Spelled),
-    More(Vec<Spelled>),
-}
-
-fn one_or_more<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Address>>, D::Error> {
-    let spelled = match OneOrMore::deserialize(deserializer)? {
-        OneOrMore::One(one) => vec![one],
-        OneOrMore::More(more) => more,
-    };
-    let addresses = spelled.into_iter().map(Address::try_from).collect::<Result<_, _>>();
-    addresses.map(Some).map_err(serde::de::Error::custom)
+    /// What differs from `newer`.
+    pub(crate) fn changes_to(&self, newer: &Self) -> Vec<Change> {
+        let mut found = Vec::new();
+        self.changes(newer, "", &mut found);
+        found
+    }
 }
 
 fn worker_count<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<u8>, D::Error> {
@@ -127,114 +137,5 @@ pub(crate) fn workers(text: &str) -> Result<u8, String> {
     })
 }
 
-impl TryFrom<Spelled> for Address {
-    type Error = String;
-
-    fn try_from(spelled: Spelled) -> Result<Self, String> {
-        match spelled {
-            Spelled::Port(port) => Ok(Self::loopback(port)),
-            Spelled::Text(text) => text.parse(),
-        }
-    }
-}
-
-impl Address {
-    /// The port on 127.0.0.1, and on ::1 where this machine has that. Port 0, any free one, is taken on one only: which
-    /// it is, is known too late for the other.
-    pub(crate) fn loopback(port: u16) -> Self {
-        let mut addresses = vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port)];
-        let six = IpAddr::from(Ipv6Addr::LOCALHOST);
-        if port != 0 && TcpListener::bind((six, 0)).is_ok() {
-            addresses.push(SocketAddr::new(six, port));
-        }
-        Self(addresses)
-    }
-
-    /// A port that is free now, on both loopback addresses where this machine has both. Another program may take it
-    /// before it is used.
-    pub(crate) fn free_loopback() -> Self {
-        let free = |ip: IpAddr, port| TcpListener::bind((ip, port));
-        for _ in 0..16 {
-            let Ok(four) = free(Ipv4Addr::LOCALHOST.into(), 0) else { break };
-            let Ok(address) = four.local_addr() else { break };
-            if free(Ipv6Addr::LOCALHOST.into(), address.port()).is_ok() {
-                return Self::loopback(address.port());
-            }
-        }
-        Self::loopback(0)
-    }
-
-    pub(crate) fn addresses(&self) -> &[SocketAddr] {
-        &self.0
-    }
-}
-
-impl std::str::FromStr for Address {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(address) = text.parse() {
-            return Ok(Self(vec![address]));
-        }
-        text.strip_prefix("localhost:").unwrap_or(text).parse().map(Self::loopback).map_err(|_| {
-            format!(
-                "{text:?} is no listening address: write IP:PORT such as 0.0.0.0:8883 or [::]:8883, or a port alone \
-                 for this machine only"
-            )
-        })
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_nearer_to_the_command_line_wins() {
-        let file: Settings =
-            toml::from_str("cert = 'file.pem'\nkey = 'file.key'\nworkers = 2\ntrust-plain = true").unwrap();
-        let flags = Settings { cert: Some("flag.pem".into()), trust_plain: Some(false), ..Settings::default() };
-        let expected = Settings {
-            cert: Some("flag.pem".into()),
-            key: Some("file.key".into()),
-            workers: Some(2),
-            trust_plain: Some(false),
-            ..Settings::default()
-        };
-        assert_eq!(flags.over(file), expected);
-    }
-
-    #[test]
-    fn addresses_are_ports_or_written_out() {
-        for text in ["0.0.0.0:1", "[::]:2"] {
-            assert_eq!(text.parse(), Ok(Address(vec![text.parse().unwrap()])));
-        }
-        assert_eq!("localhost:1883".parse(), Ok(Address::loopback(1883)));
-        assert_eq!("1883".parse(), Ok(Address::loopback(1883)));
-        for text in ["", "example.org:1", "127.0.0.1", "65536", ":1", "::1:1"] {
-            assert!(text.parse::<Address>().is_err(), "{text}");
-        }
-        let settings: Settings = toml::from_str("listen = [8883, '127.0.0.1:0']").unwrap();
-        assert_eq!(settings.listen, Some(vec![Address::loopback(8883), "127.0.0.1:0".parse().unwrap()]));
-        let settings: Settings = toml::from_str("listen = 8883\nplain = '127.0.0.1:0'").unwrap();
-        assert_eq!(settings.listen, Some(vec![Address::loopback(8883)]));
-        assert_eq!(settings.plain, Some(vec!["127.0.0.1:0".parse().unwrap()]));
-    }
-
-    #[test]
-    fn unknown_names_and_wrong_values_are_refused() {
-        for text in ["certs = 'a'", "workers = 300", "workers = 0", "listen = 88833", "listen = ['nowhere']"] {
-            assert!(toml::from_str::<Settings>(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn paths_in_a_file_start_at_the_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("gridmq.toml");
-        std::fs::write(&path, "cert = 'server.pem'\nkey = '/keys/server.key'").unwrap();
-        let settings = Settings::read(&path).unwrap();
-        assert_eq!(settings.cert, Some(dir.path().join("server.pem")));
-        assert_eq!(settings.key, Some("/keys/server.key".into()));
-    }
-}
+mod tests;

@@ -27,6 +27,12 @@ enum Code {
     Exit(u8),
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
 impl Failure {
     /// Something was refused or went wrong: exit code 1.
     pub(crate) fn failed(text: impl fmt::Display) -> Self {

@@ -33,8 +33,12 @@ pub(crate) fn start(filter: &str, json: bool) -> Outcome {
     start_changeable(filter, json).map(drop)
 }
 
-/// As [`start`], for a filter that changes later.
-pub(crate) fn start_changeable(text: &str, json: bool) -> Result<Change, Failure> {
+/// Says what is wrong with a filter.
+pub(crate) fn check(text: &str) -> Outcome {
+    parse(text).map(drop)
+}
+
+fn parse(text: &str) -> Result<EnvFilter, Failure> {
     let refused = |problem: String| {
         Failure::usage(format!(
             "--log {text:?}: {problem}; write off, error, warn, info, debug or trace, or target=level such as \
@@ -47,7 +51,12 @@ pub(crate) fn start_changeable(text: &str, json: bool) -> Result<Change, Failure
             return Err(refused(format!("{word:?} is no level")));
         }
     }
-    let filter = EnvFilter::try_new(text).map_err(|error| refused(error.to_string()))?;
+    EnvFilter::try_new(text).map_err(|error| refused(error.to_string()))
+}
+
+/// As [`start`], for a filter that changes later.
+pub(crate) fn start_changeable(text: &str, json: bool) -> Result<Change, Failure> {
+    let filter = parse(text)?;
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
     let failed = |error| Failure::failed(format!("the log cannot be started: {error}"));

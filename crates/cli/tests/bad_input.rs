@@ -115,7 +115,7 @@ fn a_configuration_that_is_none() {
     let dir = tempfile::tempdir().unwrap();
     run(dir.path(), "serve --config missing.toml").failed(1, &["missing.toml", "does not exist"]);
     write(dir.path(), "a.toml", "plain = [1883]\nlisten-on = 1\n");
-    run(dir.path(), "serve --config a.toml").failed(1, &["a.toml", "listen-on", "line 2"]);
+    run(dir.path(), "serve --config a.toml").failed(1, &["a.toml:2:1:", "listen-on", "did you mean listen?"]);
     write(dir.path(), "a.toml", "plain = [\"nowhere\"]\n");
     run(dir.path(), "serve --config a.toml").failed(1, &["a.toml", "nowhere"]);
 }

@@ -23,6 +23,7 @@ use common::{Running, gridmq, run};
 const SHIM: &str = r#"#!/bin/bash
 program=PROGRAM
 case "$1 $*" in
+  "serve "*"--print-config"*) exec "$program" "$@" ;;
   "serve "*"--plain"*) set -- "$@" ;;
   "serve "*) set -- "$@" --listen 127.0.0.1:0 ;;
   "quickstart "*"--once"*) exec "$program" "$@" ;;
@@ -104,7 +105,7 @@ fn every_block_about_certificates_works_in_an_empty_directory() {
 
 #[test]
 fn every_block_of_the_others_works_in_an_empty_directory() {
-    for (command, blocks) in [("doctor explain", 1), ("serve", 3), ("quickstart", 1)] {
+    for (command, blocks) in [("doctor explain", 1), ("serve", 4), ("quickstart", 1)] {
         each_block_works(command, blocks);
     }
 }

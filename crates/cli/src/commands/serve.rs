@@ -2,22 +2,22 @@
 
 mod credentials;
 mod est;
+mod listeners;
+mod reload;
 mod revocation;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
-use gridmq_broker::{Broker, Listener};
+use gridmq_broker::Broker;
 use gridmq_namespace::document::UnknownMember;
 use gridmq_namespace::{Policy, Resources};
 use gridmq_store::Store;
 use gridmq_tls::client::ConfigError;
-use gridmq_tls::credentials::WatchedFiles;
-use gridmq_tls::{ClientAuth, ClientTrust, CredentialProvider, Identity, ServerConfig};
+use gridmq_tls::{ClientAuth, ClientTrust, Identity, ServerConfig};
 
 use crate::commands::quickstart;
-use crate::config::{self, Address, Settings};
+use crate::config::{self, Address, LogFormat, Settings};
 use crate::datadir::DataDir;
 use crate::error::{Failure, Outcome};
 use crate::output::Style;
@@ -44,6 +44,10 @@ With a namespace, that of gridmq quickstart:
 An address is IP:PORT, or a port alone for this machine only. The default
 state directory is one broker's at a time: give each its own --data-dir.
 
+With a file that says more than flags can:
+  gridmq serve --print-config > gridmq.toml
+  gridmq serve --config gridmq.toml --plain 1883
+
 Certificate and key are watched: when they are replaced, new connections get
 the new ones. SIGHUP has them read at once.
 
@@ -52,8 +56,8 @@ certificate they name are refused. They are watched and read likewise.";
 
 /// Run a broker
 ///
-/// With --namespace it decides as Azure Event Grid decides; without, everybody may do everything. Options but
-/// --config and --json can also stand in a TOML file under their own names, and in variables GRIDMQ_NAME: flags win over
+/// With --namespace it decides as Azure Event Grid decides; without, everybody may do everything. Options can also stand
+/// in variables GRIDMQ_NAME and in a TOML file, which has more of them: --print-config shows it. Flags win over
 /// variables, variables over the file.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
@@ -87,53 +91,92 @@ pub(crate) struct Arguments {
     /// What to log: error, warn, info, debug or trace, or target=level [default: info]
     #[arg(long, value_name = "FILTER", env = "GRIDMQ_LOG", hide_env_values = true)]
     log: Option<String>,
-    /// A TOML file with these options
+    /// How to log [default: text]
+    #[arg(long, value_name = "FORMAT", env = "GRIDMQ_LOG_FORMAT", value_enum, hide_env_values = true)]
+    log_format: Option<LogFormat>,
+    /// The same as --log-format json
+    #[arg(long, conflicts_with = "log_format")]
+    json: bool,
+    /// Serve metrics, health and traces over HTTP here; may be repeated [default: nowhere]
+    #[arg(long, value_name = "ADDRESS", env = "GRIDMQ_ADMIN", value_delimiter = ',', hide_env_values = true)]
+    admin: Option<Vec<Address>>,
+    /// A TOML file with these options and more
     #[arg(long, value_name = "FILE", env = "GRIDMQ_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
-    /// Log as JSON
+    /// Print the file with every key, its default and what it means, and end
     #[arg(long)]
-    json: bool,
+    print_config: bool,
+    /// Read the configuration and every file that it names, say what is wrong, and end
+    #[arg(long, conflicts_with = "print_config")]
+    check_config: bool,
 }
 
 impl Arguments {
-    fn settings(self) -> Result<Settings, Failure> {
-        let file = self.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
-        let given = Settings {
-            namespace: self.namespace,
-            cert: self.cert,
-            key: self.key,
-            listen: self.listen,
-            plain: self.plain,
-            trust_plain: self.trust_plain,
-            data_dir: self.data_dir,
-            workers: self.workers,
-            log: self.log,
-            est: None,
-            tls: None,
+    /// The file, and over it what variables and flags say. A reload asks again.
+    fn settings(&self) -> Result<Settings, Failure> {
+        let mut settings = self.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
+        let over = |given: &Option<PathBuf>, place: &mut Option<PathBuf>| {
+            if given.is_some() {
+                place.clone_from(given);
+            }
         };
-        Ok(given.over(file))
+        over(&self.namespace, &mut settings.namespace.file);
+        over(&self.cert, &mut settings.cert);
+        over(&self.key, &mut settings.key);
+        if self.data_dir.is_some() {
+            settings.store.directory = None;
+        }
+        over(&self.data_dir, &mut settings.data_dir);
+        let lists = [
+            (&self.listen, &mut settings.listen),
+            (&self.plain, &mut settings.plain),
+            (&self.admin, &mut settings.admin.listen),
+        ];
+        for (given, place) in lists {
+            if given.is_some() {
+                place.clone_from(given);
+            }
+        }
+        settings.trust_plain = self.trust_plain.or(settings.trust_plain);
+        settings.workers = self.workers.or(settings.workers);
+        if let Some(filter) = &self.log {
+            settings.log.filter.clone_from(filter);
+        }
+        if let Some(format) = self.log_format.or_else(|| self.json.then_some(LogFormat::Json)) {
+            settings.log.format = format;
+        }
+        Ok(settings)
     }
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Outcome {
-    let json = arguments.json;
-    let settings = arguments.settings()?;
-    log::start(settings.log.as_deref().unwrap_or("info"), json)?;
+    if arguments.print_config {
+        return output::raw(config::print().as_bytes());
+    }
+    let mut settings = arguments.settings()?;
+    if arguments.check_config {
+        return check(&settings);
+    }
+    let change_log = log::start_changeable(&settings.log.filter, settings.log.format == LogFormat::Json)?;
     let mut stop = Stop::listen()?;
     let mut hangup = Hangup::listen()?;
-    let (listeners, certificate) = listeners(&settings)?;
-    let (policy, summary) = namespace(settings.namespace.as_deref())?;
-    let (rules, mut lists) = revocation::rules(settings.tls.as_ref(), policy, certificate.is_some())?;
-    let dir = settings.data_dir.map_or_else(DataDir::default_path, Ok)?;
+    let (listeners, certificates) = listeners::listeners(&settings)?;
+    let (policy, summary) = namespace(settings.namespace.file.as_deref())?;
+    let (rules, mut lists) = revocation::rules(settings.tls.as_ref(), policy, certificates.any())?;
+    let dir = settings.directory().map_or_else(DataDir::default_path, |dir| Ok(dir.to_owned()))?;
     let dir = DataDir::open(&dir)?;
-    let mut builder = Broker::builder().rules(rules).store(Store::memory());
+    let mut builder = Broker::builder()
+        .rules(rules)
+        .store(Store::memory())
+        .limits(settings.limits.broker())
+        .shutdown_deadline(settings.limits.shutdown_timeout.0);
     if let Some(workers) = settings.workers {
         builder = builder.workers(usize::from(workers));
     }
     for (_, listener) in &listeners {
         builder = builder.listener(listener.clone());
     }
-    let est = est::start(settings.est.as_ref(), certificate.as_ref()).await?;
+    let est = est::start(settings.est.as_ref(), certificates.main.as_ref()).await?;
     let broker = builder.start().await?;
     for ((kind, _), address) in listeners.iter().zip(broker.addresses()) {
         output::line(&format!("listening on {address} ({kind})"))?;
@@ -149,12 +192,18 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         tokio::select! {
             () = stop.asked() => break,
             () = hangup.asked() => {
-                match &certificate {
-                    Some(certificate) => {
-                        tracing::info!("asked to reload: reading the server's certificate");
-                        certificate.reload();
+                match reload::read(&arguments, &settings) {
+                    Ok(newer) => {
+                        change_log(&newer.log.filter);
+                        settings = newer;
                     }
-                    None => tracing::info!("asked to reload, and there is no certificate to read"),
+                    Err(failure) => tracing::error!(why = %failure, "the configuration stays as it was"),
+                }
+                if certificates.any() {
+                    tracing::info!("asked to reload: reading the server's certificate");
+                    certificates.reload();
+                } else {
+                    tracing::info!("asked to reload, and there is no certificate to read");
                 }
                 if let Some(lists) = &lists {
                     tracing::info!("asked to reload: reading the revocation lists");
@@ -171,54 +220,17 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     }
 }
 
-/// The listeners with their kind in words, and the server's certificate.
-type Listeners = (Vec<(&'static str, Listener)>, Option<Arc<WatchedFiles>>);
-
-fn listeners(settings: &Settings) -> Result<Listeners, Failure> {
-    let mut listeners = Vec::new();
-    let mut watched = None;
-    let plain = settings.plain.as_deref().unwrap_or_default();
-    match (&settings.cert, &settings.key) {
-        (Some(cert), key) => {
-            let files = Arc::new(credentials::watch(cert, key.as_deref())?);
-            let namespace = settings.namespace.is_some();
-            server_config(files.current().identity.clone(), namespace)?;
-            let default = [Address::loopback(8883)];
-            let listen = settings.listen.as_deref().unwrap_or(&default);
-            for address in listen.iter().flat_map(Address::addresses) {
-                let follows: Arc<dyn CredentialProvider> = Arc::<WatchedFiles>::clone(&files);
-                let listener = Listener::tls_with(*address, follows, credentials::maker(namespace))?;
-                listeners.push(("TLS", listener));
-            }
-            watched = Some(files);
-        }
-        (None, Some(_)) => return Err(Failure::usage("--key was given without --cert: name the certificate too")),
-        (None, None) if settings.listen.is_some() => {
-            return Err(Failure::usage("--listen needs --cert and --key: make them with gridmq certs, or use --plain"));
-        }
-        (None, None) if plain.is_empty() => {
-            return Err(Failure::usage(
-                "give --cert and --key (gridmq certs makes them), or --plain ADDRESS for a listener without TLS",
-            ));
-        }
-        (None, None) => {}
+/// `--check-config`: everything that can be known without listening.
+fn check(settings: &Settings) -> Outcome {
+    log::check(&settings.log.filter)?;
+    let (_, certificates) = listeners::listeners(settings)?;
+    let (policy, summary) = namespace(settings.namespace.file.as_deref())?;
+    revocation::rules(settings.tls.as_ref(), policy, certificates.any())?;
+    est::check(settings.est.as_ref(), certificates.main.is_some())?;
+    if let Some(summary) = summary {
+        output::line(&summary)?;
     }
-    let trust = settings.trust_plain.unwrap_or(false);
-    if settings.namespace.is_some() && !plain.is_empty() && !trust {
-        Style::stderr().warning(
-            "a namespace admits nobody on a listener without TLS, for there is no certificate: leave --plain out, or \
-             add --trust-plain to take clients on this machine at their word",
-        );
-    }
-    for address in plain.iter().flat_map(Address::addresses) {
-        if trust && !address.ip().is_loopback() {
-            return Err(Failure::usage(format!(
-                "--trust-plain holds on loopback addresses only, and --plain names {address}: use 127.0.0.1 or ::1"
-            )));
-        }
-        listeners.push(("plain", Listener::plain(*address).trust_plain(trust)));
-    }
-    Ok((listeners, watched))
+    output::line("the configuration is good")
 }
 
 /// TLS as a namespace wants it, which judges certificates at CONNECT, or as an open broker wants it.

@@ -1,32 +1,22 @@
 //! What `[tls]` of `gridmq serve` is told.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde::Deserialize;
-
+use super::section::section;
 use crate::connection::trust::CrlCheck;
 
-/// How clients' certificates are checked beyond what the namespace says.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Tls {
-    /// Files and directories of revocation lists, PEM or DER.
-    #[serde(default)]
-    pub(crate) crls: Vec<PathBuf>,
-    /// What the lists are asked about; `chain` unless said.
-    #[serde(default, alias = "crl_check")]
-    pub(crate) crl_check: Option<CrlCheck>,
-    /// Whether an answer of OCSP is demanded, which is refused.
-    #[serde(default, alias = "require_ocsp")]
-    pub(crate) require_ocsp: bool,
-}
-
-impl Tls {
-    /// Relative paths start at the file's directory.
-    pub(super) fn resolve(&mut self, base: &Path) {
-        for path in &mut self.crls {
-            *path = base.join(&*path);
-        }
+section! {
+    /// How clients' certificates are checked beyond what the namespace says.
+    Tls {
+        /// Files and directories of revocation lists, PEM or DER. Watched.
+        crls: Vec<PathBuf> = Vec::new();
+        /// What the lists are asked about: leaf, the client's own certificate, or chain, its issuers too. Default:
+        /// chain.
+        #[serde(alias = "crl_check")]
+        crl_check: Option<CrlCheck> = None, example "'chain'";
+        /// Whether an answer of OCSP is demanded; refused, since nothing here checks it.
+        #[serde(alias = "require_ocsp")]
+        require_ocsp: bool = false;
     }
 }
 

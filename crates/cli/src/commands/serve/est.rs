@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::commands::certs::{self, INTERMEDIATE, ROOT};
 use crate::config::{Address, Est};
-use crate::error::Failure;
+use crate::error::{Failure, Outcome};
 use crate::{files, output};
 
 const PORT: u16 = 9443;
@@ -32,9 +32,7 @@ pub(super) async fn start(est: Option<&Est>, certificate: Option<&Arc<WatchedFil
     let (stop, stopped) = watch::channel(false);
     let mut running = Running { stop, tasks: JoinSet::new() };
     let Some(est) = est else { return Ok(running) };
-    let certificate = certificate.ok_or_else(|| {
-        Failure::usage("[est] needs a server's certificate: give cert and key, such as those of gridmq certs issue")
-    })?;
+    let certificate = certificate.ok_or_else(no_certificate)?;
     let server = server(est)?;
     let default = [Address::loopback(PORT)];
     for address in est.listen.as_deref().unwrap_or(&default).iter().flat_map(Address::addresses) {
@@ -51,6 +49,19 @@ pub(super) async fn start(est: Option<&Est>, certificate: Option<&Arc<WatchedFil
     Ok(running)
 }
 
+/// Reads what `[est]` names, and starts nothing.
+pub(super) fn check(est: Option<&Est>, certificate: bool) -> Outcome {
+    let Some(est) = est else { return Ok(()) };
+    if !certificate {
+        return Err(no_certificate());
+    }
+    server(est).map(drop)
+}
+
+fn no_certificate() -> Failure {
+    Failure::usage("[est] needs a server's certificate: give cert and key, such as those of gridmq certs issue")
+}
+
 impl Running {
     /// Stops, and lets requests finish.
     pub(super) async fn stop(mut self) {
@@ -60,15 +71,16 @@ impl Running {
 }
 
 fn server(est: &Est) -> Result<Arc<EstServer>, Failure> {
-    let authority = certs::load(&est.ca, INTERMEDIATE)?;
-    let root = certificates(&est.ca.join(format!("{ROOT}.pem")), "the root's certificate")?;
-    let policy = Policy::default().validity(est.validity);
+    let ca = est.ca.as_deref().ok_or_else(|| Failure::usage("[est] needs ca"))?;
+    let authority = certs::load(ca, INTERMEDIATE)?;
+    let root = certificates(&ca.join(format!("{ROOT}.pem")), "the root's certificate")?;
+    let policy = Policy::default().validity(est.validity.0);
     let policy = if est.any_subject { policy.subject(SubjectRule::Any) } else { policy };
     let policy = match est.key_type {
         Some(key) => policy.key(key),
         None => policy,
     };
-    let register = est.ca.join(format!("{INTERMEDIATE}.revoked"));
+    let register = ca.join(format!("{INTERMEDIATE}.revoked"));
     let mut builder = EstServer::builder(authority)
         .above(root)
         .policy(policy)

@@ -1,0 +1,81 @@
+//! What `[limits]` of `gridmq serve` is told.
+
+use std::time::Duration;
+
+use super::section::section;
+use super::value::{Size, Span};
+
+fn unless_said() -> gridmq_broker::Limits {
+    gridmq_broker::Limits::default()
+}
+
+section! {
+    /// What peers can make the whole broker hold, and for how long. Sizes are bytes, or a text with KiB, MiB or GiB;
+    /// times are texts with ms, s, m, h or d.
+    Limits {
+        /// Open connections; more are closed at once.
+        connections: usize = unless_said().connections;
+        /// From the connection to the end of the TLS handshake.
+        handshake_timeout: Span = Span(unless_said().handshake_timeout);
+        /// From the handshake to CONNECT.
+        connect_timeout: Span = Span(unless_said().connect_timeout);
+        /// Bytes of a CONNECT.
+        connect_packet: u32 = unless_said().connect_packet;
+        /// Bytes received from all clients that are not in yet; the connection that goes beyond is closed.
+        unadmitted_bytes: Size = Size::of(unless_said().unadmitted_bytes);
+        /// Bytes that wait to be written to one client; beyond it QoS 0 messages to it are dropped, and it is not read
+        /// from.
+        egress_bytes: Size = Size::of(unless_said().egress_bytes);
+        /// Subscriptions of one session; a further one is answered with 0x97.
+        subscriptions: usize = unless_said().subscriptions;
+        /// Retained messages; a PUBLISH that would add one is answered with 0x97.
+        retained_messages: usize = unless_said().retained_messages;
+        /// How long clients may take what is on its way to them once the broker is asked to stop.
+        shutdown_timeout: Span = Span(Duration::from_secs(5));
+    }
+}
+
+impl Limits {
+    /// As the broker takes them.
+    pub(crate) fn broker(&self) -> gridmq_broker::Limits {
+        let mut limits = unless_said();
+        limits.connections = self.connections;
+        limits.handshake_timeout = self.handshake_timeout.0;
+        limits.connect_timeout = self.connect_timeout.0;
+        limits.connect_packet = self.connect_packet;
+        limits.unadmitted_bytes = self.unadmitted_bytes.bytes();
+        limits.egress_bytes = self.egress_bytes.bytes();
+        limits.subscriptions = self.subscriptions;
+        limits.retained_messages = self.retained_messages;
+        limits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::section::Section;
+
+    #[test]
+    fn every_limit_of_the_broker_has_a_key() {
+        let shown = format!("{:#?}", unless_said());
+        let fields = shown.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(':').map(|(name, _)| name));
+        let keys: Vec<_> = Limits::tree("limits").keys.into_iter().map(|key| key.name).collect();
+        for field in fields.filter(|field| !field.starts_with(' ')) {
+            let key = crate::config::section::kebab(field);
+            assert!(keys.contains(&key), "{key} is missing in config/limits.rs");
+        }
+    }
+
+    #[test]
+    fn what_is_read_reaches_the_broker() {
+        assert_eq!(format!("{:?}", Limits::default().broker()), format!("{:?}", unless_said()));
+        let text = "connections = 1\nhandshake-timeout = '2ms'\nconnect-timeout = '3ms'\nconnect-packet = 4\n\
+                    unadmitted-bytes = 5\negress-bytes = 6\nsubscriptions = 7\nretained-messages = 8";
+        let limits = toml::from_str::<Limits>(text).unwrap().broker();
+        assert_eq!((limits.connections, limits.connect_packet, limits.unadmitted_bytes), (1, 4, 5));
+        assert_eq!((limits.egress_bytes, limits.subscriptions, limits.retained_messages), (6, 7, 8));
+        assert_eq!(limits.handshake_timeout, Duration::from_millis(2));
+        assert_eq!(limits.connect_timeout, Duration::from_millis(3));
+    }
+}
