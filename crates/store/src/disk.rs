@@ -7,7 +7,7 @@ use std::fmt;
 use std::io;
 
 #[cfg(feature = "redb")]
-pub(crate) use self::file::FileDisk;
+pub(crate) use self::file::{FileDisk, sync_directory_of};
 
 /// A file, as an engine uses it. What was written is there after a loss of power only if a later [`sync`](Self::sync)
 /// returned; without one any part of it may be, in any order.

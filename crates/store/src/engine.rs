@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -41,6 +42,27 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// When the engine cannot read.
     fn scan(&self, table: Table, prefix: &Key, from: Option<&Key>, limit: usize) -> Result<Page, EngineError>;
+
+    /// Hands every row of every table to `each`, all as they were at one time, until it breaks off.
+    ///
+    /// # Errors
+    /// When the engine cannot read, or cannot do this.
+    fn export(&self, each: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>) -> Result<(), EngineError> {
+        let _ = each;
+        Err(EngineError::Io(io::ErrorKind::Unsupported.into()))
+    }
+}
+
+/// A row of any table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "this is what a row is")]
+pub struct Row<'a> {
+    /// The table's name.
+    pub table: &'a str,
+    /// The key's bytes.
+    pub key: &'a [u8],
+    /// The value.
+    pub value: &'a [u8],
 }
 
 /// A part of a scan.

@@ -83,9 +83,11 @@ impl Key {
     /// # Errors
     /// When no key has these bytes.
     pub fn from_bytes(bytes: Bytes) -> Result<Self, KeyError> {
-        let key = Self(bytes);
-        key.decode()?;
-        Ok(key)
+        let (_, mut rest) = bytes.split_first_chunk::<NAMESPACE_BYTES>().ok_or(KeyError::NoNamespace)?;
+        while !rest.is_empty() {
+            rest = part(rest, |_| {})?;
+        }
+        Ok(Self(bytes))
     }
 
     /// The bytes that an engine stores.
@@ -101,33 +103,54 @@ impl Key {
     pub fn decode(&self) -> Result<(NamespaceId, Vec<Vec<u8>>), KeyError> {
         let (namespace, mut rest) = self.0.split_first_chunk::<NAMESPACE_BYTES>().ok_or(KeyError::NoNamespace)?;
         let mut parts = Vec::new();
-        let mut part = Vec::new();
-        loop {
-            rest = match *rest {
-                [] if part.is_empty() => break,
-                [] | [0] => return Err(KeyError::Cut),
-                [0, 1, ref rest @ ..] => {
-                    parts.push(std::mem::take(&mut part));
-                    rest
-                }
-                [0, 0xff, ref rest @ ..] => {
-                    part.push(0);
-                    rest
-                }
-                [0, other, ..] => return Err(KeyError::Escape(other)),
-                [byte, ref rest @ ..] => {
-                    part.push(byte);
-                    rest
-                }
-            };
+        while !rest.is_empty() {
+            let mut bytes = Vec::new();
+            rest = part(rest, |byte| bytes.push(byte))?;
+            parts.push(bytes);
         }
         Ok((NamespaceId(u32::from_be_bytes(*namespace)), parts))
+    }
+
+    /// The key of the first part alone, and the other parts.
+    ///
+    /// # Errors
+    /// For a key without parts.
+    pub fn split_first(&self) -> Result<(Self, Vec<Vec<u8>>), KeyError> {
+        let mut rest = self.0.get(NAMESPACE_BYTES..).unwrap_or_default();
+        rest = part(rest, |_| {})?;
+        let first = Self(self.0.slice(..self.0.len() - rest.len()));
+        let mut parts = Vec::new();
+        while !rest.is_empty() {
+            let mut bytes = Vec::new();
+            rest = part(rest, |byte| bytes.push(byte))?;
+            parts.push(bytes);
+        }
+        Ok((first, parts))
     }
 
     /// Whether this key begins with the namespace and parts of `prefix`.
     #[must_use]
     pub fn starts_with(&self, prefix: &Self) -> bool {
         self.0.starts_with(&prefix.0)
+    }
+}
+
+/// Hands the bytes of the first part to `each`, and answers what follows it.
+fn part(mut rest: &[u8], mut each: impl FnMut(u8)) -> Result<&[u8], KeyError> {
+    loop {
+        rest = match *rest {
+            [] | [0] => return Err(KeyError::Cut),
+            [0, 1, ref rest @ ..] => return Ok(rest),
+            [0, 0xff, ref rest @ ..] => {
+                each(0);
+                rest
+            }
+            [0, other, ..] => return Err(KeyError::Escape(other)),
+            [byte, ref rest @ ..] => {
+                each(byte);
+                rest
+            }
+        };
     }
 }
 

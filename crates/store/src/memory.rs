@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::RwLock;
 
-use crate::{Engine, EngineError, Key, Operation, Page, Reader, Table, WriteBatch};
+use crate::{Engine, EngineError, Key, Operation, Page, Reader, Row, Table, WriteBatch};
 
 type Rows = BTreeMap<Key, Bytes>;
 
@@ -79,6 +80,17 @@ impl Reader for MemoryEngine {
         let mut found = under(rows, prefix, from);
         let entries = found.by_ref().take(limit).map(|(key, value)| (key.clone(), value.clone())).collect();
         Ok(Page::new(entries, found.next().map(|(key, _)| key.clone())))
+    }
+
+    fn export(&self, each: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>) -> Result<(), EngineError> {
+        for (table, rows) in &*self.tables.read() {
+            for (key, value) in rows {
+                if each(Row { table: table.name(), key: key.as_bytes(), value }).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
     }
 }
 

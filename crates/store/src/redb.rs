@@ -8,17 +8,17 @@ mod unfinished;
 
 use std::any::Any;
 use std::fmt;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, TableHandle, WriteTransaction};
 
 pub use self::open::{Kind, RedbOpenError, RedbOptions};
 use self::trial::Trial;
-use crate::{Engine, EngineError, Key, Operation, Page, Reader, Room, Table, WriteBatch};
+use crate::{Engine, EngineError, Key, Operation, Page, Reader, Room, Row, Table, WriteBatch};
 
 /// Tables in one file. A commit returns once the system has written it to the disk (`fsync`), unless
 /// [`RedbOptions::durability`] says otherwise.
@@ -172,6 +172,59 @@ impl Reader for RedbEngine {
             Ok(Page::new(entries, None))
         })
     }
+
+    fn export(&self, each: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>) -> Result<(), EngineError> {
+        caught(|| {
+            let transaction = self.database.begin_read().map_err(failed)?;
+            for table in transaction.list_tables().map_err(failed)?.filter(|table| table.name() != meta::TABLE) {
+                let rows = TableDefinition::<&[u8], &[u8]>::new(table.name());
+                for row in transaction.open_table(rows).map_err(failed)?.range::<&[u8]>(..).map_err(failed)? {
+                    let (key, value) = row.map_err(failed)?;
+                    let value = if self.checksums {
+                        checksum::checked(table.name(), key.value(), value.value()).ok_or_else(|| {
+                            let why = "a row is not what was written";
+                            EngineError::Corrupt(format!("table \"{}\": {why}", table.name()))
+                        })?
+                    } else {
+                        value.value()
+                    };
+                    if each(Row { table: table.name(), key: key.value(), value }).is_break() {
+                        return Ok(());
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
+impl RedbEngine {
+    /// Enters rows of any tables, in one commit.
+    pub(crate) fn import(&self, rows: &[OwnedRow]) -> Result<(), EngineError> {
+        caught(|| {
+            let transaction = self.database.begin_write().map_err(failed)?;
+            let mut with_checksum = Vec::new();
+            for rows in rows.chunk_by(|one, other| one.table == other.table) {
+                let Some(OwnedRow { table, .. }) = rows.first() else { continue };
+                let mut into = transaction.open_table(TableDefinition::<&[u8], &[u8]>::new(table)).map_err(failed)?;
+                for OwnedRow { key, value, .. } in rows {
+                    let value =
+                        if self.checksums { checksum::append(&mut with_checksum, table, key, value) } else { value };
+                    into.insert(&key[..], value).map_err(failed)?;
+                }
+            }
+            transaction.commit().map_err(failed)
+        })
+    }
+}
+
+/// A row of a backup.
+#[derive(Debug)]
+pub(crate) struct OwnedRow {
+    /// Not empty.
+    pub(crate) table: String,
+    pub(crate) key: Vec<u8>,
+    pub(crate) value: Vec<u8>,
 }
 
 /// What the engine does, also when it panics, as damage can make it.

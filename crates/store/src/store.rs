@@ -1,5 +1,9 @@
 //! The store: a bounded queue of batches, one writer, and how far it is durable.
 
+#[cfg(feature = "redb")]
+mod backup;
+#[cfg(feature = "redb")]
+mod directory;
 mod net;
 mod writer;
 
@@ -14,6 +18,8 @@ use parking_lot::{Condvar, Mutex};
 use thiserror::Error;
 
 use crate::{Engine, EngineError, Key, MemoryEngine, Page, Reader, Room, Stall, Table, WriteBatch};
+#[cfg(feature = "redb")]
+pub use backup::{BackupError, RestoreError};
 use writer::{Queue, Shared};
 
 /// The number of a submitted batch, rising by one per store. What is durable is durable up to a number.
@@ -87,6 +93,10 @@ pub enum OpenError {
     /// The writer's thread could not be started.
     #[error("the store's writer cannot be started: {0}")]
     Thread(std::io::Error),
+    /// The file cannot be used.
+    #[cfg(feature = "redb")]
+    #[error(transparent)]
+    File(#[from] crate::RedbOpenError),
 }
 
 /// A handle on the store; a clone is the same store. The last one that is dropped closes it.

@@ -14,7 +14,9 @@ use super::open::Kind;
 use super::{EngineError, failed};
 use crate::{Key, NamespaceId};
 
-const META: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new("meta");
+/// Its name.
+pub(super) const TABLE: &str = "meta";
+const META: TableDefinition<'static, &'static [u8], &'static [u8]> = TableDefinition::new(TABLE);
 const FORMAT: u32 = 1;
 
 /// What a file says of itself.
