@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{certs, doctor, publish, quickstart, serve, subscribe};
+use crate::commands::{backup, certs, doctor, publish, quickstart, serve, subscribe};
 
 /// Connect devices over MQTT and mutual TLS, and run a broker that decides as an Azure Event Grid namespace decides.
 #[derive(Debug, Parser)]
@@ -26,4 +26,6 @@ pub(crate) enum Command {
     Sub(subscribe::Arguments),
     Certs(certs::Arguments),
     Doctor(Box<doctor::Arguments>),
+    Backup(backup::Backup),
+    Restore(backup::Restore),
 }

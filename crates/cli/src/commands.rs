@@ -1,5 +1,6 @@
 //! The commands, one module each.
 
+pub(crate) mod backup;
 pub(crate) mod certs;
 pub(crate) mod doctor;
 pub(crate) mod publish;
@@ -19,6 +20,8 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Pub(arguments) => block_on(publish::run(arguments)),
         Command::Sub(arguments) => block_on(subscribe::run(arguments)),
         Command::Certs(arguments) => certs::run(arguments),
+        Command::Backup(arguments) => backup::backup(&arguments),
+        Command::Restore(arguments) => backup::restore(&arguments),
         Command::Doctor(arguments) => block_on(doctor::run(*arguments)),
     }
 }

@@ -34,7 +34,7 @@ pub(crate) use log::{Log, LogFormat};
 pub(crate) use namespace::Namespace;
 pub(crate) use print::print;
 pub(crate) use section::Change;
-pub(crate) use store::Store;
+pub(crate) use store::{Durability, Store};
 pub(crate) use tls::Tls;
 
 const MAX_BYTES: u64 = 1024 * 1024;

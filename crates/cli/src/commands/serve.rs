@@ -7,12 +7,13 @@ mod reload;
 mod revocation;
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
 use gridmq_broker::Broker;
 use gridmq_namespace::document::UnknownMember;
 use gridmq_namespace::{Policy, Resources};
-use gridmq_store::Store;
+use gridmq_store::{Durability, Store};
 use gridmq_tls::client::ConfigError;
 use gridmq_tls::{ClientAuth, ClientTrust, Identity, ServerConfig};
 
@@ -84,6 +85,9 @@ pub(crate) struct Arguments {
     /// The directory for state [default: gridmq in XDG_STATE_HOME or ~/.local/state]
     #[arg(long, value_name = "DIR", env = "GRIDMQ_DATA_DIR", hide_env_values = true)]
     data_dir: Option<PathBuf>,
+    /// What an acknowledgement means: fsync, os or memory [default: fsync, on the disk]
+    #[arg(long, value_name = "HOW", env = "GRIDMQ_DURABILITY", hide_env_values = true)]
+    durability: Option<config::Durability>,
     /// Worker threads, 1 to 64 [default: one for each core]
     #[arg(long, value_name = "N", env = "GRIDMQ_WORKERS", hide_env_values = true,
         value_parser = config::workers)]
@@ -127,6 +131,7 @@ impl Arguments {
             settings.store.directory = None;
         }
         over(&self.data_dir, &mut settings.data_dir);
+        settings.store.durability = self.durability.unwrap_or(settings.store.durability);
         let lists = [
             (&self.listen, &mut settings.listen),
             (&self.plain, &mut settings.plain),
@@ -165,11 +170,14 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let (rules, mut lists) = revocation::rules(settings.tls.as_ref(), policy, certificates.any())?;
     let dir = settings.directory().map_or_else(DataDir::default_path, |dir| Ok(dir.to_owned()))?;
     let dir = DataDir::open(&dir)?;
+    let store = store(&dir, settings.store.durability.0)?;
     let mut builder = Broker::builder()
         .rules(rules)
-        .store(Store::memory())
         .limits(settings.limits.broker())
         .shutdown_deadline(settings.limits.shutdown_timeout.0);
+    if let Some(store) = &store {
+        builder = builder.store(store.clone());
+    }
     if let Some(workers) = settings.workers {
         builder = builder.workers(usize::from(workers));
     }
@@ -184,10 +192,6 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     if let Some(summary) = summary {
         output::line(&summary)?;
     }
-    tracing::info!(
-        data_dir = ?dir.path(),
-        "sessions and retained messages are kept in memory: they end with this process"
-    );
     loop {
         tokio::select! {
             () = stop.asked() => break,
@@ -272,6 +276,20 @@ fn namespace(path: Option<&Path>) -> Result<(Option<Policy>, Option<String>), Fa
     let name = &policy.resources().namespace.name;
     let summary = format!("namespace {name}: {}", quickstart::describe(policy.resources()));
     Ok((Some(policy), Some(summary)))
+}
+
+/// The store of the state directory. Without one, all that clients leave ends with this process.
+fn store(dir: &DataDir, durability: Durability) -> Result<Option<Store>, Failure> {
+    let data_dir = dir.path();
+    let begun = Instant::now();
+    let store = Store::open_directory(data_dir, durability, <_>::default()).map_err(Failure::failed)?;
+    let means = match durability {
+        Durability::Fsync => "what is acknowledged is on the disk",
+        Durability::Os => "what is acknowledged outlasts this process; a loss of power may damage the store",
+        Durability::Memory => "sessions and retained messages are kept in memory: they end with this process",
+    };
+    tracing::info!(?data_dir, %durability, took = ?begun.elapsed(), "{means}");
+    Ok(store)
 }
 
 /// Compiles a namespace's JSON, and gives what in it has no effect.

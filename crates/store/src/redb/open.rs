@@ -206,6 +206,7 @@ fn open_error(path: &Path, error: DatabaseError) -> RedbOpenError {
         DatabaseError::Storage(StorageError::Io(error)) if !matches!(error.kind(), InvalidData | UnexpectedEof) => {
             RedbOpenError::Io { path, error }
         }
+        DatabaseError::Storage(StorageError::Io(error)) => RedbOpenError::Corrupt { path, why: error.to_string() },
         other => RedbOpenError::Corrupt { path, why: other.to_string() },
     }
 }
