@@ -22,6 +22,7 @@ use crate::mailbox::{Batch, INBOX_BATCHES, Mail};
 use crate::retained::RetainedStore;
 use crate::shared::{Realm, Shared};
 use crate::stats::{Counters, Stats};
+use crate::store_status::StoreStatus;
 use crate::worker;
 
 /// A running broker. Dropped, it stops without waiting for anybody; [`shutdown`](Self::shutdown) is kinder.
@@ -34,6 +35,8 @@ pub struct Broker {
     shutdown: watch::Sender<bool>,
     ended: Vec<oneshot::Receiver<()>>,
     threads: Vec<JoinHandle<()>>,
+    /// Of the store's state.
+    _watch: gridmq_store::Watch,
 }
 
 impl Broker {
@@ -69,6 +72,7 @@ impl Broker {
             realm: Arc::new(realm),
             directory: Directory::new(),
             volatile: builder.store.is_none(),
+            store_state: Arc::default(),
             store: builder.store.unwrap_or_else(Store::memory),
             counters: Counters::default(),
             observers: builder.observers,
@@ -78,8 +82,12 @@ impl Broker {
             shutdown: shutdown_seen,
             shutdown_deadline: builder.shutdown_deadline,
         });
+        let state = Arc::clone(&shared.store_state);
+        // Before the workers, who look at it when they are told.
+        let watch = shared.store.subscribe(move |progress| state.progress(&progress));
         let mut revived = crate::revive::revive(&shared).map_err(StartError::Store)?;
-        let mut broker = Self { shared, addresses, securities, shutdown, ended: Vec::new(), threads: Vec::new() };
+        let mut broker =
+            Self { shared, addresses, securities, shutdown, ended: Vec::new(), threads: Vec::new(), _watch: watch };
         for (id, inbox) in receivers.into_iter().enumerate() {
             let shared = Arc::clone(&broker.shared);
             let id = WorkerId::try_from(id).unwrap_or(WorkerId::MAX);
@@ -149,6 +157,12 @@ impl Broker {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.shared.counters.read()
+    }
+
+    /// How the store is.
+    #[must_use]
+    pub fn store_status(&self) -> StoreStatus {
+        self.shared.store_state.status()
     }
 
     /// How many retained messages there are.

@@ -35,6 +35,9 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Retained messages. Default 1,000,000; a PUBLISH that would add one is answered with 0x97.
     pub retained_messages: usize,
+    /// How long an MQTT 3.1.1 client whose publish found no room stays connected without an acknowledgement of it.
+    /// Default 10 s.
+    pub refused_publish_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -48,6 +51,7 @@ impl Default for Limits {
             egress_bytes: 1 << 20,
             subscriptions: 10_000,
             retained_messages: 1_000_000,
+            refused_publish_timeout: Duration::from_secs(10),
         }
     }
 }

@@ -23,11 +23,15 @@ use crate::listener::Security;
 use crate::worker::{ConnKey, Scan};
 
 /// Batches that an inbox holds.
-pub(crate) const INBOX_BATCHES: usize = 256;
+pub(crate) const INBOX_BATCHES: usize = 8;
 /// Mail in one batch at most.
-pub(crate) const BATCH: usize = 1024;
+pub(crate) const BATCH: usize = 256;
+/// Bytes of messages in one batch, but for one message that is larger.
+pub(crate) const BATCH_BYTES: usize = 1 << 20;
 /// Mail in an outbox at which connections that add to it are parked.
-pub(crate) const OUTBOX_HIGH: usize = 8 * BATCH;
+pub(crate) const OUTBOX_HIGH: usize = 4 * BATCH;
+/// And bytes of messages.
+pub(crate) const OUTBOX_HIGH_BYTES: usize = 4 * BATCH_BYTES;
 
 /// Mail from one worker, or from the acceptor.
 #[derive(Debug)]
@@ -57,6 +61,16 @@ pub(crate) enum Mail {
     RulesChanged,
     /// The store has come further.
     Stored,
+}
+
+impl Mail {
+    /// Bytes of the message in it.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Deliver(routed) => routed.message.message().weight(),
+            _ => 0,
+        }
+    }
 }
 
 /// A connection that was taken.
@@ -91,15 +105,41 @@ pub(crate) struct Target {
     pub(crate) identifiers: SmallVec<[SubscriptionId; 2]>,
     /// The shared subscription through which it is sent.
     pub(crate) share: Option<Arc<str>>,
+    /// Another session had taken it: it is taken whether the queue is full or not.
+    pub(crate) forced: bool,
 }
 
-/// What became of a delivery.
+/// What became of a delivery, or of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Outcome {
+    /// A session keeps it in the store: nobody hears that it was taken before it is durable.
+    pub(crate) stored: bool,
+    /// A session that is to have it did not take it.
+    pub(crate) refused: Option<Unable>,
+}
+
+/// Why a session does not take a message that it is to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum Unable {
+    /// Its queue is full.
+    QueueFull,
+    /// The store does not take it.
+    Store,
+}
+
+impl Outcome {
     /// Every session took it, or is gone.
-    Taken,
+    pub(crate) const TAKEN: Self = Self { stored: false, refused: None };
     /// A session's queue is full.
-    Full,
+    pub(crate) const FULL: Self = Self { stored: false, refused: Some(Unable::QueueFull) };
+    /// The store does not take what a session would have to keep.
+    pub(crate) const NOT_STORED: Self = Self { stored: false, refused: Some(Unable::Store) };
+
+    /// Adds what became of another delivery of the same message.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.stored |= other.stored;
+        self.refused = self.refused.or(other.refused);
+    }
 }
 
 /// A session on the move, with what belongs to it on its worker.
@@ -118,14 +158,55 @@ pub(crate) struct Estate {
 #[derive(Debug)]
 pub(crate) struct PendingWill {
     pub(crate) will: Box<Will>,
-    pub(crate) admission: Admission,
-    pub(crate) credentials: Credentials,
+    pub(crate) testator: Testator,
+    /// It is in the store too.
+    pub(crate) stored: bool,
+}
+
+/// Whose will it is.
+#[derive(Debug)]
+pub(crate) enum Testator {
+    /// One who was here.
+    Admitted(Admission, Credentials),
+    /// One who was here before the broker's start, by authentication name.
+    Stored(String),
+}
+
+impl Outbox {
+    /// Takes no more than a batch out.
+    pub(crate) fn take(&mut self) -> Vec<Mail> {
+        let mut bytes = 0;
+        let mut count = 0;
+        for mail in self.mail.iter().take(BATCH) {
+            let more = mail.bytes();
+            if count > 0 && bytes + more > BATCH_BYTES {
+                break;
+            }
+            bytes += more;
+            count += 1;
+        }
+        self.bytes -= bytes;
+        let rest = self.mail.split_off(count);
+        std::mem::replace(&mut self.mail, rest)
+    }
+
+    /// Whether who fills it is to be held back.
+    pub(crate) const fn is_high(&self) -> bool {
+        self.mail.len() >= OUTBOX_HIGH || self.bytes >= OUTBOX_HIGH_BYTES
+    }
+
+    /// Whether who was held back may go on.
+    pub(crate) const fn is_low(&self) -> bool {
+        self.mail.len() < OUTBOX_HIGH / 2 && self.bytes < OUTBOX_HIGH_BYTES / 2
+    }
 }
 
 /// Mail that waits to go to one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     pub(crate) mail: Vec<Mail>,
+    /// Bytes of messages in it.
+    pub(crate) bytes: usize,
     pub(crate) notify: Rc<Notify>,
     /// Connections that wait for it to drain.
     pub(crate) parked: Vec<ConnKey>,

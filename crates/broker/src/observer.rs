@@ -44,6 +44,11 @@ pub enum Occurrence<'a> {
         /// Why.
         why: &'a str,
     },
+    /// A session ends because its queue is full and the rules want that. What it held is lost.
+    Overflowed {
+        /// The session's name.
+        client_id: &'a str,
+    },
     /// A publish or a subscription was not allowed.
     Denied {
         /// The session's name.

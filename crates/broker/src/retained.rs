@@ -5,7 +5,7 @@
 //! finds with a version at or above its own entry was routed to it live, so it gets each message once, and never
 //! misses one, whichever comes first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -13,10 +13,12 @@ use std::sync::Arc;
 use bytestring::ByteString;
 use gridmq_proto::time::Wall;
 use gridmq_proto::{QoS, SharedMessage, TopicFilter};
-use gridmq_store::NamespaceId;
-use parking_lot::Mutex;
+use gridmq_store::{NamespaceId, Seq, Store, SubmitError, WriteBatch};
+use parking_lot::{Mutex, MutexGuard};
+use smallvec::SmallVec;
 
 use crate::index::{Index, Snapshot};
+use crate::tables::{self, RetainedRow};
 
 const SHARDS: usize = 16;
 
@@ -30,7 +32,10 @@ pub(crate) struct Retained {
     version: u64,
 }
 
-type Shard = BTreeMap<(NamespaceId, ByteString), Retained>;
+/// Names a retained message.
+pub(crate) type Topic = (NamespaceId, ByteString);
+
+type Shard = BTreeMap<Topic, Retained>;
 
 /// All retained messages.
 #[derive(Debug)]
@@ -111,6 +116,27 @@ impl RetainedStore {
         Some(snapshot)
     }
 
+    /// Hands the messages of these topics to the store as they are now. They cannot change meanwhile: whoever comes
+    /// later hands over what is newer.
+    pub(crate) fn store(&self, store: &Store, topics: &[Topic]) -> Result<Seq, SubmitError> {
+        let needed: BTreeSet<usize> = topics.iter().map(|(_, topic)| self.shard_of(topic)).collect();
+        // In the order of their numbers, so that two workers do not wait for each other.
+        let shards: SmallVec<[(usize, MutexGuard<'_, Shard>); 2]> =
+            needed.into_iter().filter_map(|number| Some((number, self.shards.get(number)?.lock()))).collect();
+        let mut batch = WriteBatch::new();
+        for key in topics.iter().collect::<BTreeSet<_>>() {
+            let number = self.shard_of(&key.1);
+            let shard = shards.iter().find(|&&(locked, _)| locked == number);
+            let row = shard.and_then(|(_, shard)| shard.get(key)).map(|retained| RetainedRow {
+                message: retained.message.message().clone(),
+                qos: retained.qos,
+                expires_at: retained.expires_at,
+            });
+            tables::write_retained(&mut batch, key.0, &key.1, row.as_ref());
+        }
+        store.submit(batch)
+    }
+
     /// Enters a message that was stored.
     pub(crate) fn restore(&self, namespace: NamespaceId, message: SharedMessage, qos: QoS, expires_at: Option<Wall>) {
         let topic = message.message().topic.clone();
@@ -123,12 +149,13 @@ impl RetainedStore {
     }
 
     /// Looks at no more than `slice` topics from `cursor` on, and hands those that the query is for to `take`, until
-    /// it answers `false`. `true`: the scan is at its end.
+    /// it answers `false`. What has expired is forgotten, and named in `expired`. `true`: the scan is at its end.
     pub(crate) fn scan(
         &self,
         query: &Query<'_>,
         cursor: &mut Cursor,
         mut slice: usize,
+        expired: &mut Vec<Topic>,
         mut take: impl FnMut(&Retained) -> bool,
     ) -> bool {
         let &Query { namespace, filter, version, wall } = query;
@@ -146,13 +173,13 @@ impl RetainedStore {
                     |after| Bound::Excluded((namespace, after)),
                 );
                 let mut shard = shard.lock();
-                let mut expired = Vec::new();
+                let before = expired.len();
                 for (key, retained) in shard.range((from, Bound::Unbounded)) {
                     if key.0 != namespace || !key.1.starts_with(start) {
                         break;
                     }
                     if slice == 0 {
-                        remove_all(&mut shard, expired, &self.count);
+                        remove_all(&mut shard, expired.get(before..), &self.count);
                         return false;
                     }
                     slice -= 1;
@@ -162,12 +189,12 @@ impl RetainedStore {
                         && filter.matches(&retained.message.message().topic)
                         && !take(retained)
                     {
-                        remove_all(&mut shard, expired, &self.count);
+                        remove_all(&mut shard, expired.get(before..), &self.count);
                         return false;
                     }
                     cursor.after = Some(key.1.clone());
                 }
-                remove_all(&mut shard, expired, &self.count);
+                remove_all(&mut shard, expired.get(before..), &self.count);
             }
             cursor.shard += 1;
             cursor.after = None;
@@ -181,9 +208,9 @@ impl RetainedStore {
     }
 }
 
-fn remove_all(shard: &mut Shard, keys: Vec<(NamespaceId, ByteString)>, count: &std::sync::atomic::AtomicUsize) {
-    for key in keys {
-        if shard.remove(&key).is_some() {
+fn remove_all(shard: &mut Shard, topics: Option<&[Topic]>, count: &std::sync::atomic::AtomicUsize) {
+    for topic in topics.into_iter().flatten() {
+        if shard.remove(topic).is_some() {
             count.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
         }
     }

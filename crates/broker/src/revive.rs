@@ -10,8 +10,9 @@ use gridmq_proto::session::server::Session;
 
 use crate::directory::{SessionKey, Slot, WorkerId};
 use crate::index::Entry;
+use crate::mailbox::{PendingWill, Testator};
 use crate::shared::Shared;
-use crate::tables::{self, Recovered, StoredSession};
+use crate::tables::{self, Recovered, StoredSession, WillRow};
 use crate::worker::queue_limits;
 
 /// A session that was stored, on its way to the worker that will have it.
@@ -21,17 +22,26 @@ pub(crate) struct Revived {
     pub(crate) session: Session,
     /// How long it still lives without a connection; `None`: for ever.
     pub(crate) expires_in: Option<Duration>,
+    /// Its will, and how long that still waits.
+    pub(crate) will: Option<(Duration, PendingWill)>,
 }
 
 /// Enters what is stored into the directory, the index and the retained messages; answers each worker's sessions.
 pub(crate) fn revive(shared: &Shared) -> Result<VecDeque<Vec<Revived>>, Box<dyn Error + Send + Sync>> {
-    let Recovered { sessions, retained, leftovers } = tables::recover(&shared.store, &[shared.realm.id])?;
+    let Recovered { sessions, retained, mut leftovers } = tables::recover(&shared.store, &[shared.realm.id])?;
     if !leftovers.is_empty() {
         tracing::warn!(rows = leftovers.len(), "rows of sessions that were never complete are removed");
-        shared.store.submit(leftovers)?;
     }
-    for (namespace, _, row) in retained {
-        shared.retained.restore(namespace, SharedMessage::new(row.message), row.qos, row.expires_at);
+    let now = shared.clock.now().wall;
+    for (namespace, topic, row) in retained {
+        if row.expires_at.is_some_and(|at| at <= now) {
+            tables::write_retained(&mut leftovers, namespace, topic.as_str(), None);
+        } else {
+            shared.retained.restore(namespace, SharedMessage::new(row.message), row.qos, row.expires_at);
+        }
+    }
+    if !leftovers.is_empty() {
+        shared.store.submit(leftovers)?;
     }
     let workers = shared.inboxes.len().max(1);
     let mut revived: VecDeque<Vec<Revived>> = (0..workers).map(|_| Vec::new()).collect();
@@ -52,7 +62,7 @@ pub(crate) fn revive(shared: &Shared) -> Result<VecDeque<Vec<Revived>>, Box<dyn 
 }
 
 fn enter(shared: &Shared, stored: StoredSession, worker: usize) -> Option<Revived> {
-    let StoredSession { namespace, client_id, row, records } = stored;
+    let StoredSession { namespace, client_id, row, will, records } = stored;
     let limits = queue_limits(&shared.realm.gate.load().session_limits());
     let session = Session::restore(client_id.clone(), limits, records)?;
     let worker = WorkerId::try_from(worker).unwrap_or(WorkerId::MAX);
@@ -64,5 +74,10 @@ fn enter(shared: &Shared, stored: StoredSession, worker: usize) -> Option<Revive
         let away = row.disconnected_at.map_or(Duration::ZERO, |since| now.since(since));
         Duration::from_secs(u64::from(interval)).saturating_sub(away)
     });
-    Some(Revived { slot, session, expires_in })
+    let will = will.map(|WillRow { will, due }| {
+        let delay = Duration::from_secs(u64::from(will.delay_interval));
+        let left = due.map_or(delay, |due| due.since(now));
+        (left, PendingWill { will: Box::new(will), testator: Testator::Stored(row.owner), stored: true })
+    });
+    Some(Revived { slot, session, expires_in, will })
 }

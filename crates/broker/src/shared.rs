@@ -17,6 +17,7 @@ use crate::mailbox::Batch;
 use crate::observer::{Observer, Occurrence};
 use crate::retained::RetainedStore;
 use crate::stats::Counters;
+use crate::store_status::StoreState;
 
 /// A namespace that this broker serves.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     /// Nobody gave a store: nothing outlives the process, so nothing is written down.
     pub(crate) volatile: bool,
+    pub(crate) store_state: Arc<StoreState>,
     pub(crate) counters: Counters,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     /// One inbox per worker.

@@ -38,6 +38,9 @@ counters! {
     messages_delivered
     /// QoS 0 deliveries dropped because the client did not read.
     messages_dropped
+    /// Deliveries of QoS 1 and 2 given up because the client takes no packet of that size; it counts as sent
+    /// (MQTT 5.0 §3.1.2.11.4).
+    messages_too_large
     /// Sessions taken over by another connection.
     takeovers
     /// Sessions that moved from one worker to another.

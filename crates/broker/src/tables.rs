@@ -11,6 +11,7 @@
 //! | `queue` | client identifier, position (`u64`) | [message](#delivery) not yet done with, sent or not |
 //! | `in-flight` | client identifier, position (`u64`) | [packet identifier](#in-flight) that the message has |
 //! | `received` | client identifier, packet identifier (`u16`) | [nothing](#received): QoS 2, taken over, not released |
+//! | `wills` | client identifier | [message](#will) of a session that lasts, which has a delay |
 //! | `retained` | topic name | [message](#retained) |
 //!
 //! Positions and packet identifiers in keys are big-endian, so that rows sort as they were made. A message is in
@@ -42,6 +43,10 @@
 //! ## Received
 //! Nothing but the format byte.
 //!
+//! ## Will
+//! `u8` flags: bits 0 and 1 QoS, bit 2 RETAIN, bit 3 due; `u64`? time at which it is due in milliseconds since 1970,
+//! absent while its client is connected; `u32` delay in seconds; text topic; [body](#body).
+//!
 //! ## Retained
 //! `u8` flags: bits 0 and 1 QoS, bit 3 expires; `u64`? time of expiry in milliseconds since 1970; [body](#body). The
 //! topic is in the key.
@@ -57,6 +62,7 @@ mod rows;
 mod value;
 
 use bytestring::ByteString;
+use gridmq_proto::packet::Will;
 use gridmq_proto::session::{Position, Record};
 use gridmq_proto::time::Wall;
 use gridmq_proto::{Message, PacketId, QoS, TopicName};
@@ -76,11 +82,13 @@ pub(crate) const QUEUE: Table = Table::new("queue");
 pub(crate) const IN_FLIGHT: Table = Table::new("in-flight");
 /// QoS 2 packet identifiers of theirs that were taken over.
 pub(crate) const RECEIVED: Table = Table::new("received");
+/// Wills of theirs that have a delay.
+pub(crate) const WILLS: Table = Table::new("wills");
 /// Retained messages.
 pub(crate) const RETAINED: Table = Table::new("retained");
 
 /// The tables whose keys begin with a client identifier.
-const OF_A_SESSION: [Table; 5] = [SESSIONS, SUBSCRIPTIONS, QUEUE, IN_FLIGHT, RECEIVED];
+const OF_A_SESSION: [Table; 6] = [SESSIONS, SUBSCRIPTIONS, QUEUE, IN_FLIGHT, RECEIVED, WILLS];
 
 /// Second part of the key of a session's expiry.
 const STARTED: &[u8] = b"started";
@@ -94,6 +102,15 @@ pub(crate) struct SessionRow {
     pub(crate) owner: String,
     /// Since when it has no connection; the expiry interval runs from here. `None`: it had one when this was written.
     pub(crate) disconnected_at: Option<Wall>,
+}
+
+/// A will that outlives the process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WillRow {
+    /// The will, its delay included.
+    pub(crate) will: Will,
+    /// When it is due; `None`: its client was connected when this was written.
+    pub(crate) due: Option<Wall>,
 }
 
 /// A stored retained message.
@@ -113,6 +130,7 @@ pub(crate) struct StoredSession {
     pub(crate) namespace: NamespaceId,
     pub(crate) client_id: ByteString,
     pub(crate) row: SessionRow,
+    pub(crate) will: Option<WillRow>,
     /// For [`Session::restore`](gridmq_proto::session::server::Session::restore).
     pub(crate) records: Vec<Record>,
 }
@@ -174,8 +192,8 @@ pub(crate) fn write(batch: &mut WriteBatch, namespace: NamespaceId, client_id: &
         }
         Record::Unsubscribed(filter) => batch.delete(SUBSCRIPTIONS, key(filter.as_str().as_bytes())),
         Record::Enqueued(position, delivery) => {
-            // It may have been in flight to a peer that lost its session: it waits again.
-            batch.put(QUEUE, place(position), rows::encode_delivery(delivery)).delete(IN_FLIGHT, place(position))
+            // A server's session queues no message again: a position that is queued was never in flight.
+            batch.insert(QUEUE, place(position), rows::encode_delivery(delivery))
         }
         Record::Sent(position, id) => batch.put(IN_FLIGHT, place(position), rows::encode_in_flight(*id, false)),
         Record::Released(position, id) => {
@@ -202,13 +220,22 @@ pub(crate) fn write_session_row(
     batch.put(SESSIONS, key, rows::encode_session_row(row));
 }
 
-/// Sets the retained message of a topic; `None` removes it.
-pub(crate) fn write_retained(
+/// Sets the will of a session; `None` removes it. `Ended` removes it too.
+pub(crate) fn write_will(
     batch: &mut WriteBatch,
     namespace: NamespaceId,
-    topic: &TopicName,
-    row: Option<&RetainedRow>,
+    client_id: &ByteString,
+    row: Option<&WillRow>,
 ) {
+    let key = Key::new(namespace, &[client_id.as_bytes()]);
+    match row {
+        Some(row) => batch.put(WILLS, key, rows::encode_will(row)),
+        None => batch.delete(WILLS, key),
+    };
+}
+
+/// Sets the retained message of a topic; `None` removes it.
+pub(crate) fn write_retained(batch: &mut WriteBatch, namespace: NamespaceId, topic: &str, row: Option<&RetainedRow>) {
     let key = Key::new(namespace, &[topic.as_bytes()]);
     match row {
         Some(row) => batch.put(RETAINED, key, rows::encode_retained(row)),

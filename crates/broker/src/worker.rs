@@ -8,6 +8,7 @@
 mod connect;
 mod deliver;
 mod journal;
+mod parts;
 mod policy;
 mod publish;
 mod run;
@@ -26,14 +27,14 @@ use gridmq_namespace::gate::{Admission, Credentials, DecisionCache, Transport};
 use gridmq_proto::SubscriptionFilter;
 use gridmq_proto::codec::{self, Decoder};
 use gridmq_proto::session::server::{Connection, Event, Session, Subscription};
-use gridmq_proto::session::{End, Output, PublishToken};
+use gridmq_proto::session::{End, Output, Verdict};
 use gridmq_proto::time::{Monotonic, Now, Wall};
 use gridmq_tls::PresentedPeer;
 use slab::Slab;
 use tokio::sync::Notify;
 
 use crate::directory::{Slot, SlotId, WorkerId};
-use crate::mailbox::{OUTBOX_HIGH, Outbox, PendingWill};
+use crate::mailbox::{Outbox, PendingWill};
 use crate::observer::ConnectionId;
 use crate::retained::Cursor;
 use crate::shared::{Realm, Shared};
@@ -70,6 +71,8 @@ pub(crate) struct Conn {
     pub(crate) closing: bool,
     /// An outbox is over its mark: no more input until it has drained.
     parked: bool,
+    /// A publish of its client was refused that MQTT 3.1.1 has no way to refuse: when the connection ends, and why.
+    withheld: Option<(Monotonic, Verdict)>,
     /// The largest packet that the client takes.
     maximum_packet_size: Option<u32>,
     realm: Arc<Realm>,
@@ -91,6 +94,8 @@ struct Client {
     slot: Arc<Slot>,
     admission: Admission,
     credentials: Credentials,
+    /// Its will is in the store.
+    will_stored: bool,
 }
 
 /// A session that this worker has, or is about to get, or has given away and passes on to.
@@ -100,6 +105,8 @@ struct Local {
     state: State,
     /// The epoch in which this worker last claimed it.
     epoch: u64,
+    /// Rises when its session is discarded.
+    incarnation: u64,
     /// Moves away from here that are not complete, by epoch.
     leaving: Vec<Leaving>,
     /// A will that waits for its delay.
@@ -137,17 +144,6 @@ pub(crate) struct Scan {
     cursor: Cursor,
 }
 
-/// A publish that waits for receipts from other workers.
-#[derive(Debug)]
-struct Ticket {
-    key: ConnKey,
-    slot: Arc<Slot>,
-    token: PublishToken,
-    waiting: usize,
-    matched: bool,
-    full: bool,
-}
-
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Worker {
@@ -156,7 +152,8 @@ pub(crate) struct Worker {
     conns: Slab<Conn>,
     next_connection: u64,
     locals: HashMap<SlotId, Local>,
-    tickets: Slab<Ticket>,
+    tickets: Slab<parts::Ticket>,
+    parts: parts::Parts,
     outboxes: Vec<Outbox>,
     /// Passes that came before the fence that they answer.
     early_passes: HashMap<(SlotId, u64), u64>,
@@ -187,6 +184,7 @@ impl Worker {
             next_connection: 0,
             locals: HashMap::new(),
             tickets: Slab::new(),
+            parts: parts::Parts::default(),
             outboxes,
             early_passes: HashMap::new(),
             alarms: BTreeSet::new(),
@@ -236,6 +234,7 @@ impl Worker {
             deadline: None,
             closing: false,
             parked: false,
+            withheld: None,
             maximum_packet_size: None,
             realm,
             from,
@@ -277,7 +276,7 @@ impl Worker {
     /// Whether bytes should be read for this connection.
     pub(crate) fn reads(&mut self, key: ConnKey) -> bool {
         let limit = self.shared.limits.egress_bytes;
-        let backlogged = self.journal.is_full();
+        let backlogged = self.journal.is_full() && !self.shared.store_state.is_down();
         self.conn(key).is_some_and(|conn| {
             !conn.closing && !conn.parked && !backlogged && conn.outgoing.len() < limit && conn.machine.wants_input()
         })
@@ -323,6 +322,9 @@ impl Worker {
     pub(crate) fn timeout(&mut self, now: Now, key: ConnKey) {
         if let Some(conn) = self.conn(key) {
             conn.machine.handle_timeout(now);
+            if let Some((_, verdict)) = conn.withheld.take_if(|&mut (due, _)| due <= now.monotonic) {
+                conn.machine.disconnect(verdict.reason, verdict.words);
+            }
         }
         self.drain(now, key);
     }
@@ -358,7 +360,8 @@ impl Worker {
                     tracing::trace!(from = %conn.from, ?end, "closing");
                 }
                 Output::Timeout(deadline) => {
-                    conn.deadline = deadline;
+                    let withheld = conn.withheld.as_ref().map(|&(due, _)| due);
+                    conn.deadline = [deadline, withheld].into_iter().flatten().min();
                     conn.undrained = 0;
                     return;
                 }
@@ -379,7 +382,11 @@ impl Worker {
             Event::Publish(inbound) => self.on_publish(now, key, inbound),
             Event::Subscribe(subscribe) => self.on_subscribe(now, key, &subscribe),
             Event::Unsubscribe(unsubscribe) => self.on_unsubscribe(now, key, &unsubscribe),
-            Event::Delivered { .. } => {
+            Event::Delivered { reason, .. } => {
+                // No client can say this of a message.
+                if reason == gridmq_proto::ReasonCode::PacketTooLarge {
+                    self.shared.counters.messages_too_large.one();
+                }
                 // Room in the queue: retained messages that waited for it can go on.
                 if let Some(slot) = self.slot_of(key) {
                     self.scan(now, slot);
@@ -403,9 +410,10 @@ impl Worker {
     /// Puts mail into an outbox; `filler`: the connection whose doing it is, parked when the box is over its mark.
     fn post(&mut self, to: WorkerId, mail: crate::mailbox::Mail, filler: Option<ConnKey>) {
         let Some(outbox) = self.outboxes.get_mut(usize::from(to)) else { return };
+        outbox.bytes += mail.bytes();
         outbox.mail.push(mail);
         outbox.notify.notify_one();
-        let over = outbox.mail.len() >= OUTBOX_HIGH;
+        let over = outbox.is_high();
         if let Some(key) = filler.filter(|_| over)
             && let Some(conn) = self.conns.get_mut(key.place)
             && conn.id == key.id

@@ -94,6 +94,16 @@ pub trait Rules: Send + Sync + fmt::Debug {
     /// Why the client must be disconnected.
     fn readmit(&self, principal: &Principal, credentials: &Credentials, now: Wall) -> Result<Principal, Refusal>;
 
+    /// Judges the owner of a stored session, of whom no more than the names are known: a will of theirs is due, and they
+    /// have not been here since the broker's start. Unless rules say otherwise, the name alone is not enough.
+    ///
+    /// # Errors
+    /// Why the will is not published.
+    fn readmit_stored(&self, authentication_name: &str, _client_id: &str, _now: Wall) -> Result<Principal, Refusal> {
+        let words = format!("'{authentication_name}' has not connected since the broker was started");
+        Err(RefusalKind::Other(words).into())
+    }
+
     /// Judges a publish, a will's and a retained message's included.
     fn publish(&self, principal: &Principal, topic: &TopicName) -> Verdict;
 
@@ -208,6 +218,15 @@ impl Gate {
     /// Why the client must be disconnected.
     pub fn readmit(&self, admission: &Admission, credentials: &Credentials, now: Wall) -> Result<Admission, Refusal> {
         let principal = self.0.readmit(&admission.principal, credentials, now)?;
+        Ok(Admission { principal: Arc::new(principal), generation: self.generation() })
+    }
+
+    /// Judges the owner of a stored session ([`Rules::readmit_stored`]).
+    ///
+    /// # Errors
+    /// Why a will of theirs is not published.
+    pub fn readmit_stored(&self, authentication_name: &str, client_id: &str, now: Wall) -> Result<Admission, Refusal> {
+        let principal = self.0.readmit_stored(authentication_name, client_id, now)?;
         Ok(Admission { principal: Arc::new(principal), generation: self.generation() })
     }
 

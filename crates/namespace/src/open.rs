@@ -182,6 +182,10 @@ impl Rules for Open {
         self.judge_again(principal, credentials, now)
     }
 
+    fn readmit_stored(&self, authentication_name: &str, client_id: &str, _now: Wall) -> Result<Principal, Refusal> {
+        self.judge_stored(authentication_name, client_id)
+    }
+
     fn publish(&self, principal: &Principal, topic: &TopicName) -> Verdict {
         self.decide(principal, Wanted::Publish(topic))
     }

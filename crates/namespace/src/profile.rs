@@ -14,6 +14,9 @@ pub struct ConnectionLimits {
     pub maximum_packet_size: u32,
     /// Topic aliases that the client may use (§3.2.2.3.8).
     pub topic_alias_maximum: u16,
+    /// Topic aliases that the broker sets at most, where the client takes them (§3.1.2.11.5). 0 in both profiles: a
+    /// message is then encoded once for all who get it, where an alias saves bytes on the wire.
+    pub outbound_topic_aliases: u16,
     /// Unacknowledged messages that the client may have under way (§3.2.2.3.3).
     pub receive_maximum: u16,
     /// Whether messages may be retained (§3.2.2.3.5).
@@ -35,6 +38,7 @@ impl ConnectionLimits {
         maximum_qos: QoS::AtLeastOnce,
         maximum_packet_size: 524_288,
         topic_alias_maximum: 10,
+        outbound_topic_aliases: 0,
         receive_maximum: 1000,
         retain_available: true,
         subscription_identifiers_available: false,
@@ -50,6 +54,7 @@ impl ConnectionLimits {
         maximum_qos: QoS::ExactlyOnce,
         maximum_packet_size: 1_048_576,
         topic_alias_maximum: 32,
+        outbound_topic_aliases: 0,
         receive_maximum: 1000,
         retain_available: true,
         subscription_identifiers_available: true,

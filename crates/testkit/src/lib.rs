@@ -18,6 +18,7 @@
 
 pub mod authority;
 pub mod broker;
+pub mod engine;
 pub mod fault;
 pub mod fixtures;
 pub mod guide;
@@ -28,6 +29,7 @@ pub mod rules;
 pub mod wire;
 
 pub use broker::{ClientFiles, Namespace, OpenBroker, namespace, open};
+pub use engine::Gated;
 pub use wire::Wire;
 
 #[cfg(doctest)]

@@ -10,9 +10,12 @@
 
 use std::num::{NonZeroU16, NonZeroU32};
 
+use gridmq_broker::Broker;
 use gridmq_namespace::profile::ConnectionLimits;
 use gridmq_proto::packet::{PacketType, Publish};
 use gridmq_proto::{Packet, PacketId, QoS, ReasonCode, Version};
+use gridmq_testkit::OpenBroker;
+use gridmq_testkit::rules::Adjusted;
 use gridmq_testkit::wire::{Wire, encoded, message, payload_of, topic_of};
 
 fn aliased(topic: &str, payload: &str, alias: u16) -> Publish {
@@ -56,6 +59,7 @@ async fn mqtt5_3_1_2_24_and_mqtt5_3_1_2_25_too_large_a_packet_is_not_sent_and_co
         }
     }
     assert!(wire.ping_barrier().await.is_empty());
+    assert_eq!(broker.broker.stats().messages_too_large, 4, "which is said to the operator");
 }
 
 #[tokio::test]
@@ -249,7 +253,9 @@ async fn mqtt5_3_3_2_7_and_mqtt5_3_3_2_9_an_alias_that_is_not_known_or_too_high_
 
 #[tokio::test]
 async fn mqtt5_3_1_2_26_and_mqtt5_3_1_2_27_and_mqtt5_3_3_2_11_no_alias_beyond_the_clients_maximum_is_sent() {
-    let broker = gridmq_testkit::open(4).await;
+    let mut rules = Adjusted::default();
+    rules.connection.outbound_topic_aliases = 16;
+    let broker = OpenBroker::start(Broker::builder().workers(4).rules(rules.rules())).await;
     let mut publisher = Wire::join(broker.address(), "p", Version::V5).await;
     for maximum in [None, Some(0), Some(2)] {
         let (mut wire, _) = Wire::open(broker.address(), "c", Version::V5, |connect| {
@@ -260,11 +266,20 @@ async fn mqtt5_3_1_2_26_and_mqtt5_3_1_2_27_and_mqtt5_3_3_2_11_no_alias_beyond_th
         for number in 0..12 {
             publisher.publish(&format!("t/{}", number % 4), "x", QoS::AtLeastOnce).await;
         }
-        for _ in 0..12 {
+        let mut topics = std::collections::HashMap::new();
+        let mut used = 0;
+        for number in 0..12 {
             let got = wire.take().await;
             let alias = got.topic_alias.map_or(0, NonZeroU16::get);
             assert!(alias <= maximum.unwrap_or(0), "{alias}");
+            used += usize::from(got.topic.is_none());
+            let topic = got.topic.as_ref().map(|topic| topic.as_str().to_owned());
+            let topic = topic.or_else(|| topics.get(&alias).cloned()).expect("an alias that was set");
+            assert_eq!(topic, format!("t/{}", number % 4));
+            topics.insert(alias, topic);
         }
+        // Of four topics in turn, as many have an alias as there may be; each is set once and then used twice.
+        assert_eq!(used, 2 * usize::from(maximum.unwrap_or(0)));
     }
 }
 

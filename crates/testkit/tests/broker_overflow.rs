@@ -9,8 +9,10 @@
 )]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use gridmq_broker::Broker;
+use gridmq_broker::{Broker, Limits, Observer, Occurrence};
 use gridmq_namespace::gate::{ConnectRequest, Credentials, Verdict};
 use gridmq_namespace::profile::{ConnectionLimits, Overflow, SessionLimits};
 use gridmq_namespace::{Open, Principal, Refusal, Rules};
@@ -22,7 +24,9 @@ use gridmq_testkit::wire::{Wire, eventually, lasting, message};
 
 #[tokio::test]
 async fn a_publisher_that_is_refused_keeps_its_session() {
-    let broker = gridmq_testkit::open(2).await;
+    let mut limits = Limits::default();
+    limits.refused_publish_timeout = Duration::from_millis(100);
+    let broker = OpenBroker::start(Broker::builder().workers(2).limits(limits)).await;
     let address = broker.address();
     let (mut full, _) = Wire::resume(address, "full", Version::V5).await;
     full.subscribe("t", QoS::AtLeastOnce).await;
@@ -78,10 +82,24 @@ impl Rules for Narrow {
     }
 }
 
+/// Counts sessions that overflow.
+#[derive(Debug, Default)]
+struct Overflows(AtomicU64);
+
+impl Observer for Overflows {
+    fn observe(&self, occurrence: &Occurrence<'_>) {
+        if matches!(occurrence, Occurrence::Overflowed { client_id } if client_id.starts_with("client ")) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 #[tokio::test]
 async fn wills_of_sessions_that_overflow_may_overflow_others() {
     const SESSIONS: u64 = 600;
     let builder = Broker::builder().workers(2).rules(Arc::new(Narrow(Open::new())));
+    let overflows = Arc::new(Overflows::default());
+    let builder = builder.observer(Arc::clone(&overflows) as Arc<dyn Observer>);
     let broker = OpenBroker::start(builder).await;
     let address = broker.address();
     for number in 0..SESSIONS {
@@ -102,5 +120,6 @@ async fn wills_of_sessions_that_overflow_may_overflow_others() {
     }
     eventually("every session has ended", || broker.broker.stats().sessions == 1).await;
     assert_eq!(broker.broker.stats().sessions_overflowed, SESSIONS);
+    assert_eq!(overflows.0.load(Ordering::Relaxed), SESSIONS, "and whoever watches has seen it");
     publisher.ping().await;
 }

@@ -13,7 +13,7 @@ use gridmq_store::{Key, NamespaceId, Store, Table};
 use super::value::{Fault, text};
 use super::{
     IN_FLIGHT, OWNER, QUEUE, RECEIVED, RETAINED, RecoverError, Recovered, SESSIONS, STARTED, SUBSCRIPTIONS, SessionRow,
-    StoredSession, remove_session, rows,
+    StoredSession, WILLS, WillRow, remove_session, rows,
 };
 
 /// Rows read at once.
@@ -45,6 +45,7 @@ pub(crate) fn recover(store: &Store, namespaces: &[NamespaceId]) -> Result<Recov
 struct Draft {
     expiry_interval: Option<u32>,
     row: Option<SessionRow>,
+    will: Option<WillRow>,
     subscriptions: Vec<(SubscriptionFilter, Subscription)>,
     received: Vec<PacketId>,
     messages: BTreeMap<Position, Outgoing>,
@@ -94,6 +95,11 @@ fn read_sessions(store: &Store, namespace: NamespaceId) -> Result<BTreeMap<ByteS
         draft.outgoing(part)?.sent = Some(rows::decode_in_flight(value)?);
         Ok(())
     })?;
+    for_each(store, WILLS, namespace, |parts, value| {
+        let [client] = <[_; 1]>::try_from(parts).map_err(|_| Fault::KeyParts)?;
+        drafts.entry(text(client.into())?).or_default().will = Some(rows::decode_will(value)?);
+        Ok(())
+    })?;
     Ok(drafts)
 }
 
@@ -125,7 +131,7 @@ impl Recovered {
                 }
             }
         }
-        self.sessions.push(StoredSession { namespace, client_id, row, records });
+        self.sessions.push(StoredSession { namespace, client_id, row, will: draft.will, records });
     }
 }
 

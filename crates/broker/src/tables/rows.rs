@@ -4,16 +4,22 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 use gridmq_proto::TopicName;
-use gridmq_proto::packet::{RetainHandling, SubscribeOptions};
+use gridmq_proto::packet::{RetainHandling, SubscribeOptions, Will};
 use gridmq_proto::session::server::Subscription;
-use gridmq_proto::session::stored::{EXPIRES, QOS, flag, put_body, put_time, qos_of, take_body, take_flags, take_time};
+use gridmq_proto::session::stored::{
+    EXPIRES, QOS, flag, put_body, put_time, qos_of, take_body, take_flags, take_time, take_topic,
+};
 pub(super) use gridmq_proto::session::stored::{decode_delivery, decode_in_flight, encode_delivery, encode_in_flight};
 
 use super::value::{Fault, Reader, Writer};
-use super::{RetainedRow, SessionRow};
+use super::{RetainedRow, SessionRow, WillRow};
 
 /// Of an owner's row.
 const DISCONNECTED: u8 = 1;
+
+/// Of a will.
+const RETAIN: u8 = 1 << 2;
+const DUE: u8 = 1 << 3;
 
 /// Of a subscription, MQTT 5.0 §3.8.3.1.
 const NO_LOCAL: u8 = 1 << 2;
@@ -92,6 +98,28 @@ pub(super) fn encode_received() -> Bytes {
 
 pub(super) fn decode_received(value: Bytes) -> Result<(), Fault> {
     Reader::new(value)?.end()
+}
+
+pub(super) fn encode_will(row: &WillRow) -> Bytes {
+    let WillRow { will: Will { message, qos, retain, delay_interval }, due } = row;
+    let mut to = Writer::new(message.weight() + NUMBERS + 8 * message.properties().user_properties.len());
+    to.u8(*qos as u8 | flag(*retain, RETAIN) | flag(due.is_some(), DUE));
+    put_time(&mut to, *due);
+    to.u32(*delay_interval);
+    to.data(message.topic.as_bytes());
+    put_body(&mut to, message);
+    to.finish()
+}
+
+pub(super) fn decode_will(value: Bytes) -> Result<WillRow, Fault> {
+    let mut from = Reader::new(value)?;
+    let flags = take_flags(&mut from, QOS | RETAIN | DUE)?;
+    let due = take_time(&mut from, flags & DUE)?;
+    let delay_interval = from.u32()?;
+    let topic = take_topic(&mut from)?;
+    let message = take_body(&mut from, topic)?;
+    from.end()?;
+    Ok(WillRow { will: Will { message, qos: qos_of(flags)?, retain: flags & RETAIN != 0, delay_interval }, due })
 }
 
 pub(super) fn encode_retained(row: &RetainedRow) -> Bytes {

@@ -19,7 +19,7 @@ use super::{Client, ConnKey, Local, State, Worker};
 use crate::builder::Limits;
 use crate::directory::{Claim, FIRST_EPOCH, SessionKey, Slot};
 use crate::observer::Occurrence;
-use crate::tables::SessionRow;
+use crate::tables::{SessionRow, WillRow};
 
 /// Lengths of client identifiers and topics are the codec's matter; this is the rules'.
 pub(super) fn machine_config(said: &ConnectionLimits, limits: &Limits) -> Config {
@@ -30,6 +30,7 @@ pub(super) fn machine_config(said: &ConnectionLimits, limits: &Limits) -> Config
             receive_maximum: NonZeroU16::new(said.receive_maximum).unwrap_or(NonZeroU16::MIN),
             maximum_packet_size: NonZeroU32::new(said.maximum_packet_size).unwrap_or(NonZeroU32::MIN),
             topic_alias_maximum: said.topic_alias_maximum,
+            outbound_topic_aliases: said.outbound_topic_aliases,
             retain_available: said.retain_available,
             subscription_identifiers_available: said.subscription_identifiers_available,
             shared_subscription_available: said.shared_subscription_available,
@@ -97,6 +98,9 @@ impl Worker {
         let assigned_client_id = connect.client_id.is_empty();
         let client_id = if assigned_client_id { assign(connect)? } else { own(&connect.client_id) };
         let limits = gate.session_limits();
+        if expiry_interval(connect, &limits) != 0 && !self.shared.volatile && self.shared.store_state.is_down() {
+            return Err(refusal(ReasonCode::QuotaExceeded, self.shared.store_state.words().to_owned()));
+        }
         let session_key = SessionKey { namespace: realm.id, client_id };
         let waiting = Waiting {
             key,
@@ -196,6 +200,13 @@ impl Worker {
             let row = || SessionRow { owner: name.to_string(), disconnected_at: None };
             self.journal.draft.write_session_row(slot, row);
         }
+        let will = self.conns.get(key.place).and_then(|conn| conn.machine.will()).filter(|_| expiry_interval != 0);
+        let will = will.filter(|will| will.delay_interval != 0);
+        let will_stored = will.is_some() && !self.shared.volatile;
+        if will_stored || resumed {
+            // In the place of the one that its client cancels by coming back.
+            self.journal.draft.write_will(slot, || will.map(|will| WillRow { will: will.clone(), due: None }));
+        }
         let gate = self.shared.realm.gate.load();
         let maximum = gate.connection_limits().maximum_packet_size;
         if !resumed {
@@ -210,7 +221,7 @@ impl Worker {
         conn.decoder.set_max_packet_size(maximum);
         conn.cache = DecisionCache::new();
         conn.awaiting = None;
-        conn.client = Some(Client { slot: Arc::clone(slot), admission, credentials });
+        conn.client = Some(Client { slot: Arc::clone(slot), admission, credentials, will_stored });
         let from = conn.from;
         let unadmitted = std::mem::take(&mut conn.unadmitted);
         self.release_unadmitted(unadmitted);
@@ -295,6 +306,7 @@ impl Local {
             slot,
             state,
             epoch: FIRST_EPOCH,
+            incarnation: 0,
             leaving: Vec::new(),
             will: None,
             alarm: None,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use gridmq_namespace::profile::Overflow;
 use gridmq_proto::session::server::Session;
-use gridmq_proto::session::{Admitted, Delivery, PublishToken, Verdict};
+use gridmq_proto::session::{Admitted, Delivery, PublishToken, QueueLimits, Verdict};
 use gridmq_proto::time::{Now, Wall};
 use gridmq_proto::{QoS, SharedMessage};
 use smallvec::SmallVec;
 
-use super::journal::Dependent;
+use super::parts::Whom;
 use super::{State, Worker};
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::mailbox::{Mail, Outcome, Routed, Target};
@@ -18,6 +18,9 @@ use crate::mailbox::{Mail, Outcome, Routed, Target};
 const ENTRY: usize = 64;
 /// Bytes of entries at which a machine's queue is encoded at once.
 const DRAIN: usize = 128 * 1024;
+
+/// For what has to be taken.
+pub(super) const UNLIMITED: QueueLimits = QueueLimits { messages: usize::MAX, bytes: usize::MAX };
 
 impl Worker {
     /// Handles one piece of mail from another worker.
@@ -39,14 +42,15 @@ impl Worker {
 
     fn on_deliver(&mut self, now: Now, from: WorkerId, routed: Routed) {
         let Routed { message, expires_at, targets, ticket } = routed;
-        let mut outcome = Outcome::Taken;
+        let mut outcome = Outcome::TAKEN;
         for target in targets {
-            if self.deliver(now, target, &message, expires_at) == Outcome::Full {
-                outcome = Outcome::Full;
-            }
+            outcome.add(self.deliver(now, target, &message, expires_at));
         }
-        if let Some(ticket) = ticket {
-            self.after_batch(Dependent::Receipt { to: from, ticket, outcome });
+        match ticket {
+            Some(ticket) => {
+                self.wait_for_parts(Whom::Worker { to: from, ticket }, outcome, 0);
+            }
+            None => self.forget_parts(),
         }
     }
 
@@ -58,7 +62,7 @@ impl Worker {
         message: &SharedMessage,
         expires_at: Option<Wall>,
     ) -> Outcome {
-        let Target { slot, epoch, qos, retain, identifiers, share } = target;
+        let Target { slot, epoch, qos, retain, identifiers, share, forced } = target;
         let delivery = Delivery {
             message: message.clone(),
             qos,
@@ -67,42 +71,54 @@ impl Worker {
             expires_at,
             share,
         };
-        match self.deliver_moving(now, epoch, slot, delivery) {
+        match self.deliver_moving(now, epoch, slot, delivery, forced) {
             Ok(outcome) => outcome,
-            Err(delivery) => self.deliver_here(now, slot, delivery),
+            Err(delivery) => self.deliver_here(now, slot, delivery, forced),
         }
     }
 
-    pub(super) fn deliver_here(&mut self, now: Now, slot: SlotId, delivery: Delivery) -> Outcome {
+    pub(super) fn deliver_here(&mut self, now: Now, slot: SlotId, delivery: Delivery, forced: bool) -> Outcome {
         let limit = self.shared.limits.egress_bytes;
         let away = self.locals.get(&slot).is_some_and(|local| matches!(local.state, State::Offline(_)));
         let delivery = match away {
             // Its member has gone since it was chosen.
             true => match self.pass_on(now, slot, delivery, false) {
-                Ok(()) => return Outcome::Taken,
+                Ok(outcome) => return outcome,
                 Err(delivery) => delivery,
             },
             false => delivery,
         };
         let Some(local) = self.locals.get_mut(&slot) else {
             // Nobody waits for it any more, unless it is a group.
-            let _nobody = self.pass_on(now, slot, delivery, true);
-            return Outcome::Taken;
+            return self.pass_on(now, slot, delivery, true).unwrap_or(Outcome::TAKEN);
         };
-        let admitted = match &mut local.state {
+        let lasts = delivery.qos != QoS::AtMostOnce && !self.shared.volatile;
+        let refuses = lasts && !forced && self.shared.store_state.is_down();
+        let (admitted, lasts) = match &mut local.state {
             State::Online(key) => {
                 let key = *key;
                 let Some(conn) = self.conns.get_mut(key.place).filter(|conn| conn.id == key.id) else {
-                    return Outcome::Taken;
+                    return Outcome::TAKEN;
                 };
                 if delivery.qos == QoS::AtMostOnce && conn.outgoing.len() + conn.undrained > limit {
                     self.shared.counters.messages_dropped.one();
-                    return Outcome::Taken;
+                    return Outcome::TAKEN;
+                }
+                let lasts = lasts && conn.machine.session().is_some_and(|session| session.expiry_interval() != 0);
+                if lasts && refuses {
+                    return Outcome::NOT_STORED;
                 }
                 conn.undrained += delivery.message.weight() + ENTRY;
                 let crowded = conn.undrained > DRAIN && conn.machine.is_connected();
+                let limits = conn.machine.session().map(Session::queue_limits).filter(|_| forced);
+                if limits.is_some() {
+                    conn.machine.set_queue_limits(UNLIMITED);
+                }
                 let admitted = conn.machine.deliver(now, delivery);
-                if conn.machine.session().is_some_and(|session| session.expiry_interval() != 0) {
+                if let Some(limits) = limits {
+                    conn.machine.set_queue_limits(limits);
+                }
+                if lasts {
                     // Whoever published it waits until it is durable here.
                     self.journal.unread.push(key);
                 }
@@ -111,20 +127,28 @@ impl Worker {
                     self.drain(now, key);
                 }
                 self.wake(key);
-                admitted
+                (admitted, lasts)
             }
+            State::Offline(_) if refuses => return Outcome::NOT_STORED,
             State::Offline(session) => {
                 let (namespace, client_id) = (local.slot.key.namespace, &local.slot.key.client_id);
                 let draft = &mut self.journal.draft;
                 // What is kept for long must not keep the read buffer that it came in.
                 let delivery = detached(delivery);
                 let mut take = |session: &mut Session, delivery| {
-                    session.deliver(now.wall, delivery, |record| draft.write(namespace, client_id, &record))
+                    let limits = session.queue_limits();
+                    if forced {
+                        session.set_queue_limits(UNLIMITED);
+                    }
+                    let admitted =
+                        session.deliver(now.wall, delivery, |record| draft.write(namespace, client_id, &record));
+                    session.set_queue_limits(limits);
+                    admitted
                 };
                 let admitted = take(session, delivery.clone());
                 let full = admitted == Admitted::Full;
                 let mut expired = Vec::new();
-                if full && session.drop_expired(now.wall, |record| expired.push(record)) > 0 {
+                let admitted = if full && session.drop_expired(now.wall, |record| expired.push(record)) > 0 {
                     // What has expired holds no place [MQTT-3.3.2-5].
                     let admitted = take(session, delivery);
                     for record in expired {
@@ -133,19 +157,20 @@ impl Worker {
                     admitted
                 } else {
                     admitted
-                }
+                };
+                (admitted, lasts)
             }
-            State::Arriving(_) | State::Away => return Outcome::Taken,
+            State::Arriving(_) | State::Away => return Outcome::TAKEN,
         };
         if admitted != Admitted::Full {
-            return Outcome::Taken;
+            return Outcome { stored: lasts, refused: None };
         }
         match self.shared.realm.gate.load().session_limits().offline_queue.overflow {
             Overflow::EndSession => {
                 self.overflow(slot);
-                Outcome::Taken
+                Outcome::TAKEN
             }
-            _ => Outcome::Full,
+            _ => Outcome::FULL,
         }
     }
 
@@ -156,18 +181,17 @@ impl Worker {
         slot: SlotId,
         delivery: Delivery,
         offline_too: bool,
-    ) -> Result<(), Delivery> {
+    ) -> Result<Outcome, Delivery> {
         let Some(share) = &delivery.share else { return Err(delivery) };
         let message = delivery.message.message();
         let Some((other, target)) = self.another_member(share, message, delivery.qos, slot, offline_too) else {
             return Err(delivery);
         };
         self.shared.counters.messages_reassigned.one();
-        self.send_to(now, &other, target, delivery.message, delivery.expires_at);
-        Ok(())
+        Ok(self.send_to(now, &other, target, delivery.message, delivery.expires_at))
     }
 
-    /// Sends one message to one session, wherever it is; nobody waits to hear of it.
+    /// Sends one message to one session, wherever it is. What its worker will tell is an open part.
     pub(super) fn send_to(
         &mut self,
         now: Now,
@@ -175,15 +199,19 @@ impl Worker {
         mut target: Target,
         message: SharedMessage,
         expires_at: Option<Wall>,
-    ) {
+    ) -> Outcome {
         let worker;
         (worker, target.epoch) = slot.place();
         if worker == self.id {
-            self.deliver(now, target, &message, expires_at);
-            return;
+            return self.deliver(now, target, &message, expires_at);
         }
+        let ticket = (target.qos != QoS::AtMostOnce).then(|| {
+            let part = self.parts.open();
+            self.await_receipt(part)
+        });
         let targets = SmallVec::from_iter([target]);
-        self.post(worker, Mail::Deliver(Box::new(Routed { message, expires_at, targets, ticket: None })), None);
+        self.post(worker, Mail::Deliver(Box::new(Routed { message, expires_at, targets, ticket })), None);
+        Outcome::TAKEN
     }
 
     /// The verdict on a publish whose connection has ended.
@@ -207,10 +235,7 @@ impl Worker {
             }
             State::Online(key) => {
                 let key = *key;
-                if let Some(conn) = self.conn(key) {
-                    conn.machine.complete(token, verdict);
-                }
-                self.wake(key);
+                self.complete_here(key, token, verdict);
             }
             State::Arriving(_) | State::Away if worker != self.id => {
                 self.post(worker, forward(verdict), None);

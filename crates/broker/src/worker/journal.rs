@@ -7,14 +7,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use gridmq_proto::ByteString;
 use gridmq_proto::session::{PublishToken, Record, Seq as RecordSeq, Verdict};
-use gridmq_proto::{ByteString, TopicName};
 use gridmq_store::{NamespaceId, Seq, SubmitError, WriteBatch};
 
 use super::{ConnKey, Worker};
 use crate::directory::{Slot, WorkerId};
 use crate::mailbox::{Mail, Outcome, TicketId};
-use crate::tables::{self, RetainedRow, SessionRow};
+use crate::retained::Topic;
+use crate::tables::{self, SessionRow, WillRow};
 
 /// Batches handed to the store and not durable at which connections are no longer read.
 const IN_STORE: usize = 256;
@@ -23,6 +24,8 @@ const IN_STORE: usize = 256;
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     batch: WriteBatch,
+    /// Topics whose retained message has changed.
+    retained: Vec<Topic>,
     pub(super) volatile: bool,
 }
 
@@ -39,15 +42,21 @@ impl Draft {
         }
     }
 
-    pub(super) fn write_retained(
-        &mut self,
-        namespace: NamespaceId,
-        topic: &TopicName,
-        row: impl FnOnce() -> Option<RetainedRow>,
-    ) {
+    pub(super) fn write_will(&mut self, slot: &Slot, row: impl FnOnce() -> Option<WillRow>) {
         if !self.volatile {
-            tables::write_retained(&mut self.batch, namespace, topic, row().as_ref());
+            tables::write_will(&mut self.batch, slot.key.namespace, &slot.key.client_id, row().as_ref());
         }
+    }
+
+    /// Has a topic's retained message stored as it is when the batch goes out.
+    pub(super) fn write_retained(&mut self, namespace: NamespaceId, topic: ByteString) {
+        if !self.volatile {
+            self.retained.push((namespace, topic));
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.batch.is_empty() && self.retained.is_empty()
     }
 }
 
@@ -62,6 +71,15 @@ pub(super) enum Dependent {
     Receipt { to: WorkerId, ticket: TicketId, outcome: Outcome },
 }
 
+/// Something that waits until what this turn wants stored is on its way to the store: what another worker then stores
+/// comes after it.
+#[derive(Debug)]
+pub(super) enum AfterSubmission {
+    Post(WorkerId, Mail),
+    /// A session has ended.
+    Release(Arc<Slot>),
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
@@ -69,6 +87,7 @@ pub(super) struct Journal {
     /// Connections whose machines got messages in this turn that they want stored.
     pub(super) unread: Vec<ConnKey>,
     dependents: Vec<Dependent>,
+    after_submission: Vec<AfterSubmission>,
     waiting: VecDeque<(Seq, Vec<Dependent>)>,
     /// The store did not take the batch yet.
     refused: bool,
@@ -78,13 +97,14 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    const fn has_something(&self) -> bool {
-        !self.draft.batch.is_empty() || !self.dependents.is_empty()
+    fn has_something(&self) -> bool {
+        !self.draft.is_empty() || !self.dependents.is_empty() || !self.after_submission.is_empty()
     }
 
-    /// Whether no more should be taken in.
+    /// Whether no more should be taken in: the store is behind. Of one that does nothing at all, what needs it is refused
+    /// instead.
     pub(super) fn is_full(&self) -> bool {
-        self.refused || self.failed || self.waiting.len() >= IN_STORE
+        self.refused || self.waiting.len() >= IN_STORE
     }
 }
 
@@ -116,18 +136,56 @@ impl Worker {
         self.journal.dependents.push(Dependent::Records { key, seq });
     }
 
-    /// Lets `dependent` happen when all that this turn wants stored is durable: at once if that is nothing.
-    pub(super) fn after_batch(&mut self, dependent: Dependent) {
-        let nothing_new = self.journal.draft.batch.is_empty() && self.journal.unread.is_empty();
-        if nothing_new && self.journal.waiting.is_empty() && !self.journal.failed {
-            self.release(dependent);
-        } else {
+    /// Lets `dependent` happen: at once if nothing of it is `stored`, else when all that this turn wants stored is
+    /// durable.
+    pub(super) fn after_batch(&mut self, stored: bool, dependent: Dependent) {
+        if stored {
             self.journal.dependents.push(dependent);
+        } else {
+            self.release(dependent);
+        }
+    }
+
+    /// Does `what` when all that this turn wants stored is on its way: at once if that is nothing.
+    pub(super) fn after_submission(&mut self, what: AfterSubmission) {
+        if self.journal.failed || (self.journal.draft.batch.is_empty() && self.journal.unread.is_empty()) {
+            self.submitted(what);
+        } else {
+            self.journal.after_submission.push(what);
+        }
+    }
+
+    fn submitted(&mut self, what: AfterSubmission) {
+        match what {
+            AfterSubmission::Post(to, mail) => self.post(to, mail, None),
+            AfterSubmission::Release(slot) => {
+                let is_back = self.locals.get(&slot.id).is_some_and(|local| !matches!(local.state, super::State::Away));
+                if !is_back && self.shared.directory.release(&slot, self.id) {
+                    self.shared.counters.sessions.less_one();
+                }
+            }
         }
     }
 
     /// Hands the batch to the store, at the end of a turn.
     pub(crate) fn commit(&mut self) {
+        let was_full = self.journal.is_full();
+        self.try_commit();
+        if was_full && !self.journal.is_full() {
+            self.wake_all();
+        }
+    }
+
+    /// Wakes every connection: what held them back is over.
+    fn wake_all(&mut self) {
+        for (_, conn) in &mut self.conns {
+            if let Some(waker) = conn.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    fn try_commit(&mut self) {
         if !self.journal.unread.is_empty() {
             let now = self.now();
             for key in std::mem::take(&mut self.journal.unread) {
@@ -138,18 +196,19 @@ impl Worker {
         // What is released may want more stored, and a session that overflows leaves a will.
         loop {
             self.end_overflowed();
-            if self.journal.failed || !self.journal.has_something() {
+            if self.journal.failed {
+                // It would only pile up.
+                self.journal.draft.batch = WriteBatch::new();
+                self.journal.draft.retained.clear();
+                self.journal.dependents.clear();
                 return;
             }
-            let batch = std::mem::take(&mut self.journal.draft.batch);
-            match self.shared.store.submit(batch) {
-                Ok(seq) => {
-                    self.journal.refused = false;
-                    let dependents = std::mem::take(&mut self.journal.dependents);
-                    self.journal.waiting.push_back((seq, dependents));
-                }
-                Err(SubmitError::Full(batch)) => {
-                    self.journal.draft.batch = batch;
+            if !self.journal.has_something() {
+                return;
+            }
+            match self.submit() {
+                Ok(()) => self.journal.refused = false,
+                Err(SubmitError::Full(_)) => {
                     self.journal.refused = true;
                     return;
                 }
@@ -161,26 +220,56 @@ impl Worker {
         }
     }
 
+    /// Hands over what this turn wants stored. What is not taken stays.
+    fn submit(&mut self) -> Result<(), SubmitError> {
+        let draft = &mut self.journal.draft;
+        if !draft.retained.is_empty() {
+            let seq = self.shared.retained.store(&self.shared.store, &draft.retained)?;
+            draft.retained.clear();
+            self.journal.waiting.push_back((seq, Vec::new()));
+        }
+        if !draft.batch.is_empty() {
+            match self.shared.store.submit(std::mem::take(&mut draft.batch)) {
+                Ok(seq) => self.journal.waiting.push_back((seq, Vec::new())),
+                Err(SubmitError::Full(batch)) => {
+                    draft.batch = batch;
+                    return Err(SubmitError::Full(WriteBatch::new()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        for what in std::mem::take(&mut self.journal.after_submission) {
+            self.submitted(what);
+        }
+        // What was submitted in earlier turns may still be on its way.
+        let dependents = std::mem::take(&mut self.journal.dependents);
+        match self.journal.waiting.back_mut() {
+            Some((_, waiting)) => waiting.extend(dependents),
+            None => dependents.into_iter().for_each(|dependent| self.release(dependent)),
+        }
+        Ok(())
+    }
+
     /// The store has come further.
     pub(super) fn stored(&mut self) {
         if let Some(error) = self.shared.store.failure() {
             return self.store_failed(&error.to_string());
         }
-        let was_full = self.journal.is_full();
         self.commit();
-        if was_full && !self.journal.is_full() {
-            for (_, conn) in &mut self.conns {
-                if let Some(waker) = conn.waker.take() {
-                    waker.wake();
-                }
-            }
+        if self.shared.store_state.is_down() {
+            // Others than the store's may go on now.
+            self.wake_all();
         }
     }
 
     fn store_failed(&mut self, error: &str) {
         if !self.journal.failed {
             self.journal.failed = true;
-            tracing::error!(error, "the store has failed: nothing that must last is acknowledged any more");
+            self.shared.store_state.failed(error);
+            self.wake_all();
+            for what in std::mem::take(&mut self.journal.after_submission) {
+                self.submitted(what);
+            }
         }
     }
 

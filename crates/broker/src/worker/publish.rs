@@ -13,13 +13,13 @@ use smallvec::SmallVec;
 
 use super::connect::refusal;
 use super::journal::Dependent;
-use super::{ConnKey, Ticket, Worker, expiry};
+use super::parts::Whom;
+use super::{ConnKey, Worker, expiry};
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::index::Entry;
-use crate::mailbox::{Mail, Outcome, Routed, Target, TicketId};
+use crate::mailbox::{Mail, Outcome, Routed, Target, Unable};
 use crate::observer::Occurrence;
 use crate::shared::Realm;
-use crate::tables::RetainedRow;
 
 /// Bytes up to which a message is copied rather than kept as a slice of a read buffer.
 const SMALL: usize = 4096;
@@ -56,6 +56,10 @@ impl Worker {
         let topic = message.topic.clone();
         let gate = realm.gate.load();
         let routable = Routable { message, qos, retain };
+        if let (Some(token), true) = (token, conn.withheld.is_some()) {
+            // One before it stays unacknowledged, so this one would too.
+            return conn.machine.abandon(token);
+        }
         self.shared.counters.messages_received.one();
         match gate.publish(&client.admission, &mut conn.cache, &topic, routable) {
             Ok(authorized) => {
@@ -108,6 +112,14 @@ impl Worker {
         // A small message that may have to wait must not keep the whole read buffer that it came in.
         let waits = qos != QoS::AtMostOnce && message.weight() <= SMALL;
         let message = SharedMessage::new(if waits { message.detached() } else { message });
+        if retain && !self.shared.volatile && self.shared.store_state.is_down() {
+            if let Some(Publisher { key, slot, token }) = publisher {
+                self.shared.counters.messages_refused.one();
+                let words = self.shared.store_state.words().to_owned();
+                self.answer_refused(key, &slot, token, ReasonCode::QuotaExceeded, words);
+            }
+            return;
+        }
         let snapshot = if retain {
             let kept = self.shared.retained.set(realm.id, &message, qos, expires_at, &realm.index);
             let Some(snapshot) = kept else {
@@ -119,7 +131,8 @@ impl Worker {
                 }
                 return;
             };
-            self.store_retained(realm, &message, qos, expires_at);
+            let topic = message.message().topic.clone();
+            self.journal.draft.write_retained(realm.id, topic.into_inner());
             snapshot
         } else {
             realm.index.load()
@@ -143,16 +156,10 @@ impl Worker {
         if hits.len() > 1 {
             merge(&mut hits);
         }
-        self.dispatch(now, message, expires_at, &mut hits, publisher);
+        let outcome = Outcome { stored: retain && !self.shared.volatile, refused: None };
+        self.dispatch(now, message, expires_at, &mut hits, publisher, outcome);
         hits.clear();
         self.hits = hits;
-    }
-
-    fn store_retained(&mut self, realm: &Realm, message: &SharedMessage, qos: QoS, expires_at: Option<Wall>) {
-        let message = message.message();
-        let row = || RetainedRow { message: message.clone(), qos, expires_at };
-        let draft = &mut self.journal.draft;
-        draft.write_retained(realm.id, &message.topic, || (!message.payload.is_empty()).then(row));
     }
 
     fn dispatch(
@@ -162,19 +169,18 @@ impl Worker {
         expires_at: Option<Wall>,
         hits: &mut Vec<Hit>,
         publisher: Option<Publisher>,
+        mut outcome: Outcome,
     ) {
         let matched = !hits.is_empty();
         self.shared.counters.messages_delivered.add(hits.len() as u64);
         let filler = publisher.as_ref().map(|publisher| publisher.key);
-        let wants_receipt = publisher.as_ref().is_some_and(|publisher| publisher.token.is_some());
         // One piece of mail per other worker.
         let mut remote: SmallVec<[(WorkerId, SmallVec<[Target; 2]>); 4]> = SmallVec::new();
-        let mut full = false;
         for Hit { slot, mut target } in hits.drain(..) {
             let worker;
             (worker, target.epoch) = slot.place();
             if worker == self.id {
-                full |= self.deliver(now, target, &message, expires_at) == Outcome::Full;
+                outcome.add(self.deliver(now, target, &message, expires_at));
                 continue;
             }
             match remote.iter_mut().find(|(to, _)| *to == worker) {
@@ -182,69 +188,76 @@ impl Worker {
                 None => remote.push((worker, SmallVec::from_iter([target]))),
             }
         }
-        let waiting = if wants_receipt {
-            remote.iter().filter(|(_, targets)| targets.iter().any(|target| target.qos != QoS::AtMostOnce)).count()
-        } else {
-            0
-        };
-        let ticket = match &publisher {
-            Some(Publisher { key, slot, token: Some(token) }) if waiting > 0 => {
-                let (key, slot, token) = (*key, Arc::clone(slot), *token);
-                Some(self.tickets.insert(Ticket { key, slot, token, waiting, matched, full }))
+        let needs_receipt = |targets: &[Target]| targets.iter().any(|target| target.qos != QoS::AtMostOnce);
+        let ticket = match publisher {
+            Some(Publisher { key, slot, token: Some(token) }) => {
+                let waiting = remote.iter().filter(|(_, targets)| needs_receipt(targets)).count();
+                self.wait_for_parts(Whom::Publisher { key, slot, token, matched }, outcome, waiting)
             }
-            _ => None,
+            _ => {
+                self.forget_parts();
+                None
+            }
         };
         for (to, targets) in remote {
-            let answered = targets.iter().any(|target| target.qos != QoS::AtMostOnce);
-            let ticket = ticket.filter(|_| answered);
+            let ticket = ticket.filter(|_| needs_receipt(&targets));
             let routed = Routed { message: message.clone(), expires_at, targets, ticket };
             self.post(to, Mail::Deliver(Box::new(routed)), filler);
         }
-        if let (Some(Publisher { key, slot, token: Some(token) }), None) = (publisher, ticket) {
-            self.answer_routed(key, slot, token, matched, full);
-        }
     }
 
-    /// Another worker tells what became of its part of a publish.
-    pub(super) fn on_receipt(&mut self, ticket: TicketId, outcome: Outcome) {
-        let Some(entry) = self.tickets.get_mut(ticket) else { return };
-        entry.full |= outcome == Outcome::Full;
-        entry.waiting -= 1;
-        if entry.waiting == 0 {
-            let Ticket { key, slot, token, matched, full, .. } = self.tickets.remove(ticket);
-            self.answer_routed(key, slot, token, matched, full);
-        }
-    }
-
-    fn answer_routed(&mut self, key: ConnKey, slot: Arc<Slot>, token: PublishToken, matched: bool, full: bool) {
-        let verdict = if full {
+    pub(super) fn answer_routed(
+        &mut self,
+        key: ConnKey,
+        slot: Arc<Slot>,
+        token: PublishToken,
+        matched: bool,
+        outcome: Outcome,
+    ) {
+        let verdict = if let Some(why) = outcome.refused {
             self.shared.counters.messages_refused.one();
-            let words = "a subscriber's queue is full; publish again later".into();
+            let words = match why {
+                Unable::QueueFull => "a subscriber's queue is full; publish again later".into(),
+                Unable::Store => self.shared.store_state.words().into(),
+            };
             Verdict { reason: ReasonCode::QuotaExceeded, words: Some(words) }
         } else if matched {
             ReasonCode::Success.into()
         } else {
             ReasonCode::NoMatchingSubscribers.into()
         };
-        self.after_batch(Dependent::Verdict { key, slot, token, verdict });
+        self.after_batch(outcome.stored, Dependent::Verdict { key, slot, token, verdict });
     }
 
     /// Completes a publish on the connection that made it, or on its session where that is now.
     pub(super) fn complete(&mut self, key: ConnKey, slot: &Arc<Slot>, token: PublishToken, verdict: Verdict) {
-        if let Some(conn) = self.conn(key)
-            && conn.machine.is_connected()
-        {
-            if conn.machine.version().is_v5() {
-                conn.machine.complete(token, verdict);
-            } else if verdict.reason.is_failure() {
-                // Before 5.0 an acknowledgement can only say yes.
-                conn.machine.disconnect(verdict.reason, verdict.words);
-            } else {
-                conn.machine.complete(token, ReasonCode::Success);
-            }
-            return self.wake(key);
+        if self.conn(key).is_some_and(|conn| conn.machine.is_connected()) {
+            return self.complete_here(key, token, verdict);
         }
         self.complete_away(slot, token, verdict);
+    }
+
+    /// Completes a publish on a connection.
+    pub(super) fn complete_here(&mut self, key: ConnKey, token: PublishToken, verdict: Verdict) {
+        let (now, patience) = (self.now(), self.shared.limits.refused_publish_timeout);
+        let Some(conn) = self.conn(key) else { return };
+        if conn.machine.version().is_v5() {
+            conn.machine.complete(token, verdict);
+        } else if verdict.reason == ReasonCode::QuotaExceeded {
+            // Before 5.0 an acknowledgement can only say yes, and what has no room now may have some later: the client
+            // hears nothing, and sends it again on its next connection. Closed at once, it would do so at once.
+            conn.machine.abandon(token);
+            if conn.withheld.is_none() {
+                conn.withheld = Some((now.monotonic.after(patience), verdict));
+                self.drain(now, key);
+            }
+        } else if verdict.reason.is_failure() {
+            conn.machine.abandon(token);
+            conn.machine.disconnect(verdict.reason, verdict.words);
+        } else {
+            conn.machine.complete(token, ReasonCode::Success);
+        }
+        self.wake(key);
     }
 
     /// Another member of a shared subscription for a message; one that is online, or any if `offline_too`.
@@ -284,6 +297,7 @@ impl Hit {
             retain: retain && options.retain_as_published,
             identifiers: identifier.into_iter().collect::<SmallVec<[SubscriptionId; 2]>>(),
             share,
+            forced: false,
         };
         Self { slot: Arc::clone(&entry.slot), target }
     }

@@ -13,7 +13,7 @@ use super::Worker;
 use crate::connection;
 use crate::directory::WorkerId;
 use crate::listener::Security;
-use crate::mailbox::{Accepted, BATCH, Batch, Mail};
+use crate::mailbox::{Accepted, Batch, Mail};
 use crate::observer::Occurrence;
 use crate::revive::Revived;
 use crate::shared::Shared;
@@ -197,13 +197,8 @@ impl Worker {
     /// Takes a batch out of an outbox, and lets the connections go on that waited for room in it.
     pub(crate) fn take_mail(&mut self, to: WorkerId) -> Vec<Mail> {
         let Some(outbox) = self.outboxes.get_mut(usize::from(to)) else { return Vec::new() };
-        let batch = if outbox.mail.len() <= BATCH {
-            std::mem::take(&mut outbox.mail)
-        } else {
-            let rest = outbox.mail.split_off(BATCH);
-            std::mem::replace(&mut outbox.mail, rest)
-        };
-        if outbox.mail.len() < crate::mailbox::OUTBOX_HIGH / 2 {
+        let batch = outbox.take();
+        if outbox.is_low() {
             for key in std::mem::take(&mut outbox.parked) {
                 if let Some(conn) = self.conn(key) {
                     conn.parked = false;

@@ -10,13 +10,15 @@ use gridmq_proto::session::{Delivery, End, Record};
 use gridmq_proto::time::{Monotonic, Now};
 use gridmq_proto::{QoS, ReasonCode};
 
+use super::journal::AfterSubmission;
+use super::parts::Whom;
 use super::publish::Routable;
 use super::{ConnKey, Local, State, Worker, end_words};
 use crate::directory::{Slot, SlotId};
-use crate::mailbox::PendingWill;
+use crate::mailbox::{Outcome, PendingWill, Target, Testator};
 use crate::observer::Occurrence;
 use crate::revive::Revived;
-use crate::tables::SessionRow;
+use crate::tables::{SessionRow, WillRow};
 
 /// Sessions looked at in one turn of the clerk.
 const RINGS: usize = 256;
@@ -46,10 +48,15 @@ impl Worker {
             return;
         }
         local.state = State::Away;
+        if client.will_stored {
+            let due = |will: &Will| now.wall.after(Duration::from_secs(u64::from(will.delay_interval)));
+            let row = |will: &Will| WillRow { will: will.clone(), due: Some(due(will)) };
+            self.journal.draft.write_will(&slot, || will.as_deref().map(row));
+        }
         local.will = will.map(|will| {
             let due = now.monotonic.after(Duration::from_secs(u64::from(will.delay_interval)));
-            let (admission, credentials) = (client.admission.clone(), client.credentials.clone());
-            (due, PendingWill { will, admission, credentials })
+            let testator = Testator::Admitted(client.admission.clone(), client.credentials.clone());
+            (due, PendingWill { will, testator, stored: client.will_stored })
         });
         let Some(mut session) = session else { return self.end_session(now, &slot) };
         self.reassign(now, &slot, &mut session, false);
@@ -115,10 +122,8 @@ impl Worker {
         if let Some(session) = session {
             self.discard(now, slot, session);
         }
-        let released = self.shared.directory.release(slot, self.id);
-        if released {
-            self.shared.counters.sessions.less_one();
-        }
+        // Not before its rows are on their way out: they would take those of a new session along.
+        self.after_submission(AfterSubmission::Release(Arc::clone(slot)));
         if !keep {
             // Claimed meanwhile: the fence that is on its way finds nothing here, and says so.
             self.forget(slot.id);
@@ -128,9 +133,10 @@ impl Worker {
     /// Takes up sessions that were stored.
     pub(super) fn adopt(&mut self, sessions: Vec<Revived>) {
         let now = self.now();
-        for Revived { slot, session, expires_in } in sessions {
+        for Revived { slot, session, expires_in, will } in sessions {
             let mut local = Local::new(Arc::clone(&slot), State::Offline(Box::new(session)));
             local.expires = expires_in.map(|rest| now.monotonic.after(rest));
+            local.will = will.map(|(left, will)| (now.monotonic.after(left), will));
             self.locals.insert(slot.id, local);
             self.shared.counters.sessions.one();
             self.set_alarm(slot.id);
@@ -142,6 +148,9 @@ impl Worker {
         // Another member takes what this one of a shared subscription will not.
         self.reassign(now, slot, &mut session, true);
         self.fire_will(now, slot.id);
+        if let Some(local) = self.locals.get_mut(&slot.id) {
+            local.incarnation += 1;
+        }
         if !session.subscriptions().is_empty() {
             self.shared.realm.index.update(|index| {
                 for filter in session.subscriptions().keys() {
@@ -174,16 +183,21 @@ impl Worker {
 
     /// Publishes the session's will, if it has one, judged by the rules as they are now.
     pub(super) fn fire_will(&mut self, now: Now, slot: SlotId) {
-        let Some((_, pending)) = self.locals.get_mut(&slot).and_then(|local| local.will.take()) else { return };
-        let PendingWill { will, admission, credentials } = pending;
+        let Some(local) = self.locals.get_mut(&slot) else { return };
+        let Some((_, PendingWill { will, testator, stored })) = local.will.take() else { return };
+        if stored {
+            self.journal.draft.write_will(&local.slot, || None);
+        }
+        let client_id = local.slot.key.client_id.clone();
         let realm = Arc::clone(&self.shared.realm);
         let gate = realm.gate.load();
         let topic = will.message.topic.clone();
-        let judged = if admission.generation() == gate.generation() {
-            Ok(admission)
-        } else {
-            gate.readmit(&admission, &credentials, now.wall).map_err(|refusal| refusal.to_string())
+        let judged = match testator {
+            Testator::Admitted(admission, _) if admission.generation() == gate.generation() => Ok(admission),
+            Testator::Admitted(admission, credentials) => gate.readmit(&admission, &credentials, now.wall),
+            Testator::Stored(name) => gate.readmit_stored(&name, &client_id, now.wall),
         };
+        let judged = judged.map_err(|refusal| refusal.to_string());
         let routable = Routable { message: will.message, qos: will.qos, retain: will.retain };
         let mut cache = DecisionCache::with_capacity(0);
         let authorized = judged.and_then(|admission| {
@@ -264,6 +278,7 @@ impl Worker {
             let slot = Arc::clone(&local.slot);
             self.shared.counters.sessions_overflowed.one();
             tracing::warn!(client_id = &*slot.key.client_id, "session ended: its queue is full");
+            self.shared.observe(&Occurrence::Overflowed { client_id: &slot.key.client_id });
             match local.state {
                 State::Online(key) => {
                     if let Some(conn) = self.conn(key) {
@@ -293,12 +308,20 @@ impl Worker {
         let mut records = Vec::new();
         let orphans = session.take_out_offline(|delivery| other(delivery).is_some(), |record| records.push(record));
         let orphans: Vec<_> = orphans.into_iter().filter_map(|delivery| Some((other(&delivery)?, delivery))).collect();
-        for record in records {
-            self.journal.draft.write(slot.key.namespace, &slot.key.client_id, &record);
-        }
+        let mut outcome = Outcome::TAKEN;
         for ((other, target), delivery) in orphans {
             self.shared.counters.messages_reassigned.one();
-            self.send_to(now, &other, target, delivery.message, delivery.expires_at);
+            // It was acknowledged long ago: it is taken, full queue or not.
+            let target = Target { forced: true, ..target };
+            outcome.add(self.send_to(now, &other, target, delivery.message, delivery.expires_at));
         }
+        if self.has_no_open_parts() {
+            for record in records {
+                self.journal.draft.write(slot.key.namespace, &slot.key.client_id, &record);
+            }
+            return;
+        }
+        let incarnation = self.locals.get(&slot.id).map_or(0, |local| local.incarnation);
+        self.wait_for_parts(Whom::Giver { slot: Arc::clone(slot), incarnation, records }, outcome, 0);
     }
 }

@@ -33,8 +33,17 @@ impl Worker {
         let mut words = Vec::new();
         let mut granted = Vec::new();
         let mut named = BTreeSet::new();
+        let shared = &self.shared;
+        let not_stored = session.expiry_interval() != 0 && !shared.volatile && shared.store_state.is_down();
+        if not_stored {
+            words.push(shared.store_state.words().to_owned());
+        }
         for entry in &subscribe.filters {
             let filter = &entry.filter;
+            if not_stored {
+                reasons.push(ReasonCode::QuotaExceeded);
+                continue;
+            }
             if filter.filter().level_count() > DEFAULT_MAX_LEVELS {
                 words.push(format!("'{filter}' has more than {DEFAULT_MAX_LEVELS} levels"));
                 reasons.push(ReasonCode::TopicFilterInvalid);
@@ -120,7 +129,8 @@ impl Worker {
         let identifiers: SmallVec<_> = subscription.identifier.into_iter().collect();
         let qos = subscription.options.qos;
         let query = Query { namespace, filter: filter.filter(), version: *version, wall: now.wall };
-        let ended = shared.retained.scan(&query, cursor, SLICE, |retained| {
+        let mut expired = Vec::new();
+        let ended = shared.retained.scan(&query, cursor, SLICE, &mut expired, |retained| {
             if conn.outgoing.len() + conn.undrained > limit {
                 room = false;
                 return false;
@@ -139,6 +149,9 @@ impl Worker {
             local.scans.remove(0);
         }
         let more = room && !local.scans.is_empty();
+        for (namespace, topic) in expired {
+            self.journal.draft.write_retained(namespace, topic);
+        }
         self.wake(key);
         more
     }

@@ -18,17 +18,21 @@
 use std::sync::Arc;
 
 use gridmq_namespace::gate::{Admission, Credentials};
-use gridmq_proto::ReasonCode;
 use gridmq_proto::session::server::Session;
 use gridmq_proto::session::{Delivery, PublishToken, QueueLimits, Verdict};
 use gridmq_proto::time::Now;
+use gridmq_proto::{QoS, ReasonCode};
 
+use super::deliver::UNLIMITED;
+use super::journal::AfterSubmission;
+use super::parts::{PartId, Parts, Whom};
 use super::{ConnKey, Local, State, Worker};
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::mailbox::{Estate, Mail, Outcome};
 
-/// Messages held for a session that is on its way; further ones are refused.
+/// Messages held for a session that is on its way, and bytes; further ones are refused.
 const HELD: usize = 10_000;
+const HELD_BYTES: usize = 16 << 20;
 
 /// A client whose session is on its way.
 #[derive(Debug)]
@@ -49,12 +53,14 @@ pub(super) struct Arriving {
     epoch: u64,
     pub(super) waiting: Option<Waiting>,
     held: Vec<Held>,
+    held_bytes: usize,
 }
 
 /// What came for a session before the session.
 #[derive(Debug)]
 enum Held {
-    Delivery(Delivery),
+    /// And the part that ends when the session has it.
+    Delivery(Delivery, Option<PartId>),
     Verdict(PublishToken, Verdict),
 }
 
@@ -80,12 +86,15 @@ enum What {
 }
 
 impl Arriving {
-    fn hold(&mut self, delivery: Delivery) -> Outcome {
-        if self.held.len() >= HELD {
-            return Outcome::Full;
+    fn hold(&mut self, delivery: Delivery, forced: bool, parts: &mut Parts) -> Outcome {
+        if !forced && (self.held.len() >= HELD || self.held_bytes >= HELD_BYTES) {
+            return Outcome::FULL;
         }
-        self.held.push(Held::Delivery(delivery));
-        Outcome::Taken
+        self.held_bytes += delivery.message.weight();
+        // Who published it hears nothing before the session has it.
+        let part = (delivery.qos != QoS::AtMostOnce).then(|| parts.open());
+        self.held.push(Held::Delivery(delivery, part));
+        Outcome::TAKEN
     }
 }
 
@@ -96,7 +105,7 @@ impl Worker {
         if let Some(conn) = self.conn(waiting.key) {
             conn.awaiting = Some(slot.id);
         }
-        let arriving = Arriving { epoch, waiting: Some(waiting), held: Vec::new() };
+        let arriving = Arriving { epoch, waiting: Some(waiting), held: Vec::new(), held_bytes: 0 };
         // What is here was claimed by a worker whose fence has not come yet, and goes there.
         let kept = self.locals.get(&slot.id).filter(|local| !matches!(local.state, State::Away));
         if let Some(next) = kept.map(|local| local.epoch + 1) {
@@ -223,7 +232,8 @@ impl Worker {
             What::Here(estate) => Some(estate),
             What::Awaited(_) | What::Nothing => None,
         };
-        self.post(to, Mail::HandOver { slot, epoch, estate }, None);
+        // Not before what is stored of it here: what its new worker stores comes after that.
+        self.after_submission(AfterSubmission::Post(to, Mail::HandOver { slot, epoch, estate }));
     }
 
     pub(super) fn on_hand_over(&mut self, now: Now, slot: SlotId, epoch: u64, estate: Option<Box<Estate>>) {
@@ -299,7 +309,7 @@ impl Worker {
     ) -> Session {
         let Some(local) = self.locals.get_mut(&slot.id) else { return session };
         let epoch = local.epoch;
-        local.state = State::Arriving(Box::new(Arriving { epoch, waiting: None, held: Vec::new() }));
+        local.state = State::Arriving(Box::new(Arriving { epoch, waiting: None, held: Vec::new(), held_bytes: 0 }));
         what(self);
         let Some(local) = self.locals.get_mut(&slot.id) else { return session };
         match std::mem::replace(&mut local.state, State::Away) {
@@ -313,19 +323,25 @@ impl Worker {
 
     fn apply_held(&mut self, now: Now, slot: &Arc<Slot>, mut session: Session, held: Vec<Held>) -> Session {
         let (namespace, client_id) = (slot.key.namespace, &slot.key.client_id);
+        let lasts = session.expiry_interval() != 0 && !self.shared.volatile;
+        let mut ended = Vec::new();
         let draft = &mut self.journal.draft;
         for held in held {
             let record = |record| draft.write(namespace, client_id, &record);
             match held {
-                Held::Delivery(delivery) => {
-                    // Its receipt has been sent; a queue that is full by now takes it all the same.
+                Held::Delivery(delivery, part) => {
+                    // There was room for it when it was held.
                     let limits = session.queue_limits();
-                    session.set_queue_limits(QueueLimits { messages: usize::MAX, bytes: usize::MAX });
+                    session.set_queue_limits(UNLIMITED);
                     let _admitted = session.deliver(now.wall, delivery, record);
                     session.set_queue_limits(limits);
+                    ended.extend(part);
                 }
                 Held::Verdict(token, verdict) => session.complete_offline(token, verdict, record),
             }
+        }
+        for part in ended {
+            self.end_part(part, Outcome { stored: lasts, refused: None });
         }
         session
     }
@@ -333,8 +349,14 @@ impl Worker {
     /// Drops what was held for a session that has ended, but for what other members of a group can have.
     fn give_away(&mut self, now: Now, slot: SlotId, held: Vec<Held>) {
         for held in held {
-            if let Held::Delivery(delivery) = held {
-                let _nobody = self.pass_on(now, slot, delivery, true);
+            if let Held::Delivery(delivery, part) = held {
+                let outcome = self.pass_on(now, slot, delivery, true).unwrap_or(Outcome::TAKEN);
+                match part {
+                    Some(part) => {
+                        self.wait_for_parts(Whom::Part(part), outcome, 0);
+                    }
+                    None => self.forget_parts(),
+                }
             }
         }
     }
@@ -347,31 +369,36 @@ impl Worker {
         epoch: u64,
         slot: SlotId,
         delivery: Delivery,
+        forced: bool,
     ) -> Result<Outcome, Delivery> {
         let Some(local) = self.locals.get_mut(&slot) else { return Err(delivery) };
         if let Some(leaving) = local.leaving.iter_mut().find(|leaving| leaving.epoch > epoch) {
             if matches!(leaving.what, What::Nothing) {
-                self.give_away(now, slot, vec![Held::Delivery(delivery)]);
-                return Ok(Outcome::Taken);
+                return Ok(self.pass_on(now, slot, delivery, true).unwrap_or(Outcome::TAKEN));
             }
             return Ok(match &mut leaving.what {
                 What::Here(estate) => {
                     let (namespace, client_id) = (local.slot.key.namespace, &local.slot.key.client_id);
                     let draft = &mut self.journal.draft;
+                    let limits = estate.session.queue_limits();
+                    if forced {
+                        estate.session.set_queue_limits(UNLIMITED);
+                    }
                     let admitted = estate.session.deliver(now.wall, delivery, |record| {
                         draft.write(namespace, client_id, &record);
                     });
+                    estate.session.set_queue_limits(limits);
                     match admitted {
-                        gridmq_proto::session::Admitted::Full => Outcome::Full,
-                        _ => Outcome::Taken,
+                        gridmq_proto::session::Admitted::Full => Outcome::FULL,
+                        _ => Outcome { stored: !self.shared.volatile, refused: None },
                     }
                 }
-                What::Awaited(arriving) => arriving.hold(delivery),
-                What::Nothing => Outcome::Taken,
+                What::Awaited(arriving) => arriving.hold(delivery, forced, &mut self.parts),
+                What::Nothing => Outcome::TAKEN,
             });
         }
         match &mut local.state {
-            State::Arriving(arriving) => Ok(arriving.hold(delivery)),
+            State::Arriving(arriving) => Ok(arriving.hold(delivery, forced, &mut self.parts)),
             _ => Err(delivery),
         }
     }

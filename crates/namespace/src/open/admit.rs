@@ -120,6 +120,21 @@ impl Open {
         Ok(self.with_rights(again, client_id, None))
     }
 
+    /// Whoever a stored session belongs to, by name. Who had a certificate has to show it again.
+    pub(super) fn judge_stored(&self, name: &str, client_id: &str) -> Result<Principal, Refusal> {
+        let user = self.users.as_ref().and_then(|users| users.get(name)).map(Arc::clone);
+        let principal = match user {
+            Some(_) => Principal::new(PrincipalKind::Client, name),
+            None if self.knows_names() && name == ANONYMOUS => self.anonymous_principal()?,
+            None if !self.knows_names() && self.admits_anonymous() => Principal::new(PrincipalKind::Open, name),
+            None => {
+                let words = format!("'{name}' is no user, and has not connected since the broker was started");
+                return Err(RefusalKind::Other(words).into());
+            }
+        };
+        Ok(self.with_rights(principal, client_id, user))
+    }
+
     /// Whoever a certificate names; nobody, if there is none, or if the user name is another one, which a password has
     /// to prove. A certificate that does not hold is refused in any case.
     fn by_certificate(

@@ -48,6 +48,9 @@ pub(crate) struct Outbound {
     /// How many in the queue are of QoS 0, and whether any may be.
     plain: usize,
     queues_plain: bool,
+    /// Whether QoS 1 is sent before its record is safe: who published it has no acknowledgement until then, so that a
+    /// loss of the record only repeats it.
+    eager: bool,
     /// Nothing in the queue expires earlier; absent: nothing does.
     next_expiry: Option<Wall>,
     /// The last position that was given an identifier: messages up to it may have been sent.
@@ -113,6 +116,11 @@ impl Outbound {
     /// Whether messages of QoS 0 may wait for a connection.
     pub(crate) const fn set_queues_plain(&mut self, queues: bool) {
         self.queues_plain = queues;
+    }
+
+    /// Whether QoS 1 is sent before its record is safe.
+    pub(crate) const fn set_eager(&mut self, eager: bool) {
+        self.eager = eager;
     }
 
     /// The last position that was used; 0: none.
@@ -285,7 +293,14 @@ impl Outbound {
 
     fn send<E>(&self, delivery: &Delivery, id: Option<PacketId>, wall: Wall, lasting: bool, out: &mut Outputs<E>) {
         let publish = Output::Publish(outgoing(delivery, id, false, left(delivery, wall)));
-        if lasting { out.push_after_records(publish) } else { out.push(publish) }
+        if !lasting {
+            out.push(publish);
+        } else if self.eager && delivery.qos == QoS::AtLeastOnce {
+            out.push_in_order(publish);
+        } else {
+            // The peer keeps the identifier of a QoS 2 message: this side must know it as well.
+            out.push_after_records(publish);
+        }
     }
 
     /// Chooses the topic alias of a message that leaves the machine now: what was withheld must not use an alias before

@@ -342,6 +342,25 @@ impl Connection {
         });
     }
 
+    /// The message will not be judged: it stays unacknowledged, and comes again on the next connection of the session.
+    /// Until then the acknowledgements of later messages wait behind it.
+    pub fn abandon(&mut self, token: PublishToken) {
+        match &mut self.state {
+            State::Connected(connected) => connected.session.inbound.abandon(token),
+            State::Closed(Some(session)) => session.inbound.abandon(token),
+            _ => {}
+        }
+    }
+
+    /// Sets how much may wait for the client.
+    pub fn set_queue_limits(&mut self, limits: super::QueueLimits) {
+        match &mut self.state {
+            State::Connected(connected) => connected.session.set_queue_limits(limits),
+            State::Closed(Some(session)) => session.set_queue_limits(limits),
+            _ => {}
+        }
+    }
+
     /// Sends a message to the client, now or when its window has room.
     pub fn deliver(&mut self, now: Now, delivery: Delivery) -> Admitted {
         match &mut self.state {

@@ -122,9 +122,10 @@ pub(super) fn session(length: usize) -> impl Strategy<Value = Vec<Record>> {
                     waiting.clear();
                     ids.clear();
                 }
+                // A server's session never queues again what was in flight.
+                Record::Enqueued(position, _) if ids.contains_key(position) => continue,
                 Record::Enqueued(position, _) => {
                     waiting.insert(*position);
-                    ids.remove(position);
                 }
                 Record::Done(position) => {
                     waiting.remove(position);

@@ -227,8 +227,14 @@ impl Connected {
             }
         }
         let properties = AckProperties { reason_string: words, ..AckProperties::default() };
-        let ack = SubAck { packet_id: subscribe.packet_id, properties, reasons };
-        out.push_after_records(Output::Send(Packet::SubAck(ack)));
+        let is_recorded = reasons.iter().any(|reason| !reason.is_failure());
+        let ack = Output::Send(Packet::SubAck(SubAck { packet_id: subscribe.packet_id, properties, reasons }));
+        // Of what is refused nothing has to be stored.
+        if is_recorded {
+            out.push_after_records(ack)
+        } else {
+            out.push(ack)
+        }
         true
     }
 

@@ -183,6 +183,7 @@ impl Session {
 
     pub(super) fn connect(&mut self, wall: Wall, peer: Peer, aliases: u16, out: &mut Outputs<Event>) {
         self.inbound.connect(peer.version);
+        self.outbound.set_eager(true);
         self.outbound.connect(peer, aliases);
         self.fill_window(wall, out);
     }

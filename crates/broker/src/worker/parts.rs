@@ -1,0 +1,129 @@
+//! What a publish waits for: that other workers answer, that a session on its way arrives.
+//!
+//! A message is routed in one go. What cannot be told of a delivery there and then is an open part; when all parts have
+//! come to an end, whoever waits is told of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use gridmq_proto::session::{PublishToken, Record};
+
+use super::journal::Dependent;
+use super::{ConnKey, State, Worker};
+use crate::directory::{Slot, WorkerId};
+use crate::mailbox::{Outcome, TicketId};
+
+/// Names an open part on this worker.
+pub(super) type PartId = u64;
+
+/// Who waits.
+#[derive(Debug)]
+pub(super) enum Whom {
+    /// The one who published.
+    Publisher { key: ConnKey, slot: Arc<Slot>, token: PublishToken, matched: bool },
+    /// Another worker.
+    Worker { to: WorkerId, ticket: TicketId },
+    /// Somebody who waits for a part.
+    Part(PartId),
+    /// A session that gave messages away: it keeps them in the store until others have them.
+    Giver { slot: Arc<Slot>, incarnation: u64, records: Vec<Record> },
+}
+
+/// Somebody who waits for parts.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    whom: Whom,
+    waiting: usize,
+    outcome: Outcome,
+}
+
+/// The open parts.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    last: PartId,
+    /// Those of the message that is being routed.
+    open: Vec<PartId>,
+    /// Who waits for the others.
+    waited_for: HashMap<PartId, TicketId>,
+}
+
+impl Parts {
+    /// Opens a part of the message that is being routed.
+    pub(super) fn open(&mut self) -> PartId {
+        self.last += 1;
+        self.open.push(self.last);
+        self.last
+    }
+}
+
+impl Worker {
+    /// Has `whom` told when every open part and `remote` others have ended. `Some`: the ticket for the others.
+    pub(super) fn wait_for_parts(&mut self, whom: Whom, outcome: Outcome, remote: usize) -> Option<TicketId> {
+        let waiting = remote + self.parts.open.len();
+        if waiting == 0 {
+            self.tell(whom, outcome);
+            return None;
+        }
+        let ticket = self.tickets.insert(Ticket { whom, waiting, outcome });
+        for part in self.parts.open.drain(..) {
+            self.parts.waited_for.insert(part, ticket);
+        }
+        Some(ticket)
+    }
+
+    /// A part ends when the receipt for that ticket comes.
+    pub(super) fn await_receipt(&mut self, part: PartId) -> TicketId {
+        self.tickets.insert(Ticket { whom: Whom::Part(part), waiting: 1, outcome: Outcome::TAKEN })
+    }
+
+    /// Whether every delivery so far has come to an end.
+    pub(super) fn has_no_open_parts(&self) -> bool {
+        self.parts.open.is_empty()
+    }
+
+    /// Nobody waits for the open parts.
+    pub(super) fn forget_parts(&mut self) {
+        self.parts.open.clear();
+    }
+
+    pub(super) fn end_part(&mut self, part: PartId, outcome: Outcome) {
+        if let Some(ticket) = self.parts.waited_for.remove(&part) {
+            self.part_ended(ticket, outcome);
+        }
+    }
+
+    /// Another worker tells what became of its part of a message.
+    pub(super) fn on_receipt(&mut self, ticket: TicketId, outcome: Outcome) {
+        // What it keeps is durable by now.
+        self.part_ended(ticket, Outcome { stored: false, ..outcome });
+    }
+
+    fn part_ended(&mut self, ticket: TicketId, outcome: Outcome) {
+        let Some(entry) = self.tickets.get_mut(ticket) else { return };
+        entry.outcome.add(outcome);
+        entry.waiting -= 1;
+        if entry.waiting == 0 {
+            let Ticket { whom, outcome, .. } = self.tickets.remove(ticket);
+            self.tell(whom, outcome);
+        }
+    }
+
+    fn tell(&mut self, whom: Whom, outcome: Outcome) {
+        match whom {
+            Whom::Publisher { key, slot, token, matched } => self.answer_routed(key, slot, token, matched, outcome),
+            Whom::Worker { to, ticket } => {
+                self.after_batch(outcome.stored, Dependent::Receipt { to, ticket, outcome });
+            }
+            Whom::Part(part) => self.end_part(part, outcome),
+            Whom::Giver { slot, incarnation, records } => {
+                // Its rows may be another session's by now, or another worker's: then they come again after a restart.
+                let is_here = self.locals.get(&slot.id).is_some_and(|local| {
+                    local.incarnation == incarnation && matches!(local.state, State::Online(_) | State::Offline(_))
+                });
+                for record in records.into_iter().filter(|_| is_here) {
+                    self.journal.draft.write(slot.key.namespace, &slot.key.client_id, &record);
+                }
+            }
+        }
+    }
+}
