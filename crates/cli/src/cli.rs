@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{backup, certs, doctor, publish, quickstart, serve, subscribe};
+use crate::commands::{backup, certs, doctor, publish, quickstart, serve, subscribe, users};
 
 /// Connect devices over MQTT and mutual TLS, and run a broker that decides as an Azure Event Grid namespace decides.
 #[derive(Debug, Parser)]
@@ -25,6 +25,7 @@ pub(crate) enum Command {
     Pub(publish::Arguments),
     Sub(subscribe::Arguments),
     Certs(certs::Arguments),
+    Users(users::Arguments),
     Doctor(Box<doctor::Arguments>),
     Backup(backup::Backup),
     Restore(backup::Restore),

@@ -7,6 +7,7 @@ pub(crate) mod publish;
 pub(crate) mod quickstart;
 pub(crate) mod serve;
 pub(crate) mod subscribe;
+pub(crate) mod users;
 
 use std::future::Future;
 
@@ -22,6 +23,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Certs(arguments) => certs::run(arguments),
         Command::Backup(arguments) => backup::backup(&arguments),
         Command::Restore(arguments) => backup::restore(&arguments),
+        Command::Users(arguments) => users::run(arguments),
         Command::Doctor(arguments) => block_on(doctor::run(*arguments)),
     }
 }

@@ -29,6 +29,13 @@ pub(crate) fn read_text(path: &Path, limit: u64, what: &str) -> Result<String, F
     })
 }
 
+/// What is wrong with the lines of a file, a line each.
+pub(crate) fn problems(path: &Path, problems: &[impl fmt::Display]) -> Failure {
+    let shown = shown(path);
+    let lines: Vec<_> = problems.iter().map(|problem| format!("{shown}: {problem}")).collect();
+    Failure::failed(lines.join("\n"))
+}
+
 /// A path as people can find it.
 pub(crate) fn shown(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()

@@ -56,6 +56,12 @@ impl Salt {
         Self { salt, vector }
     }
 
+    /// The salt alone: 16 octets.
+    #[must_use]
+    pub const fn salt(&self) -> [u8; 16] {
+        self.salt
+    }
+
     /// Of the system's randomness.
     ///
     /// # Errors
