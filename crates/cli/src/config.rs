@@ -9,6 +9,7 @@ mod limits;
 mod listener;
 mod log;
 mod namespace;
+mod open;
 mod print;
 mod section;
 mod store;
@@ -32,6 +33,7 @@ pub(crate) use limits::Limits;
 pub(crate) use listener::{Kind, Listener};
 pub(crate) use log::{Log, LogFormat};
 pub(crate) use namespace::Namespace;
+pub(crate) use open::Open;
 pub(crate) use print::print;
 pub(crate) use section::Change;
 pub(crate) use store::{Durability, Store};
@@ -67,6 +69,7 @@ section! {
     sections {
         #[serde(deserialize_with = "text_or_section")]
         namespace: Namespace;
+        open: Open;
         listener: Vec<Listener>;
         tls: Option<Tls>;
         limits: Limits;

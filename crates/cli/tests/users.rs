@@ -25,8 +25,11 @@ fn a_user_is_added_verified_changed_and_removed() {
     run_with_input(dir, "users add users bob --password-stdin", b"builder\n").done();
     assert_eq!(run(dir, "users list users").done(), "alice\nbob\n");
     run(dir, "users verify users alice --password-file secret").done();
-    run_with_input(dir, "users verify users alice --password-stdin", b"builder").failed(1, &["not the password of alice"]);
-    assert!(run_with_input(dir, "users add users alice --password-stdin", b"builder").done().contains("another password"));
+    run_with_input(dir, "users verify users alice --password-stdin", b"builder")
+        .failed(1, &["not the password of alice"]);
+    assert!(
+        run_with_input(dir, "users add users alice --password-stdin", b"builder").done().contains("another password")
+    );
     run_with_input(dir, "users verify users alice --password-stdin", b"builder").done();
     run(dir, "users remove users alice").done();
     run(dir, "users remove users alice").failed(1, &["no user \"alice\"", "gridmq users list"]);

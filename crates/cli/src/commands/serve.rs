@@ -3,6 +3,7 @@
 mod credentials;
 mod est;
 mod listeners;
+mod open;
 mod reload;
 mod revocation;
 
@@ -37,6 +38,13 @@ With TLS:
     --dns localhost --ip 127.0.0.1 --ip ::1
   gridmq serve --cert ca/server.pem --key ca/server.key
 
+With users and access rules, and TLS as above:
+  echo secret > alice.secret
+  gridmq users add users alice --password-file alice.secret
+  echo 'allow user alice all plant/#' > access
+  gridmq serve --users users --access access \
+    --cert ca/server.pem --key ca/server.key
+
 With a namespace, that of gridmq quickstart:
   gridmq quickstart --once --port 0
   gridmq serve --namespace gridmq-quickstart/namespace.json \
@@ -57,15 +65,25 @@ certificate they name are refused. They are watched and read likewise.";
 
 /// Run a broker
 ///
-/// With --namespace it decides as Azure Event Grid decides; without, everybody may do everything. Options can also stand
-/// in variables GRIDMQ_NAME and in a TOML file, which has more of them: --print-config shows it. Flags win over
-/// variables, variables over the file.
+/// With --namespace it decides as Azure Event Grid decides; without, by --users and --access, and with neither everybody
+/// on this machine may do everything. Options can also stand in variables GRIDMQ_NAME and in a TOML file, which has more
+/// of them: --print-config shows it. Flags win over variables, variables over the file.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
     /// The namespace's resources as JSON
     #[arg(long, value_name = "FILE", env = "GRIDMQ_NAMESPACE", hide_env_values = true)]
     namespace: Option<PathBuf>,
+    /// The file of users that gridmq users keeps, for a broker without a namespace
+    #[arg(long, value_name = "FILE", env = "GRIDMQ_USERS", hide_env_values = true)]
+    users: Option<PathBuf>,
+    /// A file of access rules, a line each, for a broker without a namespace
+    #[arg(long, value_name = "FILE", env = "GRIDMQ_ACCESS", hide_env_values = true)]
+    access: Option<PathBuf>,
+    /// Admit clients without a user name [default: only without users, on this machine's own addresses]
+    #[arg(long, env = "GRIDMQ_ANONYMOUS", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL",
+        require_equals = true, hide_env_values = true)]
+    anonymous: Option<bool>,
     /// The server's certificate chain, PEM
     #[arg(long, value_name = "FILE", env = "GRIDMQ_CERT", hide_env_values = true)]
     cert: Option<PathBuf>,
@@ -125,6 +143,8 @@ impl Arguments {
             }
         };
         over(&self.namespace, &mut settings.namespace.file);
+        over(&self.users, &mut settings.open.users);
+        over(&self.access, &mut settings.open.access);
         over(&self.cert, &mut settings.cert);
         over(&self.key, &mut settings.key);
         if self.data_dir.is_some() {
@@ -142,6 +162,7 @@ impl Arguments {
                 place.clone_from(given);
             }
         }
+        settings.open.anonymous = self.anonymous.or(settings.open.anonymous);
         settings.trust_plain = self.trust_plain.or(settings.trust_plain);
         settings.workers = self.workers.or(settings.workers);
         if let Some(filter) = &self.log {
@@ -165,9 +186,12 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let change_log = log::start_changeable(&settings.log.filter, settings.log.format == LogFormat::Json)?;
     let mut stop = Stop::listen()?;
     let mut hangup = Hangup::listen()?;
+    open::check(&settings)?;
     let (listeners, certificates) = listeners::listeners(&settings)?;
+    let mut open = open::Open::default();
     let (policy, summary) = namespace(settings.namespace.file.as_deref())?;
-    let (rules, mut lists) = revocation::rules(settings.tls.as_ref(), policy, certificates.any())?;
+    let (rules, mut lists) =
+        revocation::rules(settings.tls.as_ref(), policy, certificates.any(), open.rules(&settings)?)?;
     let dir = settings.directory().map_or_else(DataDir::default_path, |dir| Ok(dir.to_owned()))?;
     let dir = DataDir::open(&dir)?;
     let store = store(&dir, settings.store.durability.0)?;
@@ -200,6 +224,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
                     Ok(newer) => {
                         change_log(&newer.log.filter);
                         settings = newer;
+                        open.reload(&broker, &settings).await;
                     }
                     Err(failure) => tracing::error!(why = %failure, "the configuration stays as it was"),
                 }
@@ -227,9 +252,11 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
 /// `--check-config`: everything that can be known without listening.
 fn check(settings: &Settings) -> Outcome {
     log::check(&settings.log.filter)?;
+    open::check(settings)?;
     let (_, certificates) = listeners::listeners(settings)?;
     let (policy, summary) = namespace(settings.namespace.file.as_deref())?;
-    revocation::rules(settings.tls.as_ref(), policy, certificates.any())?;
+    let open = open::Open::default().rules(settings)?;
+    revocation::rules(settings.tls.as_ref(), policy, certificates.any(), open)?;
     est::check(settings.est.as_ref(), certificates.main.is_some())?;
     if let Some(summary) = summary {
         output::line(&summary)?;
@@ -237,8 +264,8 @@ fn check(settings: &Settings) -> Outcome {
     output::line("the configuration is good")
 }
 
-/// TLS as a namespace wants it, which judges certificates at CONNECT, or as an open broker wants it.
-pub(super) fn server_config(identity: Identity, namespace: bool) -> Result<ServerConfig, Failure> {
+/// TLS that asks for clients' certificates, which are judged at CONNECT, or does not.
+pub(super) fn server_config(identity: Identity, asks: bool) -> Result<ServerConfig, Failure> {
     for finding in identity.findings_as(gridmq_tls::identity::Role::Server, utc::now()) {
         if finding.severity >= gridmq_tls::identity::Severity::Error {
             return Err(Failure::failed(finding));
@@ -251,12 +278,12 @@ pub(super) fn server_config(identity: Identity, namespace: bool) -> Result<Serve
             leaf.subject()
         )));
     }
-    Ok(build_config(identity, namespace)?)
+    Ok(build_config(identity, asks)?)
 }
 
-fn build_config(identity: Identity, namespace: bool) -> Result<ServerConfig, ConfigError> {
+fn build_config(identity: Identity, asks: bool) -> Result<ServerConfig, ConfigError> {
     let builder = ServerConfig::builder().identity(identity);
-    let builder = if namespace {
+    let builder = if asks {
         builder.client_certificate(ClientAuth::Optional).handshake_trust(ClientTrust::AnyPresented)
     } else {
         builder.client_certificate(ClientAuth::Off)

@@ -53,7 +53,7 @@ fn tell(file: &str, event: &watched::Event) {
 
 /// A configuration of the same kind for another identity.
 pub(super) fn maker(
-    namespace: bool,
+    asks: bool,
 ) -> impl Fn(Identity) -> Result<ServerConfig, gridmq_tls::client::ConfigError> + Send + Sync + 'static {
-    move |identity| super::build_config(identity, namespace)
+    move |identity| super::build_config(identity, asks)
 }

@@ -19,7 +19,8 @@ pub(super) struct Certificates {
     /// That of the whole broker.
     pub(super) main: Option<Arc<WatchedFiles>>,
     pairs: HashMap<(PathBuf, Option<PathBuf>), Arc<WatchedFiles>>,
-    namespace: bool,
+    /// Whether clients are asked for theirs.
+    asks: bool,
 }
 
 impl Certificates {
@@ -29,14 +30,14 @@ impl Certificates {
             return Ok(Arc::clone(files));
         }
         let files = Arc::new(credentials::watch(cert, key)?);
-        server_config(files.current().identity.clone(), self.namespace)?;
+        server_config(files.current().identity.clone(), self.asks)?;
         self.pairs.insert(pair, Arc::clone(&files));
         Ok(files)
     }
 
     fn listener(&self, address: SocketAddr, files: &Arc<WatchedFiles>) -> Result<Listener, Failure> {
         let follows: Arc<dyn CredentialProvider> = Arc::<WatchedFiles>::clone(files);
-        Ok(Listener::tls_with(address, follows, credentials::maker(self.namespace))?)
+        Ok(Listener::tls_with(address, follows, credentials::maker(self.asks))?)
     }
 
     /// Whether any listener has TLS.
@@ -58,7 +59,8 @@ type Listeners = (Vec<(&'static str, Listener)>, Certificates);
 pub(super) fn listeners(settings: &Settings) -> Result<Listeners, Failure> {
     let mut listeners = Vec::new();
     let namespace = settings.namespace.file.is_some();
-    let mut certificates = Certificates { main: None, pairs: HashMap::new(), namespace };
+    let mut certificates =
+        Certificates { main: None, pairs: HashMap::new(), asks: namespace || settings.open.client_ca.is_some() };
     let plain = settings.plain.as_deref().unwrap_or_default();
     match (&settings.cert, &settings.key) {
         (Some(cert), key) => {

@@ -24,6 +24,7 @@ pub(super) fn rules(
     settings: Option<&Tls>,
     policy: Option<Policy>,
     tls: bool,
+    open: Open,
 ) -> Result<(Arc<dyn Rules>, Option<Lists>), Failure> {
     let settings = settings.cloned().unwrap_or_default();
     if settings.require_ocsp {
@@ -35,7 +36,7 @@ pub(super) fn rules(
         }
         let rules: Arc<dyn Rules> = match policy {
             Some(policy) => Arc::new(policy),
-            None => Arc::new(Open::default()),
+            None => Arc::new(open),
         };
         return Ok((rules, None));
     }
