@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use gridmq_namespace::Gate;
-use gridmq_namespace::gate::{Admission, ConnectRequest, Credentials, DecisionCache};
+use gridmq_namespace::gate::{Admission, Computation, ConnectRequest, Credentials, DecisionCache};
 use gridmq_namespace::profile::{ConnectionLimits, SessionLimits};
 use gridmq_proto::packet::Connect;
 use gridmq_proto::session::server::{Accepted, Config, ConnectDecision, Session};
@@ -90,6 +90,8 @@ impl Worker {
             presented: conn.presented.as_ref(),
             ..ConnectRequest::new(&connect.client_id, conn.transport)
         };
+        let proof = gate.prepare(&request, now.wall).map(Computation::run);
+        let request = ConnectRequest { proof: proof.as_ref(), ..request };
         let admission = gate
             .admit(&request, now.wall)
             .map_err(|refusal| Verdict { reason: refusal.reason, words: Some(bounded(refusal.to_string())) })?;
