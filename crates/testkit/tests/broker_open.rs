@@ -92,8 +92,8 @@ async fn what_follows_connect_at_once_waits_for_the_password() {
     connect.password = Some("wonder".into());
     let mut publish = message("t", "early", QoS::AtLeastOnce);
     publish.packet_id = Some(wire.packet_id());
-    let mut bytes = encoded(&connect.into(), Version::V5);
-    bytes.extend_from_slice(&encoded(&publish.into(), Version::V5));
+    let mut bytes = encoded(&Packet::Connect(Box::new(connect)), Version::V5);
+    bytes.extend_from_slice(&encoded(&Packet::Publish(publish), Version::V5));
     wire.send_raw(&bytes).await;
     assert_eq!(wire.connack().await.reason, ReasonCode::Success);
     let ack = wire.recv().await;

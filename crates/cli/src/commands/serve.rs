@@ -186,8 +186,8 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let change_log = log::start_changeable(&settings.log.filter, settings.log.format == LogFormat::Json)?;
     let mut stop = Stop::listen()?;
     let mut hangup = Hangup::listen()?;
-    open::check(&settings)?;
     let (listeners, certificates) = listeners::listeners(&settings)?;
+    open::check(&settings)?;
     let mut open = open::Open::default();
     let (policy, summary) = namespace(settings.namespace.file.as_deref())?;
     let (rules, mut lists) =
@@ -252,8 +252,8 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
 /// `--check-config`: everything that can be known without listening.
 fn check(settings: &Settings) -> Outcome {
     log::check(&settings.log.filter)?;
-    open::check(settings)?;
     let (_, certificates) = listeners::listeners(settings)?;
+    open::check(settings)?;
     let (policy, summary) = namespace(settings.namespace.file.as_deref())?;
     let open = open::Open::default().rules(settings)?;
     revocation::rules(settings.tls.as_ref(), policy, certificates.any(), open)?;
