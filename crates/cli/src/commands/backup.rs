@@ -94,6 +94,6 @@ pub(crate) fn restore(arguments: &Restore) -> Outcome {
     let path = arguments.data_dir.clone().map_or_else(DataDir::default_path, Ok)?;
     let dir = DataDir::open(&path)?;
     let rows = Store::restore_directory(dir.path(), BufReader::new(from))
-        .map_err(|error| Failure::failed(error).during(&shown(file)))?;
+        .map_err(|error| Failure::failed(error).during(shown(file)))?;
     output::line(&format!("{rows} rows are in {}", shown(dir.path())))
 }
