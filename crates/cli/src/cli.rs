@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{backup, certs, doctor, publish, quickstart, serve, subscribe, users};
+use crate::commands::{backup, bench, certs, doctor, publish, quickstart, serve, subscribe, users};
 
 /// Connect devices over MQTT and mutual TLS, and run a broker that decides as an Azure Event Grid namespace decides.
 #[derive(Debug, Parser)]
@@ -29,4 +29,5 @@ pub(crate) enum Command {
     Doctor(Box<doctor::Arguments>),
     Backup(backup::Backup),
     Restore(backup::Restore),
+    Bench(Box<bench::Arguments>),
 }

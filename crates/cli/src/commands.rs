@@ -1,6 +1,7 @@
 //! The commands, one module each.
 
 pub(crate) mod backup;
+pub(crate) mod bench;
 pub(crate) mod certs;
 pub(crate) mod doctor;
 pub(crate) mod publish;
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: Cli) -> Outcome {
         Command::Restore(arguments) => backup::restore(&arguments),
         Command::Users(arguments) => users::run(arguments),
         Command::Doctor(arguments) => block_on(doctor::run(*arguments)),
+        Command::Bench(arguments) => bench::run(*arguments),
     }
 }
 

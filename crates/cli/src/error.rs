@@ -54,6 +54,12 @@ impl Failure {
         Self { text: String::new(), code: Code::Exit(code) }
     }
 
+    /// The same failure with an exit code of the command's own table.
+    pub(crate) const fn with_code(mut self, code: u8) -> Self {
+        self.code = Code::Exit(code);
+        self
+    }
+
     /// The same failure with a sentence before it.
     pub(crate) fn during(mut self, what: impl fmt::Display) -> Self {
         self.text = format!("{what}: {}", self.text);

@@ -183,6 +183,23 @@ fn of_the_document_about_est() {
 }
 
 #[test]
+fn of_bench() {
+    let dir = tempfile::tempdir().unwrap();
+    let (serving, port) = common::open_broker(dir.path());
+    let found = examples(dir.path(), "bench");
+    assert_eq!(found.len(), 4, "{found:?}");
+    for text in found {
+        // Another port and process, and no more than a test has time for.
+        let text =
+            text.replace("$(pidof gridmq)", &serving.child.id().to_string()).replace("--idle 10000", "--idle 50");
+        let text = text.replace("10s", "300ms").replace("mqtt://localhost:1883", "");
+        let text = text.replace("--rate 2000", "--rate 2000 -d 300ms").replace("--idle 50", "--idle 50 --rest 100ms");
+        let brief = if text.trim() == "gridmq bench" { "-d 300ms" } else { "" };
+        done(dir.path(), &format!("{} {brief} mqtt://127.0.0.1:{port}", text.trim_end()));
+    }
+}
+
+#[test]
 fn of_pub_and_sub() {
     let dir = tempfile::tempdir().unwrap();
     let (_quickstart, port) = quickstart(dir.path());

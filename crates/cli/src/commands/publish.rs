@@ -71,7 +71,7 @@ pub(crate) struct Arguments {
 }
 
 /// Reads `-q`.
-pub(super) fn qos(text: &str) -> Result<QoS, String> {
+pub(in crate::commands) fn qos(text: &str) -> Result<QoS, String> {
     match text {
         "0" => Ok(QoS::AtMostOnce),
         "1" => Ok(QoS::AtLeastOnce),
