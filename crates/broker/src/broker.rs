@@ -14,13 +14,16 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::acceptor;
 use crate::builder::{Builder, StartError};
 use crate::clock::Clock;
+use crate::computing::Computing;
+use crate::control::Control;
 use crate::credentials::{ListenerCredentials, SetTlsError};
 use crate::directory::{Directory, WorkerId};
+use crate::events::{Events, Teller};
 use crate::index::Index;
 use crate::listener::Security;
 use crate::mailbox::{Batch, INBOX_BATCHES, Mail};
 use crate::retained::RetainedStore;
-use crate::shared::{Realm, Shared};
+use crate::shared::{Program, Realm, Shared};
 use crate::stats::{Counters, Stats};
 use crate::store_status::StoreStatus;
 use crate::worker;
@@ -68,6 +71,12 @@ impl Broker {
         let shared = Arc::new(Shared {
             clock: Clock::start(),
             retained: RetainedStore::new(builder.limits.retained_messages),
+            computing: Computing::new(builder.limits.computations, builder.limits.computations_waiting),
+            hooks: builder.hooks,
+            shared_strategy: builder.shared_strategy,
+            system_topics: builder.system_topics,
+            events: Teller::new(builder.limits.events),
+            program: Program::new(NamespaceId::DEFAULT),
             limits: builder.limits,
             realm: Arc::new(realm),
             directory: Directory::new(),
@@ -151,6 +160,18 @@ impl Broker {
             Security::Plain { .. } => None,
         };
         self.securities.iter().zip(&self.addresses).filter_map(tls).collect()
+    }
+
+    /// Looks into the broker and steers it, from any thread.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        Control { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Follows what happens from now on.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.shared.events.listen()
     }
 
     /// What was counted since the start.

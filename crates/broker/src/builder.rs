@@ -8,8 +8,10 @@ use gridmq_namespace::{Gate, Open, Rules};
 use gridmq_store::Store;
 
 use crate::broker::Broker;
+use crate::hooks::{AsyncHook, Hook, Hooks};
 use crate::listener::Listener;
 use crate::observer::Observer;
+use crate::strategy::SharedStrategy;
 
 /// Moves of sessions count workers in one 64-bit word.
 const MAXIMUM_WORKERS: usize = 64;
@@ -38,6 +40,21 @@ pub struct Limits {
     /// How long an MQTT 3.1.1 client whose publish found no room stays connected without an acknowledgement of it.
     /// Default 10 s.
     pub refused_publish_timeout: Duration,
+    /// For a hook, and for work that rules want done, to answer. Default 10 s; then a CONNECT is refused with 0x88, a
+    /// subscription and a PUBLISH with 0x83.
+    pub decision_timeout: Duration,
+    /// Decisions of asynchronous hooks and of rules that one worker waits for. Default 10,000; beyond it a CONNECT is
+    /// refused with 0x89, a subscription and a PUBLISH with 0x97.
+    pub decisions: usize,
+    /// Steps of one enhanced authentication. Default 10; one more is answered with 0x87.
+    pub authentication_steps: usize,
+    /// Work that rules want done before they judge a CONNECT (passwords to be hashed) that runs at once, each on a
+    /// thread of its own. Default: half of the cores, at least 1.
+    pub computations: usize,
+    /// Such work that waits its turn. Default 1,000; then a CONNECT is refused with 0x89.
+    pub computations_waiting: usize,
+    /// Events that a reader of [`Broker::events`] may be behind. Default 8,192; then the oldest are lost to it.
+    pub events: usize,
 }
 
 impl Default for Limits {
@@ -52,6 +69,12 @@ impl Default for Limits {
             subscriptions: 10_000,
             retained_messages: 1_000_000,
             refused_publish_timeout: Duration::from_secs(10),
+            decision_timeout: Duration::from_secs(10),
+            decisions: 10_000,
+            authentication_steps: 10,
+            computations: std::thread::available_parallelism().map_or(1, |cores| usize::from(cores).div_ceil(2)),
+            computations_waiting: 1000,
+            events: 8192,
         }
     }
 }
@@ -66,6 +89,9 @@ pub struct Builder {
     pub(crate) limits: Limits,
     pub(crate) store: Option<Store>,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
+    pub(crate) hooks: Hooks,
+    pub(crate) shared_strategy: SharedStrategy,
+    pub(crate) system_topics: Option<Duration>,
     pub(crate) shutdown_deadline: Duration,
 }
 
@@ -78,6 +104,9 @@ impl Default for Builder {
             limits: Limits::default(),
             store: None,
             observers: Vec::new(),
+            hooks: Hooks::default(),
+            shared_strategy: SharedStrategy::default(),
+            system_topics: None,
             shutdown_deadline: Duration::from_secs(5),
         }
     }
@@ -118,6 +147,31 @@ impl Builder {
     /// Adds somebody who watches.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observers.push(observer);
+        self
+    }
+
+    /// Which member of a shared subscription gets a message. Default: one after the other.
+    pub fn shared_strategy(mut self, strategy: SharedStrategy) -> Self {
+        self.shared_strategy = strategy;
+        self
+    }
+
+    /// Publishes counters under `$SYS/broker/` as retained QoS 0 messages, those that have changed, every `interval`, at
+    /// least 1 s. docs/embedding.md lists them. Default: none.
+    pub fn system_topics(mut self, interval: Duration) -> Self {
+        self.system_topics = Some(interval);
+        self
+    }
+
+    /// Adds a hook, which is asked after those that were added before.
+    pub fn hook(mut self, hook: Arc<dyn Hook>) -> Self {
+        self.hooks.add(&hook);
+        self
+    }
+
+    /// Adds a hook that answers later. It is asked after every [`hook`](Self::hook).
+    pub fn async_hook(mut self, hook: Arc<dyn AsyncHook>) -> Self {
+        self.hooks.add_later(&hook);
         self
     }
 

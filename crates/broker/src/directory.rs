@@ -6,12 +6,14 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use bytestring::ByteString;
 use gridmq_namespace::profile::SessionLimits;
 use gridmq_store::NamespaceId;
 use parking_lot::Mutex;
+
+use crate::control::SessionCursor;
 
 const SHARDS: usize = 64;
 
@@ -41,9 +43,23 @@ pub(crate) struct Slot {
     /// Epoch in the upper 48 bits, worker in the lower 16.
     place: AtomicU64,
     online: AtomicBool,
+    /// Messages that its client has not acknowledged, where shared subscriptions ask for it.
+    load: AtomicU32,
 }
 
 impl Slot {
+    /// For what the program publishes itself: no session has it.
+    pub(crate) fn of_program(namespace: NamespaceId) -> Self {
+        Self {
+            id: 0,
+            key: SessionKey { namespace, client_id: ByteString::new() },
+            owner: String::new(),
+            place: AtomicU64::new(0),
+            online: AtomicBool::new(false),
+            load: AtomicU32::new(0),
+        }
+    }
+
     pub(crate) fn worker(&self) -> WorkerId {
         self.place().0
     }
@@ -55,6 +71,19 @@ impl Slot {
 
     pub(crate) fn is_online(&self) -> bool {
         self.online.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn load(&self) -> u32 {
+        self.load.load(Ordering::Relaxed)
+    }
+
+    /// One more is on its way.
+    pub(crate) fn add_load(&self) {
+        self.load.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_load(&self, load: usize) {
+        self.load.store(u32::try_from(load).unwrap_or(u32::MAX), Ordering::Relaxed);
     }
 
     pub(crate) fn set_online(&self, online: bool) {
@@ -144,9 +173,39 @@ impl Directory {
             owner: name.1,
             place: AtomicU64::new(join(worker, FIRST_EPOCH)),
             online: AtomicBool::new(false),
+            load: AtomicU32::new(0),
         });
         sessions.insert(key, Arc::clone(&slot));
         Claim::New(slot)
+    }
+
+    /// The session of that name, if there is one.
+    pub(crate) fn find(&self, key: &SessionKey) -> Option<Arc<Slot>> {
+        self.shard(key)?.lock().get(key).cloned()
+    }
+
+    /// Some sessions from `cursor` on, and whether there are more.
+    pub(crate) fn page(&self, cursor: &mut SessionCursor, limit: usize) -> (Vec<Arc<Slot>>, bool) {
+        let mut page = Vec::new();
+        while let Some(shard) = self.shards.get(cursor.shard) {
+            let mut rest: Vec<_> = {
+                let shard = shard.lock();
+                let later = |slot: &&Arc<Slot>| cursor.after.as_ref().is_none_or(|after| slot.key.client_id > *after);
+                shard.values().filter(later).cloned().collect()
+            };
+            rest.sort_unstable_by(|a, b| a.key.client_id.cmp(&b.key.client_id));
+            let room = limit.saturating_sub(page.len());
+            if rest.len() > room {
+                rest.truncate(room);
+                cursor.after = rest.last().map(|slot| slot.key.client_id.clone()).or_else(|| cursor.after.take());
+                page.append(&mut rest);
+                return (page, true);
+            }
+            page.append(&mut rest);
+            cursor.shard += 1;
+            cursor.after = None;
+        }
+        (page, false)
     }
 
     /// Enters a session that was stored, as `worker`'s. `None`: it is entered already.

@@ -19,6 +19,9 @@
 //! - `directory`: which worker has a session; take-over.
 //! - `index`, `retained`: what workers share.
 //! - `tables`, `revive`: what the store keeps of sessions and retained messages, and how a start takes it up.
+//! - [`hooks`]: what a program decides itself.
+//! - [`control`]: sessions, retained messages and injected messages, for the program.
+//! - [`events`]: what happens, as a stream.
 //! - `credentials`: the certificates of listeners, and how they are replaced.
 //! - `acceptor`: takes connections and deals them to workers in turn.
 
@@ -26,9 +29,13 @@ mod acceptor;
 mod broker;
 mod builder;
 mod clock;
+mod computing;
 mod connection;
+pub mod control;
 mod credentials;
 mod directory;
+pub mod events;
+pub mod hooks;
 mod index;
 mod listener;
 mod mailbox;
@@ -41,14 +48,19 @@ mod revive;
 mod shared;
 mod stats;
 mod store_status;
+mod strategy;
 mod stream;
+mod sys;
 mod tables;
 mod worker;
 
 pub use broker::Broker;
 pub use builder::{Builder, Limits, StartError};
+pub use control::Control;
 pub use credentials::{ListenerCredentials, SetTlsError};
+pub use events::{Event, Events};
 pub use listener::Listener;
 pub use observer::{ConnectionId, Observer, Occurrence};
 pub use stats::Stats;
 pub use store_status::StoreStatus;
+pub use strategy::SharedStrategy;

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::listener::Security;
-use crate::worker::{ConnKey, Scan};
+use crate::worker::{ConnKey, Scan, Worker};
 
 /// Batches that an inbox holds.
 pub(crate) const INBOX_BATCHES: usize = 8;
@@ -61,6 +61,27 @@ pub(crate) enum Mail {
     RulesChanged,
     /// The store has come further.
     Stored,
+    /// The program wants something done.
+    Order(Order),
+}
+
+/// Something that the program wants a worker to do, in a turn of its own.
+pub(crate) struct Order(Box<dyn FnOnce(&mut Worker) + Send>);
+
+impl Order {
+    pub(crate) fn new(what: impl FnOnce(&mut Worker) + Send + 'static) -> Self {
+        Self(Box::new(what))
+    }
+
+    pub(crate) fn run(self, worker: &mut Worker) {
+        (self.0)(worker);
+    }
+}
+
+impl std::fmt::Debug for Order {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Order")
+    }
 }
 
 impl Mail {

@@ -5,6 +5,8 @@
 //! finds with a version at or above its own entry was routed to it live, so it gets each message once, and never
 //! misses one, whichever comes first.
 
+mod read;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 use std::ops::Bound;

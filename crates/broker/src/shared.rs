@@ -5,19 +5,24 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use gridmq_namespace::Gate;
+use gridmq_namespace::principal::PrincipalKind;
+use gridmq_namespace::{Gate, Principal};
 use gridmq_store::{NamespaceId, Store};
 use tokio::sync::{mpsc, watch};
 
 use crate::builder::Limits;
 use crate::clock::Clock;
-use crate::directory::{Directory, WorkerId};
+use crate::computing::Computing;
+use crate::directory::{Directory, Slot, WorkerId};
+use crate::events::Teller;
+use crate::hooks::Hooks;
 use crate::index::Index;
 use crate::mailbox::Batch;
 use crate::observer::{Observer, Occurrence};
 use crate::retained::RetainedStore;
 use crate::stats::Counters;
 use crate::store_status::StoreState;
+use crate::strategy::SharedStrategy;
 
 /// A namespace that this broker serves.
 #[derive(Debug)]
@@ -25,6 +30,22 @@ pub(crate) struct Realm {
     pub(crate) id: NamespaceId,
     pub(crate) gate: ArcSwap<Gate>,
     pub(crate) index: Index,
+}
+
+/// The program that embeds the broker, as a publisher.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) principal: Arc<Principal>,
+}
+
+impl Program {
+    pub(crate) fn new(namespace: NamespaceId) -> Self {
+        Self {
+            slot: Arc::new(Slot::of_program(namespace)),
+            principal: Arc::new(Principal::new(PrincipalKind::System, "gridmq")),
+        }
+    }
 }
 
 /// What all workers share.
@@ -40,6 +61,13 @@ pub(crate) struct Shared {
     pub(crate) volatile: bool,
     pub(crate) store_state: Arc<StoreState>,
     pub(crate) counters: Counters,
+    pub(crate) hooks: Hooks,
+    pub(crate) shared_strategy: SharedStrategy,
+    /// How often counters are published as messages.
+    pub(crate) system_topics: Option<Duration>,
+    pub(crate) events: Teller,
+    pub(crate) program: Program,
+    pub(crate) computing: Computing,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     /// One inbox per worker.
     pub(crate) inboxes: Vec<mpsc::Sender<Batch>>,

@@ -5,20 +5,26 @@
 //! due. What a turn has for other connections of the thread lies ready in their machines, and their tasks are woken;
 //! what it has for other workers lies in outboxes, which carriers empty after the turn.
 
+mod admission;
 mod connect;
+mod control;
 mod deliver;
+mod hooked;
 mod journal;
 mod parts;
 mod policy;
+mod ponder;
 mod publish;
 mod run;
 mod session;
 mod subscribe;
 mod takeover;
 
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::hash::RandomState;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -31,13 +37,15 @@ use gridmq_proto::session::{End, Output, Verdict};
 use gridmq_proto::time::{Monotonic, Now, Wall};
 use gridmq_tls::PresentedPeer;
 use slab::Slab;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::directory::{Slot, SlotId, WorkerId};
+use crate::hooks::SessionEnd;
 use crate::mailbox::{Outbox, PendingWill};
 use crate::observer::ConnectionId;
 use crate::retained::Cursor;
 use crate::shared::{Realm, Shared};
+use crate::strategy::SharedStrategy;
 use takeover::{Arriving, Leaving};
 
 pub(crate) use connect::queue_limits;
@@ -82,6 +90,14 @@ pub(crate) struct Conn {
     cache: DecisionCache,
     /// Set while the client is in.
     client: Option<Client>,
+    /// A client on its way in whose next AUTH is due.
+    arrival: Option<Box<admission::Arrival>>,
+    /// A re-authentication under way.
+    challenge: Option<Box<admission::Challenge>>,
+    /// A decision that comes later; until then nothing is read.
+    pondering: Option<ponder::Pondering>,
+    /// The program ended it.
+    put_out: bool,
     /// The session that it waits for while that is on its way from another worker.
     awaiting: Option<SlotId>,
     /// Bytes counted against the limit for those that are not in.
@@ -96,6 +112,8 @@ struct Client {
     credentials: Credentials,
     /// Its will is in the store.
     will_stored: bool,
+    /// Since when.
+    since: Wall,
 }
 
 /// A session that this worker has, or is about to get, or has given away and passes on to.
@@ -115,6 +133,8 @@ struct Local {
     alarm: Option<Monotonic>,
     /// It holds more than it may and ends with the turn.
     overflowed: bool,
+    /// It ends with its connection, and why.
+    ending: Option<SessionEnd>,
     /// The generation of the rules that judged its subscriptions, if any has.
     judged: Option<u64>,
     /// When a session without a connection ends.
@@ -149,6 +169,13 @@ pub(crate) struct Scan {
 pub(crate) struct Worker {
     pub(crate) id: WorkerId,
     pub(crate) shared: Arc<Shared>,
+    /// For tasks that come back later.
+    me: Weak<RefCell<Self>>,
+    /// Decisions that connections wait for.
+    pondering: Rc<Cell<usize>>,
+    /// Whoever waits to hear what became of an injected message.
+    injected: HashMap<u64, oneshot::Sender<Verdict>>,
+    next_injection: u64,
     conns: Slab<Conn>,
     next_connection: u64,
     locals: HashMap<SlotId, Local>,
@@ -167,6 +194,7 @@ pub(crate) struct Worker {
     journal: journal::Journal,
     /// Turns of shared subscriptions.
     turn: usize,
+    hasher: RandomState,
     hits: Vec<publish::Hit>,
     pub(crate) scratch: Box<[u8]>,
     stopping: bool,
@@ -180,6 +208,10 @@ impl Worker {
         Self {
             id,
             shared,
+            me: Weak::new(),
+            pondering: Rc::default(),
+            injected: HashMap::new(),
+            next_injection: 0,
             conns: Slab::new(),
             next_connection: 0,
             locals: HashMap::new(),
@@ -193,6 +225,7 @@ impl Worker {
             rejudge: VecDeque::new(),
             journal: journal::Journal::default(),
             turn: usize::from(id),
+            hasher: RandomState::new(),
             hits: Vec::new(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             stopping: false,
@@ -242,6 +275,10 @@ impl Worker {
             presented,
             cache: DecisionCache::new(),
             client: None,
+            arrival: None,
+            challenge: None,
+            pondering: None,
+            put_out: false,
             awaiting: None,
             unadmitted: 0,
         });
@@ -278,7 +315,12 @@ impl Worker {
         let limit = self.shared.limits.egress_bytes;
         let backlogged = self.journal.is_full() && !self.shared.store_state.is_down();
         self.conn(key).is_some_and(|conn| {
-            !conn.closing && !conn.parked && !backlogged && conn.outgoing.len() < limit && conn.machine.wants_input()
+            !conn.closing
+                && !conn.parked
+                && conn.pondering.is_none()
+                && !backlogged
+                && conn.outgoing.len() < limit
+                && conn.machine.wants_input()
         })
     }
 
@@ -371,28 +413,35 @@ impl Worker {
 
     fn event(&mut self, now: Now, key: ConnKey, event: Event) {
         match event {
-            Event::Connect(connect) => self.on_connect(now, key, &connect),
-            // The rules have no method of enhanced authentication: a CONNECT with one is refused, and the machine
-            // lets no AUTH through without.
-            Event::Auth(_) => {
-                if let Some(conn) = self.conn(key) {
-                    conn.machine.disconnect(gridmq_proto::ReasonCode::BadAuthenticationMethod, None);
-                }
-            }
+            Event::Connect(connect) => self.on_connect(now, key, connect),
+            Event::Auth(auth) => self.on_auth(now, key, &auth),
             Event::Publish(inbound) => self.on_publish(now, key, inbound),
-            Event::Subscribe(subscribe) => self.on_subscribe(now, key, &subscribe),
+            Event::Subscribe(subscribe) => self.on_subscribe(now, key, subscribe),
             Event::Unsubscribe(unsubscribe) => self.on_unsubscribe(now, key, &unsubscribe),
             Event::Delivered { reason, .. } => {
                 // No client can say this of a message.
                 if reason == gridmq_proto::ReasonCode::PacketTooLarge {
                     self.shared.counters.messages_too_large.one();
                 }
+                self.note_load(key);
                 // Room in the queue: retained messages that waited for it can go on.
                 if let Some(slot) = self.slot_of(key) {
                     self.scan(now, slot);
                 }
             }
             Event::Ended { end, will } => self.on_ended(now, key, &end, will),
+        }
+    }
+
+    /// Where shared subscriptions look at it: what the client has not acknowledged.
+    fn note_load(&mut self, key: ConnKey) {
+        if self.shared.shared_strategy != SharedStrategy::LeastInFlight {
+            return;
+        }
+        if let Some(conn) = self.conn(key)
+            && let (Some(client), Some(session)) = (&conn.client, conn.machine.session())
+        {
+            client.slot.set_load(session.load().0);
         }
     }
 

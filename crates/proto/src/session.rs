@@ -46,6 +46,7 @@ pub use record::Record;
 use bytestring::ByteString;
 
 use crate::ReasonCode;
+use crate::packet::UserProperties;
 
 /// What the owner says of a request: a reason code for programs, and words for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,11 +56,24 @@ pub struct Verdict {
     pub reason: ReasonCode,
     /// For people; sent on MQTT 5.0 unless the peer asked not to get it [MQTT-3.1.2-29].
     pub words: Option<ByteString>,
+    /// What else is said, if anything; sent on MQTT 5.0.
+    pub more: Option<Box<More>>,
+}
+
+/// What an answer can say besides its reason. Where the peer's Maximum Packet Size leaves no room for it, the answer is
+/// sent without.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(clippy::exhaustive_structs, reason = "callers build it field by field")]
+pub struct More {
+    /// User properties; not sent to a peer that asked for none [MQTT-3.1.2-29].
+    pub user_properties: UserProperties,
+    /// Another server to use (MQTT 5.0 §4.13): in a CONNACK that refuses, and in DISCONNECT.
+    pub server_reference: Option<ByteString>,
 }
 
 impl From<ReasonCode> for Verdict {
     fn from(reason: ReasonCode) -> Self {
-        Self { reason, words: None }
+        Self { reason, words: None, more: None }
     }
 }
 

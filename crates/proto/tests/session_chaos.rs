@@ -18,7 +18,7 @@ mod strategies;
 use gridmq_proto::Version::{V3_1_1 as V3, V5};
 use gridmq_proto::codec::Role;
 use gridmq_proto::packet::*;
-use gridmq_proto::session::server::{Config, ConnectDecision, Event, Session};
+use gridmq_proto::session::server::{AuthDecision, Config, ConnectDecision, Event, Session};
 use gridmq_proto::session::{QueueLimits, client};
 use gridmq_proto::{Packet, ReasonCode, Version};
 use machines::*;
@@ -104,6 +104,7 @@ impl Owner {
                             expiry_interval: connect.properties.session_expiry_interval.unwrap_or(0),
                             assigned_client_id: false,
                             authentication_data: None,
+                            welcome: gridmq_proto::session::server::Welcome::default(),
                         };
                         drop(server.machine.decide_connect(now, ConnectDecision::Accept(Box::new(accepted))));
                     } else {
@@ -111,7 +112,9 @@ impl Owner {
                     }
                 }
                 Event::Auth(_) if server.machine.is_connected() => {
-                    server.machine.decide_auth(now, if well { Ok(None) } else { Err(reason.into()) });
+                    let refuse = || AuthDecision::Refuse(reason.into());
+                    let decision = if well { AuthDecision::Accept { data: None } } else { refuse() };
+                    server.machine.decide_auth(now, decision);
                 }
                 Event::Auth(_) => drop(server.machine.decide_connect(now, ConnectDecision::Refuse(reason.into()))),
                 Event::Publish(inbound) => {

@@ -366,7 +366,7 @@ fn a_release_of_what_is_unknown_is_answered_in_the_words_of_the_version() {
 fn mqtt311_3_3_5_2_what_is_not_authorized_is_acknowledged_as_if_it_were() {
     let mut server = Server::v(V3);
     let (one, two) = (server.token(publish(1, Q1, "x")), server.token(publish(2, Q2, "x")));
-    let refusal = || Verdict { reason: ReasonCode::NotAuthorized, words: text("because") };
+    let refusal = || Verdict { reason: ReasonCode::NotAuthorized, words: text("because"), more: None };
     server.machine.complete(one, refusal());
     server.machine.complete(two, refusal());
     assert_eq!(server.does().names(), ["PUBACK 1", "PUBREC 2"]);

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use gridmq_proto::Version::{V3_1_1 as V3, V5};
 use gridmq_proto::packet::*;
-use gridmq_proto::session::server::{Config, ConnectDecision, Event, Limits, Session};
+use gridmq_proto::session::server::{AuthDecision, Config, ConnectDecision, Event, Limits, Session};
 use gridmq_proto::session::{End, QueueLimits, Record, Stage, Verdict};
 use gridmq_proto::{Packet, QoS, ReasonCode, Version};
 use machines::*;
@@ -38,7 +38,7 @@ fn undecided(connect: Connect) -> Server {
 }
 
 fn refuse(server: &mut Server, reason: ReasonCode, words: Option<&'static str>) -> ServerDid {
-    let verdict = Verdict { reason, words: words.map(Into::into) };
+    let verdict = Verdict { reason, words: words.map(Into::into), more: None };
     assert!(server.machine.decide_connect(server.now, ConnectDecision::Refuse(verdict)).is_none());
     server.does()
 }
@@ -298,7 +298,7 @@ fn mqtt5_3_1_2_29_words_go_only_to_clients_that_want_them() {
         assert_eq!((ack.reason, ack.properties.reason_string), (ReasonCode::NotAuthorized, words.clone()));
         let mut server = Server::accepted(Config::default(), connect);
         let token = server.token(publish(1, Q1, "x"));
-        let verdict = Verdict { reason: ReasonCode::NotAuthorized, words: text("because") };
+        let verdict = Verdict { reason: ReasonCode::NotAuthorized, words: text("because"), more: None };
         server.machine.complete(token, verdict);
         let Packet::PubAck(ack) = server.does().packet() else { panic!() };
         assert_eq!(ack.properties.and_then(|properties| properties.reason_string), words);
@@ -398,19 +398,19 @@ fn mqtt5_4_12_0_6_and_mqtt5_4_12_0_7_without_a_method_there_is_no_auth() {
 fn mqtt5_4_12_1_1_and_mqtt5_4_12_1_2_a_client_that_is_in_can_authenticate_again() {
     let mut server = Server::accepted(Config::default(), with_method("m"));
     assert_eq!(server.packet(auth(ReasonCode::ReAuthenticate, "m")).events.len(), 1);
-    assert!(server.machine.decide_auth(server.now, Ok(Some("more".into()))));
+    assert!(server.machine.decide_auth(server.now, AuthDecision::Continue { data: Some("more".into()) }));
     let Packet::Auth(step) = server.does().packet() else { panic!() };
     assert_eq!(step.reason, ReasonCode::ContinueAuthentication);
     // Other packets may come in between.
     assert_eq!(server.packet(Packet::PingReq).names(), ["PINGRESP"]);
     server.packet(auth(ReasonCode::ContinueAuthentication, "m"));
-    assert!(server.machine.decide_auth(server.now, Ok(None)));
+    assert!(server.machine.decide_auth(server.now, AuthDecision::Accept { data: None }));
     let Packet::Auth(done) = server.does().packet() else { panic!() };
     assert_eq!((done.reason, done.properties.authentication_method), (ReasonCode::Success, text("m")));
-    assert!(!server.machine.decide_auth(server.now, Ok(None)), "none is due");
+    assert!(!server.machine.decide_auth(server.now, AuthDecision::Accept { data: None }), "none is due");
 
     server.packet(auth(ReasonCode::ReAuthenticate, "m"));
-    assert!(server.machine.decide_auth(server.now, Err(ReasonCode::BadUserNameOrPassword.into())));
+    assert!(server.machine.decide_auth(server.now, AuthDecision::Refuse(ReasonCode::BadUserNameOrPassword.into())));
     let did = server.does();
     assert_eq!(disconnect_of(&did), ReasonCode::NotAuthorized);
     assert!(did.end.is_some());
@@ -425,7 +425,7 @@ fn mqtt5_4_12_1_1_and_mqtt5_4_12_1_2_a_client_that_is_in_can_authenticate_again(
 fn a_re_authentication_that_the_client_leaves_hanging_ends_the_connection() {
     let mut server = Server::accepted(Config::default(), with_method("m"));
     server.packet(auth(ReasonCode::ReAuthenticate, "m"));
-    assert!(server.machine.decide_auth(server.now, Ok(Some("more".into()))));
+    assert!(server.machine.decide_auth(server.now, AuthDecision::Continue { data: Some("more".into()) }));
     assert_eq!(server.does().deadline, Some(secs(10.0).monotonic));
     let did = server.at(10.0);
     assert_eq!(did.end, Some(End::Deadline(Stage::Auth)));

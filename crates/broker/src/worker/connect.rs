@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytestring::ByteString;
 use gridmq_namespace::Gate;
-use gridmq_namespace::gate::{Admission, Computation, ConnectRequest, Credentials, DecisionCache};
+use gridmq_namespace::gate::{Admission, Credentials, DecisionCache};
 use gridmq_namespace::profile::{ConnectionLimits, SessionLimits};
 use gridmq_proto::packet::Connect;
 use gridmq_proto::session::server::{Accepted, Config, ConnectDecision, Session};
@@ -14,17 +14,22 @@ use gridmq_proto::time::Now;
 use gridmq_proto::{ReasonCode, Version};
 use gridmq_tls::{Certificate, PresentedPeer};
 
+use super::admission::Arrival;
 use super::takeover::{Waiting, overtaken};
 use super::{Client, ConnKey, Local, State, Worker};
 use crate::builder::Limits;
 use crate::directory::{Claim, FIRST_EPOCH, SessionKey, Slot};
+use crate::events::Event;
+use crate::hooks::SessionEnd;
 use crate::observer::Occurrence;
+use crate::sys;
 use crate::tables::{SessionRow, WillRow};
 
 /// Lengths of client identifiers and topics are the codec's matter; this is the rules'.
 pub(super) fn machine_config(said: &ConnectionLimits, limits: &Limits) -> Config {
     Config {
         connect_timeout: limits.connect_timeout,
+        decision_timeout: limits.decision_timeout,
         limits: server::Limits {
             maximum_qos: said.maximum_qos,
             receive_maximum: NonZeroU16::new(said.receive_maximum).unwrap_or(NonZeroU16::MIN),
@@ -38,7 +43,6 @@ pub(super) fn machine_config(said: &ConnectionLimits, limits: &Limits) -> Config
             outbound_window: NonZeroU16::new(said.outbound_window).unwrap_or(NonZeroU16::MIN),
             ..server::Limits::default()
         },
-        ..Config::default()
     }
 }
 
@@ -61,44 +65,45 @@ fn expiry_interval(connect: &Connect, limits: &SessionLimits) -> u32 {
 }
 
 impl Worker {
-    pub(super) fn on_connect(&mut self, now: Now, key: ConnKey, connect: &Connect) {
-        if let Err(verdict) = self.try_connect(now, key, connect) {
-            self.refuse(now, key, verdict);
-        }
-    }
-
     pub(super) fn refuse(&mut self, now: Now, key: ConnKey, verdict: Verdict) {
         if let Some(conn) = self.conn(key) {
             let from = conn.from;
             let why = verdict.words.clone().unwrap_or_else(|| ByteString::from(verdict.reason.to_string()));
             tracing::info!(%from, reason = %verdict.reason, why = &*why, "client refused");
+            let reason = verdict.reason;
             conn.machine.decide_connect(now, ConnectDecision::Refuse(verdict));
             self.shared.observe(&Occurrence::Refused { from, why: &why });
+            self.shared.events.tell(|| Event::Refused {
+                from: from.to_string(),
+                reason: Some(reason),
+                why: why.to_string(),
+            });
         }
     }
 
-    fn try_connect(&mut self, now: Now, key: ConnKey, connect: &Connect) -> Result<(), Verdict> {
+    /// Gives a client that may come in its session.
+    pub(super) fn try_enter(
+        &mut self,
+        now: Now,
+        key: ConnKey,
+        arrival: Arrival,
+        admission: Admission,
+        credentials: Credentials,
+    ) -> Result<(), Verdict> {
+        let Arrival { connect, data, welcome, .. } = arrival;
+        let connect = &*connect;
         let Some(conn) = self.conns.get(key.place).filter(|conn| conn.id == key.id) else { return Ok(()) };
         let realm = Arc::clone(&conn.realm);
         let gate = realm.gate.load();
-        let request = ConnectRequest {
-            username: connect.username.as_deref(),
-            password: connect.password.as_deref(),
-            authentication_method: connect.properties.authentication_method.as_deref(),
-            authentication_data: connect.properties.authentication_data.as_deref(),
-            source: Some(conn.from.ip()),
-            presented: conn.presented.as_ref(),
-            ..ConnectRequest::new(&connect.client_id, conn.transport)
-        };
-        let proof = gate.prepare(&request, now.wall).map(Computation::run);
-        let request = ConnectRequest { proof: proof.as_ref(), ..request };
-        let admission = gate
-            .admit(&request, now.wall)
-            .map_err(|refusal| Verdict { reason: refusal.reason, words: Some(bounded(refusal.to_string())) })?;
-        let credentials = Credentials::from(&request);
         check_will(&gate, &admission, connect)?;
         let assigned_client_id = connect.client_id.is_empty();
-        let client_id = if assigned_client_id { assign(connect)? } else { own(&connect.client_id) };
+        let client_id = match (assigned_client_id, welcome.assigned_client_id) {
+            (false, _) => own(&connect.client_id),
+            (true, chosen) => {
+                let made = assign(connect)?;
+                chosen.filter(|chosen| !chosen.is_empty()).unwrap_or(made)
+            }
+        };
         let limits = gate.session_limits();
         if expiry_interval(connect, &limits) != 0 && !self.shared.volatile && self.shared.store_state.is_down() {
             return Err(refusal(ReasonCode::QuotaExceeded, self.shared.store_state.words().to_owned()));
@@ -110,7 +115,12 @@ impl Worker {
             assigned_client_id,
             expiry_interval: expiry_interval(connect, &limits),
             queue_limits: queue_limits(&limits),
-            maximum_packet_size: connect.properties.maximum_packet_size.map(u32::from),
+            authentication_data: data,
+            welcome: server::Welcome {
+                reason_string: welcome.words,
+                user_properties: welcome.user_properties,
+                response_information: welcome.response_information,
+            },
             admission,
             credentials,
         };
@@ -137,6 +147,7 @@ impl Worker {
             )),
             Claim::New(slot) => {
                 self.shared.counters.sessions.one();
+                self.shared.events.tell(|| Event::SessionCreated { client_id: client_id.clone() });
                 let session = Session::new(client_id, waiting.queue_limits);
                 self.locals.insert(slot.id, Local::new(Arc::clone(&slot), State::Away));
                 self.accept(now, &slot, waiting, session, false);
@@ -144,6 +155,9 @@ impl Worker {
             }
             Claim::Held { slot, from, epoch } => {
                 self.shared.counters.takeovers.one();
+                if slot.is_online() {
+                    self.shared.events.tell(|| Event::TakenOver { client_id: client_id.clone() });
+                }
                 self.take_over(now, slot, from, epoch, waiting);
                 Ok(())
             }
@@ -153,7 +167,15 @@ impl Worker {
     /// Lets a client in with its session. `found`: the session existed before.
     pub(super) fn accept(&mut self, now: Now, slot: &Arc<Slot>, waiting: Waiting, session: Session, found: bool) {
         let Waiting {
-            key, clean_start, assigned_client_id, expiry_interval, queue_limits, admission, credentials, ..
+            key,
+            clean_start,
+            assigned_client_id,
+            expiry_interval,
+            queue_limits,
+            authentication_data,
+            welcome,
+            admission,
+            credentials,
         } = waiting;
         // A session that was not to outlive its last connection has ended with it.
         let resumed = found && !clean_start && session.expiry_interval() != 0;
@@ -161,6 +183,8 @@ impl Worker {
         if found && !resumed {
             let successor = session.successor();
             self.discard(now, slot, session);
+            self.tell_session_ended(slot, SessionEnd::Replaced);
+            self.shared.events.tell(|| Event::SessionCreated { client_id: slot.key.client_id.clone() });
             session = successor;
             if let Some(local) = self.locals.get_mut(&slot.id) {
                 local.scans.clear();
@@ -176,12 +200,12 @@ impl Worker {
             session_present: resumed,
             expiry_interval,
             assigned_client_id,
-            authentication_data: None,
+            authentication_data,
+            welcome,
         };
         let name = admission.principal().authentication_name().to_owned();
         let mut unwanted = Some(ConnectDecision::Accept(Box::new(accepted)));
         if let Some(conn) = self.conn(key) {
-            conn.maximum_packet_size = waiting.maximum_packet_size;
             unwanted = unwanted.and_then(|decision| conn.machine.decide_connect(now, decision));
         }
         if let Some(decision) = unwanted {
@@ -195,6 +219,7 @@ impl Worker {
         local.state = State::Online(key);
         local.expires = None;
         local.overflowed = false;
+        local.ending = None;
         local.admitted = Some((admission.clone(), credentials.clone()));
         slot.set_online(true);
         self.shared.counters.clients_connected.one();
@@ -223,7 +248,7 @@ impl Worker {
         conn.decoder.set_max_packet_size(maximum);
         conn.cache = DecisionCache::new();
         conn.awaiting = None;
-        conn.client = Some(Client { slot: Arc::clone(slot), admission, credentials, will_stored });
+        conn.client = Some(Client { slot: Arc::clone(slot), admission, credentials, since: now.wall, will_stored });
         let from = conn.from;
         let unadmitted = std::mem::take(&mut conn.unadmitted);
         self.release_unadmitted(unadmitted);
@@ -246,6 +271,15 @@ impl Worker {
             authentication_name: &name,
             session_present: resumed,
             certificate,
+        });
+        let version = self.conn(key).map_or(Version::V5, |conn| conn.machine.version());
+        shared.events.tell(|| Event::Connected {
+            connection: key.id,
+            client_id: slot.key.client_id.clone(),
+            authentication_name: name,
+            from: from.to_string(),
+            version,
+            session_present: resumed,
         });
     }
 
@@ -313,6 +347,7 @@ impl Local {
             will: None,
             alarm: None,
             overflowed: false,
+            ending: None,
             judged: None,
             expires: None,
             scans: Vec::new(),
@@ -322,7 +357,7 @@ impl Local {
 }
 
 pub(super) fn refusal(reason: ReasonCode, words: String) -> Verdict {
-    Verdict { reason, words: Some(bounded(words)) }
+    Verdict { words: Some(bounded(words)), ..Verdict::from(reason) }
 }
 
 /// Words for a client at most; a topic can be longer than a packet's reason string may be.
@@ -339,6 +374,10 @@ pub(super) fn bounded(mut words: String) -> ByteString {
 /// A will that may not be published would fail when nobody is there to be told.
 fn check_will(gate: &Gate, admission: &Admission, connect: &Connect) -> Result<(), Verdict> {
     let Some(will) = &connect.will else { return Ok(()) };
+    if sys::is_own(will.message.topic.as_str()) {
+        let words = "the will may not be published: topics under $SYS/ are the broker's own".to_owned();
+        return Err(refusal(ReasonCode::NotAuthorized, words));
+    }
     let mut cache = DecisionCache::with_capacity(0);
     match gate.publish(admission, &mut cache, &will.message.topic, ()) {
         Ok(_allowed) => Ok(()),

@@ -6,12 +6,14 @@ use gridmq_namespace::profile::Overflow;
 use gridmq_proto::session::server::Session;
 use gridmq_proto::session::{Admitted, Delivery, PublishToken, QueueLimits, Verdict};
 use gridmq_proto::time::{Now, Wall};
-use gridmq_proto::{QoS, SharedMessage};
+use gridmq_proto::{QoS, SharedMessage, TopicName};
 use smallvec::SmallVec;
 
+use super::hooked::Hooked;
 use super::parts::Whom;
 use super::{State, Worker};
 use crate::directory::{Slot, SlotId, WorkerId};
+use crate::events::{Dropped, Event};
 use crate::mailbox::{Mail, Outcome, Routed, Target};
 
 /// What an entry in a machine's queue costs besides its message, in bytes.
@@ -35,6 +37,7 @@ impl Worker {
             Mail::Complete { slot, token, verdict } => self.complete_away(&slot, token, verdict),
             Mail::RulesChanged => self.rules_changed(),
             Mail::Stored => self.stored(),
+            Mail::Order(order) => order.run(self),
             // The post starts connections itself.
             Mail::Accepted(_) => {}
         }
@@ -63,6 +66,15 @@ impl Worker {
         expires_at: Option<Wall>,
     ) -> Outcome {
         let Target { slot, epoch, qos, retain, identifiers, share, forced } = target;
+        let replaced;
+        let message = match self.ask_before_delivery(slot, message, qos, false) {
+            Hooked::AsIs => message,
+            Hooked::Withheld => return Outcome::TAKEN,
+            Hooked::Other(other) => {
+                replaced = other;
+                &replaced
+            }
+        };
         let delivery = Delivery {
             message: message.clone(),
             qos,
@@ -102,6 +114,8 @@ impl Worker {
                 };
                 if delivery.qos == QoS::AtMostOnce && conn.outgoing.len() + conn.undrained > limit {
                     self.shared.counters.messages_dropped.one();
+                    let (slot, topic) = (&local.slot, &delivery.message.message().topic);
+                    self.shared.events.tell(|| dropped(slot, topic, Dropped::NotRead));
                     return Outcome::TAKEN;
                 }
                 let lasts = lasts && conn.machine.session().is_some_and(|session| session.expiry_interval() != 0);
@@ -243,6 +257,10 @@ impl Worker {
             State::Arriving(_) | State::Away => {}
         }
     }
+}
+
+fn dropped(slot: &Slot, topic: &TopicName, why: Dropped) -> Event {
+    Event::MessageDropped { client_id: slot.key.client_id.clone(), topic: topic.clone(), why }
 }
 
 fn detached(delivery: Delivery) -> Delivery {

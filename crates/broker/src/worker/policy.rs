@@ -8,6 +8,7 @@ use gridmq_proto::time::Now;
 use super::connect::bounded;
 use super::{State, Worker};
 use crate::directory::SlotId;
+use crate::hooks::SessionEnd;
 
 /// Sessions judged in one turn.
 const SLICE: usize = 64;
@@ -48,6 +49,7 @@ impl Worker {
             }
             Err(refusal) => {
                 let why = refusal.to_string();
+                local.ending = Some(SessionEnd::NotAdmitted).filter(|_| matches!(local.state, State::Offline(_)));
                 tracing::info!(client_id, why, "client no longer admitted");
                 match local.state {
                     State::Online(key) => {

@@ -7,7 +7,7 @@ use gridmq_proto::message::SubscriptionId;
 use gridmq_proto::session::server::{Inbound, Subscription};
 use gridmq_proto::session::{PublishToken, Verdict};
 use gridmq_proto::time::{Now, Wall};
-use gridmq_proto::topic::{Group, Match};
+use gridmq_proto::topic::Match;
 use gridmq_proto::{Message, QoS, ReasonCode, SharedMessage};
 use smallvec::SmallVec;
 
@@ -16,10 +16,13 @@ use super::journal::Dependent;
 use super::parts::Whom;
 use super::{ConnKey, Worker, expiry};
 use crate::directory::{Slot, SlotId, WorkerId};
+use crate::events::Event;
 use crate::index::Entry;
 use crate::mailbox::{Mail, Outcome, Routed, Target, Unable};
 use crate::observer::Occurrence;
 use crate::shared::Realm;
+use crate::strategy::{Choice, pick};
+use crate::sys;
 
 /// Bytes up to which a message is copied rather than kept as a slice of a read buffer.
 const SMALL: usize = 4096;
@@ -35,9 +38,9 @@ pub(super) struct Routable {
 /// Who publishes, where a verdict is due or No Local has to be kept.
 #[derive(Debug, Clone)]
 pub(super) struct Publisher {
-    key: ConnKey,
-    slot: Arc<Slot>,
-    token: Option<PublishToken>,
+    pub(super) key: ConnKey,
+    pub(super) slot: Arc<Slot>,
+    pub(super) token: Option<PublishToken>,
 }
 
 /// A session that a message matched, its overlapping subscriptions merged.
@@ -54,6 +57,12 @@ impl Worker {
         let Some(client) = &conn.client else { return };
         let Inbound { token, message, qos, retain, .. } = inbound;
         let topic = message.topic.clone();
+        if sys::is_own(topic.as_str()) {
+            let slot = Arc::clone(&client.slot);
+            let words = format!("'{topic}' is the broker's own: nobody else publishes under $SYS/");
+            self.shared.counters.messages_refused.one();
+            return self.answer_refused(key, &slot, token, ReasonCode::NotAuthorized, words);
+        }
         let gate = realm.gate.load();
         let routable = Routable { message, qos, retain };
         if let (Some(token), true) = (token, conn.withheld.is_some()) {
@@ -64,7 +73,11 @@ impl Worker {
         match gate.publish(&client.admission, &mut conn.cache, &topic, routable) {
             Ok(authorized) => {
                 let publisher = Publisher { key, slot: Arc::clone(&client.slot), token };
-                self.route(now, &realm, authorized, Some(publisher));
+                if self.shared.hooks.is_silent_at_publish() {
+                    self.route(now, &realm, authorized, Some(publisher));
+                } else {
+                    self.ask_before_routing(now, &realm, authorized, publisher);
+                }
             }
             Err(denied) => {
                 let slot = Arc::clone(&client.slot);
@@ -73,6 +86,11 @@ impl Worker {
                 self.shared.counters.messages_refused.one();
                 tracing::warn!(client_id, %topic, why = words, "publish not allowed");
                 self.shared.observe(&Occurrence::Denied { client_id, wanted: topic.as_str(), why: &words });
+                self.shared.events.tell(|| Event::Denied {
+                    client_id: slot.key.client_id.clone(),
+                    wanted: topic.to_string(),
+                    why: words.clone(),
+                });
                 self.answer_refused(key, &slot, token, denied.reason, words);
             }
         }
@@ -80,7 +98,7 @@ impl Worker {
 
     /// Tells a publisher no: by an acknowledgement where the protocol has one for that, else by the end of the
     /// connection, since a publish that is acknowledged or ignored would look like one that was taken.
-    fn answer_refused(
+    pub(super) fn answer_refused(
         &mut self,
         key: ConnKey,
         slot: &Arc<Slot>,
@@ -88,12 +106,22 @@ impl Worker {
         reason: ReasonCode,
         words: String,
     ) {
-        let verdict = refusal(reason, words);
+        self.answer_refused_with(key, slot, token, refusal(reason, words));
+    }
+
+    /// As [`answer_refused`](Self::answer_refused), with all that can be said.
+    pub(super) fn answer_refused_with(
+        &mut self,
+        key: ConnKey,
+        slot: &Arc<Slot>,
+        token: Option<PublishToken>,
+        verdict: Verdict,
+    ) {
         match token {
             Some(token) => self.complete(key, slot, token, verdict),
             None => {
                 if let Some(conn) = self.conn(key) {
-                    conn.machine.disconnect(verdict.reason, verdict.words);
+                    conn.machine.disconnect_with(verdict);
                 }
             }
         }
@@ -138,7 +166,8 @@ impl Worker {
             realm.index.load()
         };
         let mut hits = std::mem::take(&mut self.hits);
-        let turn = self.turn;
+        let choice = Choice { strategy: self.shared.shared_strategy, turn: self.turn };
+        let hasher = &self.hasher;
         let from = publisher.as_ref().map(|publisher| publisher.slot.id);
         snapshot.filters.for_each_match(&message.message().topic, |found| match found {
             Match::Subscriber(_, entry) => {
@@ -148,7 +177,8 @@ impl Worker {
             }
             Match::Group(group) => {
                 let filter = || format!("$share/{}", group.name());
-                hits.extend(pick(group, turn, None).map(|entry| Hit::new(entry, qos, retain, Some(filter().into()))));
+                let entry = choice.pick(group, &message.message().topic, from, hasher);
+                hits.extend(entry.map(|entry| Hit::new(entry, qos, retain, Some(filter().into()))));
             }
         });
         drop(snapshot);
@@ -220,7 +250,7 @@ impl Worker {
                 Unable::QueueFull => "a subscriber's queue is full; publish again later".into(),
                 Unable::Store => self.shared.store_state.words().into(),
             };
-            Verdict { reason: ReasonCode::QuotaExceeded, words: Some(words) }
+            Verdict { words: Some(words), ..Verdict::from(ReasonCode::QuotaExceeded) }
         } else if matched {
             ReasonCode::Success.into()
         } else {
@@ -234,7 +264,9 @@ impl Worker {
         if self.conn(key).is_some_and(|conn| conn.machine.is_connected()) {
             return self.complete_here(key, token, verdict);
         }
-        self.complete_away(slot, token, verdict);
+        if !self.injection_done(key, &verdict) {
+            self.complete_away(slot, token, verdict);
+        }
     }
 
     /// Completes a publish on a connection.
@@ -253,7 +285,7 @@ impl Worker {
             }
         } else if verdict.reason.is_failure() {
             conn.machine.abandon(token);
-            conn.machine.disconnect(verdict.reason, verdict.words);
+            conn.machine.disconnect_with(verdict);
         } else {
             conn.machine.complete(token, ReasonCode::Success);
         }
@@ -316,24 +348,4 @@ fn merge(hits: &mut Vec<Hit>) {
         }
         same
     });
-}
-
-/// Members of a group looked at for one that is online.
-const TRIES: usize = 32;
-
-/// The member whose turn it is: the next that is online, or the next at all if none is.
-fn pick(group: &Group<SlotId, Entry>, turn: usize, but: Option<SlotId>) -> Option<&Entry> {
-    let fits = |entry: &&Entry| but != Some(entry.slot.id);
-    let members = (0..group.len().min(TRIES)).filter_map(|step| group.pick(turn.wrapping_add(step)));
-    let mut fallback = None;
-    for (_, entry) in members {
-        if !fits(&entry) {
-            continue;
-        }
-        if entry.slot.is_online() {
-            return Some(entry);
-        }
-        fallback = fallback.or(Some(entry));
-    }
-    fallback
 }

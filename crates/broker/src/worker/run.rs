@@ -33,6 +33,7 @@ pub(crate) fn run(
     let local = LocalSet::new();
     local.block_on(runtime, async move {
         let worker = Rc::new(RefCell::new(Worker::new(id, Arc::clone(&shared))));
+        worker.borrow_mut().me = Rc::downgrade(&worker);
         worker.borrow_mut().attach_store();
         worker.borrow_mut().adopt(sessions);
         for to in shared.workers() {
@@ -41,6 +42,9 @@ pub(crate) fn run(
             }
         }
         spawn_local(clerk(Rc::clone(&worker)));
+        if let Some(interval) = shared.system_topics.filter(|_| id == 0) {
+            spawn_local(crate::sys::publish(Rc::clone(&worker), Arc::clone(&shared), interval));
+        }
         spawn_local(post(Rc::clone(&worker), inbox));
         let mut shutdown = shared.shutdown.clone();
         let _ = shutdown.wait_for(|&stop| stop).await;

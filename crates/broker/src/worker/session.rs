@@ -15,6 +15,8 @@ use super::parts::Whom;
 use super::publish::Routable;
 use super::{ConnKey, Local, State, Worker, end_words};
 use crate::directory::{Slot, SlotId};
+use crate::events::{EndedBy, Event};
+use crate::hooks::SessionEnd;
 use crate::mailbox::{Outcome, PendingWill, Target, Testator};
 use crate::observer::Occurrence;
 use crate::revive::Revived;
@@ -25,7 +27,11 @@ const RINGS: usize = 256;
 
 impl Worker {
     pub(super) fn on_ended(&mut self, now: Now, key: ConnKey, end: &End, will: Option<Box<Will>>) {
+        let caller = if self.shared.hooks.end.is_empty() { None } else { self.caller(key) };
         let Some(conn) = self.conn(key) else { return };
+        conn.pondering = None;
+        conn.arrival = None;
+        conn.challenge = None;
         let from = conn.from;
         let Some(client) = conn.client.take() else {
             self.shared.counters.connections_refused.one();
@@ -33,16 +39,32 @@ impl Worker {
                 let why = end_words(end);
                 tracing::info!(%from, why, "connection ended before its client was in");
                 self.shared.observe(&Occurrence::Refused { from, why: &why });
+                let reason = EndedBy::of(end).1;
+                self.shared.events.tell(|| Event::Refused { from: from.to_string(), reason, why: why.clone() });
             }
             return self.forget_waiting(key);
         };
         let session = conn.machine.take_session();
+        let put_out = conn.put_out;
         let slot = client.slot;
         slot.set_online(false);
         self.shared.counters.clients_connected.less_one();
         let (client_id, why): (&str, _) = (&slot.key.client_id, end_words(end));
         tracing::info!(%from, client_id, why, "client disconnected");
         self.shared.observe(&Occurrence::Disconnected { connection: key.id, client_id, why: &why });
+        self.shared.events.tell(|| {
+            let (by, reason) = EndedBy::of(end);
+            Event::Disconnected {
+                connection: key.id,
+                client_id: slot.key.client_id.clone(),
+                by: if put_out { EndedBy::Program } else { by },
+                reason,
+                why: why.clone(),
+            }
+        });
+        if let Some(caller) = caller {
+            self.shared.hooks.end.iter().for_each(|hook| hook.disconnected(&caller, &why));
+        }
         let Some(local) = self.locals.get_mut(&slot.id) else { return };
         if !matches!(local.state, State::Online(current) if current == key) {
             return;
@@ -87,7 +109,7 @@ impl Worker {
         // DISCONNECT may have asked for more than the rules allow.
         let maximum = self.shared.realm.gate.load().session_limits().maximum_expiry.as_secs();
         let interval = session.expiry_interval().min(u32::try_from(maximum).unwrap_or(u32::MAX));
-        if interval == 0 || local.overflowed {
+        if interval == 0 || local.overflowed || local.ending.is_some() {
             local.state = State::Offline(Box::new(session));
             return self.end_session(now, &slot);
         }
@@ -119,8 +141,11 @@ impl Worker {
             }
         };
         let keep = !local.leaving.is_empty();
+        let why = if local.overflowed { SessionEnd::Overflowed } else { SessionEnd::WithConnection };
+        let why = local.ending.unwrap_or(why);
         if let Some(session) = session {
             self.discard(now, slot, session);
+            self.tell_session_ended(slot, why);
         }
         // Not before its rows are on their way out: they would take those of a new session along.
         self.after_submission(AfterSubmission::Release(Arc::clone(slot)));
@@ -128,6 +153,12 @@ impl Worker {
             // Claimed meanwhile: the fence that is on its way finds nothing here, and says so.
             self.forget(slot.id);
         }
+    }
+
+    pub(super) fn tell_session_ended(&self, slot: &Slot, end: SessionEnd) {
+        let client_id = &slot.key.client_id;
+        self.shared.hooks.end.iter().for_each(|hook| hook.session_ended(client_id, end));
+        self.shared.events.tell(|| Event::SessionEnded { client_id: client_id.clone(), end });
     }
 
     /// Takes up sessions that were stored.
@@ -201,11 +232,14 @@ impl Worker {
         let routable = Routable { message: will.message, qos: will.qos, retain: will.retain };
         let mut cache = DecisionCache::with_capacity(0);
         let authorized = judged.and_then(|admission| {
-            gate.publish(&admission, &mut cache, &topic, routable).map_err(|denied| denied.to_string())
+            let authorized = gate.publish(&admission, &mut cache, &topic, routable);
+            authorized.map(|authorized| (admission, authorized)).map_err(|denied| denied.to_string())
         });
         match authorized {
-            Ok(authorized) => {
-                self.route(now, &realm, authorized, None);
+            Ok((admission, authorized)) => {
+                if let Some(authorized) = self.ask_about_will(slot, &admission, authorized) {
+                    self.route(now, &realm, authorized, None);
+                }
             }
             Err(why) => tracing::warn!(%topic, why, "a will was not published"),
         }
@@ -252,6 +286,7 @@ impl Worker {
             let slot = Arc::clone(&local.slot);
             if local.expires.is_some_and(|at| at <= now.monotonic) {
                 tracing::info!(client_id = &*slot.key.client_id, "session expired");
+                local.ending = Some(SessionEnd::Expired);
                 self.end_session(now, &slot);
             } else {
                 self.fire_will(now, slot.id);

@@ -17,8 +17,9 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use gridmq_namespace::gate::{Admission, Credentials};
-use gridmq_proto::session::server::Session;
+use gridmq_proto::session::server::{self, Session};
 use gridmq_proto::session::{Delivery, PublishToken, QueueLimits, Verdict};
 use gridmq_proto::time::Now;
 use gridmq_proto::{QoS, ReasonCode};
@@ -42,7 +43,9 @@ pub(super) struct Waiting {
     pub(super) assigned_client_id: bool,
     pub(super) expiry_interval: u32,
     pub(super) queue_limits: QueueLimits,
-    pub(super) maximum_packet_size: Option<u32>,
+    /// Data that ends enhanced authentication.
+    pub(super) authentication_data: Option<Bytes>,
+    pub(super) welcome: server::Welcome,
     pub(super) admission: Admission,
     pub(super) credentials: Credentials,
 }
@@ -434,7 +437,7 @@ impl Worker {
 /// For a client that another one overtook while its session was on its way. 0x8E is not for CONNACK.
 pub(super) fn overtaken() -> Verdict {
     let words = "another connection has taken the session over meanwhile".into();
-    Verdict { reason: ReasonCode::ServerBusy, words: Some(words) }
+    Verdict { words: Some(words), ..Verdict::from(ReasonCode::ServerBusy) }
 }
 
 fn empty(slot: &Slot, limits: QueueLimits) -> Estate {

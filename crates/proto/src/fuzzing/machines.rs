@@ -248,10 +248,10 @@ fn answer(
         }
         server::Event::Auth(auth) if decides => {
             if machine.is_connected() {
-                let answer = if bench.will.byte().is_multiple_of(2) {
-                    Ok(auth.properties.authentication_data)
-                } else {
-                    Ok(None)
+                let data = auth.properties.authentication_data;
+                let answer = match bench.will.byte() % 2 {
+                    0 => server::AuthDecision::Continue { data },
+                    _ => server::AuthDecision::Accept { data },
                 };
                 machine.decide_auth(now, answer);
             } else {
@@ -279,6 +279,7 @@ fn accept(stored: &mut Option<server::Session>, client_id: crate::ByteString, by
         expiry_interval: u32::from(byte % 3) * 10,
         assigned_client_id: byte > 128,
         authentication_data: None,
+        welcome: server::Welcome::default(),
     }))
 }
 

@@ -13,6 +13,11 @@ use crate::{Packet, PacketId, QoS, ReasonCode, Version};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublishToken(u64);
 
+impl PublishToken {
+    /// Names no message of any machine: for an owner's own.
+    pub const NONE: Self = Self(0);
+}
+
 /// What the owner says of a message that arrived: the reason code and the properties of its PUBACK or PUBREC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(clippy::exhaustive_structs, reason = "callers build it field by field")]
@@ -30,9 +35,10 @@ impl From<ReasonCode> for Judgement {
 }
 
 impl From<Verdict> for Judgement {
-    fn from(Verdict { reason, words }: Verdict) -> Self {
-        let properties =
-            words.map(|words| Box::new(AckProperties { reason_string: Some(words), ..AckProperties::default() }));
+    fn from(Verdict { reason, words, more }: Verdict) -> Self {
+        let user_properties = more.map(|more| more.user_properties).unwrap_or_default();
+        let says = words.is_some() || !user_properties.is_empty();
+        let properties = says.then(|| Box::new(AckProperties { reason_string: words, user_properties }));
         Self { reason, properties }
     }
 }

@@ -19,13 +19,16 @@ use bytestring::ByteString;
 
 pub use self::config::{Config, Limits};
 use self::connected::Connected;
-pub use self::event::{Accepted, ConnectDecision, Event, Inbound};
+pub use self::event::{Accepted, AuthDecision, ConnectDecision, Event, Inbound, Welcome};
 pub use self::session::{Session, Subscription};
 use super::inbound::PublishToken;
 use super::outputs::{Output, Outputs, Seq};
 use super::timer::{Timer, TimerTable};
-use super::{Admitted, Delivery, End, Stage, Verdict, rules};
-use crate::packet::{ConnAck, ConnAckProperties, Connect, Disconnect, DisconnectProperties, PacketType, Will};
+use super::{Admitted, Delivery, End, More, Stage, Verdict, rules};
+use crate::packet::{
+    AckProperties, ConnAck, ConnAckProperties, Connect, Disconnect, DisconnectProperties, PacketType, UserProperties,
+    Will,
+};
 use crate::time::Now;
 use crate::{Packet, ReasonCode, SpecViolation, Version};
 
@@ -167,7 +170,8 @@ impl Connection {
                 let version_refused = reason == ReasonCode::UnsupportedProtocolVersion;
                 let identifier_refused = reason == ReasonCode::ClientIdentifierNotValid;
                 if self.version().is_v5() || version_refused || identifier_refused {
-                    self.send_refusal(Verdict { reason, words: Some(ByteString::from(violation.detail())) });
+                    let words = Some(ByteString::from(violation.detail()));
+                    self.send_refusal(Verdict { words, ..Verdict::from(reason) });
                 }
             }
         }
@@ -263,12 +267,18 @@ impl Connection {
 
     /// Ends the connection from this side; `words` go to an MQTT 5.0 client.
     pub fn disconnect(&mut self, reason: ReasonCode, words: Option<ByteString>) {
+        self.disconnect_with(Verdict { words, ..Verdict::from(reason) });
+    }
+
+    /// As [`disconnect`](Self::disconnect), with all that a DISCONNECT can say.
+    pub fn disconnect_with(&mut self, verdict: Verdict) {
+        let reason = verdict.reason;
         match self.state {
             State::Closed(_) => return,
-            State::Connected(_) => self.send_disconnect(reason, words),
+            State::Connected(_) => self.send_disconnect_with(verdict),
             // CONNACK answers a CONNECT, and there is none.
             State::ExpectConnect => {}
-            State::AwaitDecision(_) | State::ExpectAuth(_) => self.send_refusal(Verdict { reason, words }),
+            State::AwaitDecision(_) | State::ExpectAuth(_) => self.send_refusal(verdict),
         }
         self.close(End::Closed(reason), true);
     }
@@ -278,11 +288,34 @@ impl Connection {
         words.filter(|_| self.version().is_v5() && self.problem_information)
     }
 
+    /// User properties that may be sent, as [`words`](Self::words).
+    fn user_properties(&self, properties: UserProperties) -> UserProperties {
+        if self.version().is_v5() && self.problem_information { properties } else { UserProperties::new() }
+    }
+
+    fn ack_properties(&self, properties: AckProperties) -> AckProperties {
+        let AckProperties { reason_string, user_properties } = properties;
+        AckProperties {
+            reason_string: self.words(reason_string),
+            user_properties: self.user_properties(user_properties),
+        }
+    }
+
     fn send_disconnect(&mut self, reason: ReasonCode, words: Option<ByteString>) {
+        self.send_disconnect_with(Verdict { words, ..Verdict::from(reason) });
+    }
+
+    fn send_disconnect_with(&mut self, verdict: Verdict) {
         // Not before the CONNACK [MQTT-3.14.0-1].
         if self.version().is_v5() && !self.out.is_first_due() {
-            let properties =
-                DisconnectProperties { reason_string: self.words(words), ..DisconnectProperties::default() };
+            let Verdict { reason, words, more } = verdict;
+            let More { user_properties, server_reference } = more.map(|more| *more).unwrap_or_default();
+            let properties = DisconnectProperties {
+                reason_string: self.words(words),
+                user_properties: self.user_properties(user_properties),
+                server_reference,
+                ..DisconnectProperties::default()
+            };
             let reason = if reason.valid_in(PacketType::Disconnect) { reason } else { ReasonCode::UnspecifiedError };
             self.out.drop_held();
             self.out.send(Packet::Disconnect(Disconnect { reason, properties }));
@@ -292,10 +325,16 @@ impl Connection {
     /// Answers the CONNECT with a failure. Where the version has no code for it, the connection is only closed
     /// [MQTT-3.2.2-6 of 3.1.1].
     fn send_refusal(&mut self, refused: Verdict) {
-        let Verdict { reason, words } = refused;
+        let Verdict { reason, words, more } = refused;
         let reason = if reason.valid_in(PacketType::ConnAck) { reason } else { ReasonCode::ServerUnavailable };
         if self.version().is_v5() || reason.to_v3_connect_code().is_some() {
-            let properties = ConnAckProperties { reason_string: self.words(words), ..ConnAckProperties::default() };
+            let More { user_properties, server_reference } = more.map(|more| *more).unwrap_or_default();
+            let properties = ConnAckProperties {
+                reason_string: self.words(words),
+                user_properties: self.user_properties(user_properties),
+                server_reference: server_reference.filter(|_| self.version().is_v5()),
+                ..ConnAckProperties::default()
+            };
             self.out.send(Packet::ConnAck(Box::new(ConnAck { session_present: false, reason, properties })));
         }
     }
@@ -333,8 +372,9 @@ impl Connection {
     /// Releases the acknowledgement of a PUBLISH, in the order of receipt. The connection may have ended: for QoS 2
     /// the verdict belongs to the session. Unknown tokens change nothing.
     pub fn complete(&mut self, token: PublishToken, verdict: impl Into<Verdict>) {
-        let Verdict { reason, words } = verdict.into();
-        let verdict = Verdict { reason, words: self.words(words) };
+        let Verdict { reason, words, more } = verdict.into();
+        let more = more.filter(|_| self.problem_information);
+        let verdict = Verdict { reason, words: self.words(words), more };
         self.reading_again(|this| match &mut this.state {
             State::Connected(connected) => connected.session.complete(token, verdict, &mut this.out),
             State::Closed(Some(session)) => session.complete(token, verdict, &mut this.out),
@@ -374,9 +414,14 @@ impl Connection {
     /// asked for and at the server's maximum at most. `false`: none is due (its deadline has passed, or the
     /// connection has ended), and nothing was changed.
     pub fn decide_subscribe(&mut self, now: Now, reasons: Vec<ReasonCode>, words: Option<ByteString>) -> bool {
-        let words = self.words(words);
+        self.decide_subscribe_with(now, reasons, AckProperties { reason_string: words, ..AckProperties::default() })
+    }
+
+    /// As [`decide_subscribe`](Self::decide_subscribe), with all that a SUBACK can say.
+    pub fn decide_subscribe_with(&mut self, now: Now, reasons: Vec<ReasonCode>, said: AckProperties) -> bool {
+        let said = self.ack_properties(said);
         let Some((connected, config, timers, out)) = self.connected() else { return false };
-        let decided = connected.decide_subscribe(now, reasons, words, &config.limits, out);
+        let decided = connected.decide_subscribe(now, reasons, said, &config.limits, out);
         if decided {
             timers.clear(Timer::Decision);
         }
@@ -385,12 +430,25 @@ impl Connection {
 
     /// Answers an UNSUBSCRIBE, one reason per filter; filters without a failure are given up. `false` as above.
     pub fn decide_unsubscribe(&mut self, now: Now, reasons: Vec<ReasonCode>) -> bool {
+        self.decide_unsubscribe_with(now, reasons, AckProperties::default())
+    }
+
+    /// As [`decide_unsubscribe`](Self::decide_unsubscribe), with all that an UNSUBACK can say.
+    pub fn decide_unsubscribe_with(&mut self, now: Now, reasons: Vec<ReasonCode>, said: AckProperties) -> bool {
+        let said = self.ack_properties(said);
         let Some((connected, _, timers, out)) = self.connected() else { return false };
-        let decided = connected.decide_unsubscribe(now, reasons, out);
+        let decided = connected.decide_unsubscribe(now, reasons, said, out);
         if decided {
             timers.clear(Timer::Decision);
         }
         decided
+    }
+
+    /// Makes a subscription on the server's behalf, or changes one.
+    pub fn add_subscription(&mut self, filter: crate::SubscriptionFilter, how: Subscription) {
+        if let Some((connected, _, _, out)) = self.connected() {
+            connected.session.subscribe(filter, how, out);
+        }
     }
 
     /// Gives a subscription up on the server's behalf.

@@ -292,6 +292,7 @@ impl Server {
             expiry_interval: if connect.version.is_v5() { asked.unwrap_or(0) } else { lasting },
             assigned_client_id: connect.client_id.is_empty(),
             authentication_data: None,
+            welcome: server::Welcome::default(),
         }));
         assert!(self.machine.decide_connect(self.now, decision).is_none());
         self.does()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use gridmq_proto::codec::{DEFAULT_MAX_CONNECT_SIZE, Decoder};
 use gridmq_proto::packet::Connect;
-use gridmq_proto::session::server::{Accepted, ConnectDecision};
+use gridmq_proto::session::server::{Accepted, ConnectDecision, Welcome};
 use gridmq_proto::session::{PublishToken, Record, Seq, client, server};
 use gridmq_proto::time::{Monotonic, Now};
 use gridmq_proto::{QoS, ReasonCode, Version};
@@ -254,6 +254,7 @@ impl Pair {
                     expiry_interval: if v5 { connect.properties.session_expiry_interval.unwrap_or(0) } else { lasting },
                     assigned_client_id: false,
                     authentication_data: None,
+                    welcome: Welcome::default(),
                 };
                 let Some(server) = self.server(number) else { return };
                 let unused = server.machine.decide_connect(now, ConnectDecision::Accept(Box::new(accepted)));

@@ -5,7 +5,9 @@ use std::time::Duration;
 use bytestring::ByteString;
 
 use super::session::{Session, Subscription};
-use super::{Config, Connection, End, Event, Inbound, Limits, State, Stop, Timer, Verdict, rules, violation};
+use super::{
+    AuthDecision, Config, Connection, End, Event, Inbound, Limits, State, Stop, Timer, Verdict, rules, violation,
+};
 use crate::packet::{
     AckProperties, Auth, AuthProperties, Connect, Disconnect, PacketType, Publish, SubAck, Subscribe, UnsubAck,
     Unsubscribe, Will,
@@ -208,7 +210,7 @@ impl Connected {
         &mut self,
         now: Now,
         mut reasons: Vec<ReasonCode>,
-        words: Option<ByteString>,
+        properties: AckProperties,
         limits: &Limits,
         out: &mut Outputs<Event>,
     ) -> bool {
@@ -226,7 +228,6 @@ impl Connected {
                 self.session.subscribe(entry.filter, how, out);
             }
         }
-        let properties = AckProperties { reason_string: words, ..AckProperties::default() };
         let is_recorded = reasons.iter().any(|reason| !reason.is_failure());
         let ack = Output::Send(Packet::SubAck(SubAck { packet_id: subscribe.packet_id, properties, reasons }));
         // Of what is refused nothing has to be stored.
@@ -242,6 +243,7 @@ impl Connected {
         &mut self,
         now: Now,
         mut reasons: Vec<ReasonCode>,
+        properties: AckProperties,
         out: &mut Outputs<Event>,
     ) -> bool {
         let pending = self.pending.take_if(|it| matches!(it, Pending::Unsubscribe(_)));
@@ -256,7 +258,7 @@ impl Connected {
         if !self.version.is_v5() {
             reasons.clear();
         }
-        let ack = UnsubAck { packet_id: unsubscribe.packet_id, properties: <_>::default(), reasons };
+        let ack = UnsubAck { packet_id: unsubscribe.packet_id, properties, reasons };
         out.push_after_records(Output::Send(Packet::UnsubAck(ack)));
         true
     }
@@ -268,12 +270,12 @@ impl Connected {
         match &self.pending {
             Some(Pending::Subscribe(subscribe)) => {
                 let reasons = failed(subscribe.filters.len());
-                self.decide_subscribe(now, reasons, None, limits, out)
+                self.decide_subscribe(now, reasons, AckProperties::default(), limits, out)
             }
             // 3.1.1 has no way to say that an UNSUBSCRIBE failed.
             Some(Pending::Unsubscribe(unsubscribe)) if self.version.is_v5() => {
                 let reasons = failed(unsubscribe.filters.len());
-                self.decide_unsubscribe(now, reasons, out)
+                self.decide_unsubscribe(now, reasons, AckProperties::default(), out)
             }
             Some(Pending::Unsubscribe(_) | Pending::Auth) => false,
             None => true,
@@ -306,34 +308,35 @@ fn check_subscribe(subscribe: &Subscribe, limits: &Limits) -> Result<(), Stop> {
 }
 
 impl Connection {
-    /// Answers an AUTH of a connected client: `Ok(None)` ends re-authentication, `Ok(Some(data))` asks for another
-    /// step, `Err` ends the connection. `false`: none is due.
-    pub fn decide_auth(&mut self, now: Now, answer: Result<Option<bytes::Bytes>, Verdict>) -> bool {
+    /// Answers an AUTH of a connected client. `false`: none is due.
+    pub fn decide_auth(&mut self, now: Now, decision: AuthDecision) -> bool {
         let State::Connected(connected) = &mut self.state else { return false };
         if connected.pending.take_if(|it| matches!(it, Pending::Auth)).is_none() {
             return false;
         }
         connected.heard(now);
         self.timers.clear(Timer::Decision);
-        match answer {
-            Ok(data) => {
-                connected.authenticating = data.is_some();
-                if data.is_some() {
-                    self.timers.set(Timer::Connect, now.monotonic.after(self.config.connect_timeout));
-                }
-                let reason = if data.is_some() { ReasonCode::ContinueAuthentication } else { ReasonCode::Success };
-                let properties = AuthProperties {
-                    authentication_method: connected.authentication_method.clone(),
-                    authentication_data: data,
-                    ..AuthProperties::default()
-                };
-                self.out.send(Packet::Auth(Box::new(Auth { reason, properties })));
+        let (goes_on, data) = match decision {
+            AuthDecision::Continue { data } => (true, data),
+            AuthDecision::Accept { data } => (false, data),
+            AuthDecision::Refuse(verdict) => {
+                let valid = verdict.reason.valid_in(PacketType::Disconnect);
+                let reason = if valid { verdict.reason } else { ReasonCode::NotAuthorized };
+                self.disconnect_with(Verdict { reason, ..verdict });
+                return true;
             }
-            Err(Verdict { reason, words }) => {
-                let said = if reason.valid_in(PacketType::Disconnect) { reason } else { ReasonCode::NotAuthorized };
-                self.disconnect(said, words);
-            }
+        };
+        connected.authenticating = goes_on;
+        if goes_on {
+            self.timers.set(Timer::Connect, now.monotonic.after(self.config.connect_timeout));
         }
+        let reason = if goes_on { ReasonCode::ContinueAuthentication } else { ReasonCode::Success };
+        let properties = AuthProperties {
+            authentication_method: connected.authentication_method.clone(),
+            authentication_data: data,
+            ..AuthProperties::default()
+        };
+        self.out.send(Packet::Auth(Box::new(Auth { reason, properties })));
         true
     }
 }

@@ -82,8 +82,14 @@ impl Connection {
     }
 
     fn accept(&mut self, now: Now, connect: Connect, accepted: Accepted) {
-        let Accepted { mut session, session_present, expiry_interval, assigned_client_id, authentication_data } =
-            accepted;
+        let Accepted {
+            mut session,
+            session_present,
+            expiry_interval,
+            assigned_client_id,
+            authentication_data,
+            welcome,
+        } = accepted;
         let limits = &self.config.limits;
         let v5 = connect.version.is_v5();
         let keep_alive = effective_keep_alive(&connect, limits);
@@ -95,28 +101,35 @@ impl Connection {
                 server_keep_alive: (keep_alive != connect.keep_alive).then_some(keep_alive),
                 authentication_method: connect.properties.authentication_method.clone(),
                 authentication_data,
+                response_information: welcome
+                    .response_information
+                    .filter(|_| connect.properties.request_response_information == Some(true)),
                 ..announce(limits)
             }
         } else {
             ConnAckProperties::default()
         };
-        let ack = ConnAck {
+        let mut ack = ConnAck {
             // 3.1 has no such flag: its CONNACK's first byte is reserved.
             session_present: session_present && !connect.clean_start && connect.version != Version::V3_1,
             reason: ReasonCode::Success,
             properties,
         };
-        let ack = Packet::ConnAck(Box::new(ack));
         let asked = &connect.properties;
-        let size = || encoded_len(&ack, connect.version).unwrap_or(usize::MAX);
+        let size = || encoded_len(&Packet::ConnAck(Box::new(ack.clone())), connect.version).unwrap_or(usize::MAX);
         if asked.maximum_packet_size.is_some_and(|maximum| size() > u32::from(maximum) as usize) {
             // Without the announcements the client would not know what it may do [MQTT-3.1.2-24].
             self.refuse(ReasonCode::PacketTooLarge.into());
             self.state = State::Closed(Some(Box::new(session)));
             return;
         }
+        if v5 && self.problem_information {
+            // They are left out where they do not fit [MQTT-3.2.2-19], [MQTT-3.2.2-20].
+            ack.properties.reason_string = welcome.reason_string;
+            ack.properties.user_properties = welcome.user_properties;
+        }
         session.start(expiry_interval, &mut self.out);
-        self.out.send_first(ack);
+        self.out.send_first(Packet::ConnAck(Box::new(ack)));
         let window = asked.receive_maximum.map_or(u16::MAX, u16::from).min(limits.outbound_window.get());
         let peer = Peer {
             version: connect.version,

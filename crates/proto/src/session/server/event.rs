@@ -1,9 +1,10 @@
 //! What the machine tells its owner, and what the owner answers to a CONNECT.
 
 use bytes::Bytes;
+use bytestring::ByteString;
 
 use super::Session;
-use crate::packet::{Auth, Connect, Subscribe, Unsubscribe, Will};
+use crate::packet::{Auth, Connect, Subscribe, Unsubscribe, UserProperties, Will};
 use crate::session::{End, Position, PublishToken, Verdict};
 use crate::{Message, QoS, ReasonCode};
 
@@ -84,4 +85,36 @@ pub struct Accepted {
     pub assigned_client_id: bool,
     /// Data that ends enhanced authentication.
     pub authentication_data: Option<Bytes>,
+    /// What else the CONNACK says on MQTT 5.0.
+    pub welcome: Welcome,
+}
+
+/// What a CONNACK says to an MQTT 5.0 client that is in, besides what the server announces.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(clippy::exhaustive_structs, reason = "callers build it field by field")]
+pub struct Welcome {
+    /// For people; not sent to a client that asked for none, nor beyond its Maximum Packet Size [MQTT-3.2.2-19].
+    pub reason_string: Option<ByteString>,
+    /// The same holds for these [MQTT-3.2.2-20].
+    pub user_properties: UserProperties,
+    /// The base of response topics, sent where the client asked for it [MQTT-3.1.2-28].
+    pub response_information: Option<ByteString>,
+}
+
+/// The owner's answer to an AUTH of a connected client.
+#[derive(Debug)]
+#[allow(clippy::exhaustive_enums, reason = "the standard has these three")]
+pub enum AuthDecision {
+    /// Re-authentication goes on: AUTH 0x18.
+    Continue {
+        /// Data for the client.
+        data: Option<Bytes>,
+    },
+    /// The client has authenticated again: AUTH 0x00.
+    Accept {
+        /// Data for the client.
+        data: Option<Bytes>,
+    },
+    /// It has not: DISCONNECT.
+    Refuse(Verdict),
 }

@@ -95,6 +95,12 @@ impl Session {
         self.outbound.load()
     }
 
+    /// Messages that were sent and are not acknowledged.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.outbound.in_flight()
+    }
+
     /// An empty session in the place of this one. It uses none of its tokens again, so that a late verdict on a publish
     /// of this one completes none of the other.
     #[must_use]
@@ -124,6 +130,11 @@ impl Session {
     pub fn complete_offline(&mut self, token: PublishToken, verdict: impl Into<Verdict>, records: impl FnMut(Record)) {
         let verdict = verdict.into();
         self.offline(records, |session, out| session.complete(token, verdict, out));
+    }
+
+    /// Makes a subscription while no connection is there, or changes one.
+    pub fn add_subscription(&mut self, filter: SubscriptionFilter, how: Subscription, records: impl FnMut(Record)) {
+        self.offline(records, |session, out| session.subscribe(filter, how, out));
     }
 
     /// Gives a subscription up while no connection is there.
