@@ -16,9 +16,9 @@ use crate::worker::Worker;
 /// Topics that are the broker's own.
 const PREFIX: &str = "$SYS/";
 
-/// Whether only the broker publishes there.
-pub(crate) fn is_own(topic: &str) -> bool {
-    topic.starts_with(PREFIX)
+/// Whether only the broker publishes there, and nothing of it is stored: where it publishes at all.
+pub(crate) fn is_own(shared: &Shared, topic: &str) -> bool {
+    shared.system_topics.is_some() && topic.starts_with(PREFIX)
 }
 
 /// The topics, and what is said there.

@@ -22,6 +22,7 @@ use crate::directory::{Claim, FIRST_EPOCH, SessionKey, Slot};
 use crate::events::Event;
 use crate::hooks::SessionEnd;
 use crate::observer::Occurrence;
+use crate::shared::Shared;
 use crate::sys;
 use crate::tables::{SessionRow, WillRow};
 
@@ -95,7 +96,7 @@ impl Worker {
         let Some(conn) = self.conns.get(key.place).filter(|conn| conn.id == key.id) else { return Ok(()) };
         let realm = Arc::clone(&conn.realm);
         let gate = realm.gate.load();
-        check_will(&gate, &admission, connect)?;
+        check_will(&self.shared, &gate, &admission, connect)?;
         let assigned_client_id = connect.client_id.is_empty();
         let client_id = match (assigned_client_id, welcome.assigned_client_id) {
             (false, _) => own(&connect.client_id),
@@ -372,9 +373,9 @@ pub(super) fn bounded(mut words: String) -> ByteString {
 }
 
 /// A will that may not be published would fail when nobody is there to be told.
-fn check_will(gate: &Gate, admission: &Admission, connect: &Connect) -> Result<(), Verdict> {
+fn check_will(shared: &Shared, gate: &Gate, admission: &Admission, connect: &Connect) -> Result<(), Verdict> {
     let Some(will) = &connect.will else { return Ok(()) };
-    if sys::is_own(will.message.topic.as_str()) {
+    if sys::is_own(shared, will.message.topic.as_str()) {
         let words = "the will may not be published: topics under $SYS/ are the broker's own".to_owned();
         return Err(refusal(ReasonCode::NotAuthorized, words));
     }

@@ -238,7 +238,7 @@ impl Worker {
                 }
             },
         };
-        if client.is_some() && sys::is_own(publication.message.topic.as_str()) {
+        if client.is_some() && sys::is_own(&self.shared, publication.message.topic.as_str()) {
             let words = "topics under $SYS/ are the broker's own".to_owned();
             let _ = answer.send(refusal(ReasonCode::NotAuthorized, words));
             return;

@@ -50,7 +50,7 @@ impl Draft {
 
     /// Has a topic's retained message stored as it is when the batch goes out.
     pub(super) fn write_retained(&mut self, namespace: NamespaceId, topic: ByteString) {
-        if !self.volatile && !crate::sys::is_own(&topic) {
+        if !self.volatile {
             self.retained.push((namespace, topic));
         }
     }

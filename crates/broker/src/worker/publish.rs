@@ -57,7 +57,7 @@ impl Worker {
         let Some(client) = &conn.client else { return };
         let Inbound { token, message, qos, retain, .. } = inbound;
         let topic = message.topic.clone();
-        if sys::is_own(topic.as_str()) {
+        if sys::is_own(&self.shared, topic.as_str()) {
             let slot = Arc::clone(&client.slot);
             let words = format!("'{topic}' is the broker's own: nobody else publishes under $SYS/");
             self.shared.counters.messages_refused.one();
@@ -160,7 +160,9 @@ impl Worker {
                 return;
             };
             let topic = message.message().topic.clone();
-            self.journal.draft.write_retained(realm.id, topic.into_inner());
+            if !sys::is_own(&self.shared, topic.as_str()) {
+                self.journal.draft.write_retained(realm.id, topic.into_inner());
+            }
             snapshot
         } else {
             realm.index.load()
