@@ -2,6 +2,7 @@
 
 mod group;
 mod hamt;
+mod hash;
 mod levels;
 mod node;
 
@@ -14,7 +15,8 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::{SubscriptionFilter, TopicName};
-use levels::{FilterPath, TopicLevels, hash_of};
+use hash::Seed;
+use levels::{FilterPath, TopicLevels};
 use node::{Entries, Node};
 
 /// Subscriptions by filter: a trie of topic levels that finds what a topic matches.
@@ -30,7 +32,7 @@ use node::{Entries, Node};
 pub struct SubscriptionIndex<K, V> {
     root: Arc<Node<K, V>>,
     len: usize,
-    seed: u64,
+    seed: Seed,
 }
 
 /// One thing that a topic matches.
@@ -55,7 +57,7 @@ impl<K, V> SubscriptionIndex<K, V> {
     /// An empty index. Peers choose what is hashed, so `seed` must be unpredictable to them.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { root: Arc::new(Node::default()), len: 0, seed }
+        Self { root: Arc::new(Node::default()), len: 0, seed: Seed::new(seed) }
     }
 
     /// How many subscriptions there are, each member of each group counted.
@@ -70,15 +72,18 @@ impl<K, V> SubscriptionIndex<K, V> {
         self.len == 0
     }
 
-    /// Calls `found` for every subscription and every group that the topic matches.
+    /// Calls `found` for every subscription and every group that the topic matches; answers how many filters it matched.
     ///
-    /// A key with several matching filters is reported once for each. The order is the same for the same content and
+    /// A key with several matching filters is reported once for each, so with one filter no plain key comes twice. The order is the same for the same content and
     /// seed. Topics that begin with `$` match no filter that begins with a wildcard [MQTT-4.7.2-1].
-    pub fn for_each_match<'a>(&'a self, topic: &TopicName, mut found: impl FnMut(Match<'a, K, V>)) {
+    pub fn for_each_match<'a>(&'a self, topic: &TopicName, mut found: impl FnMut(Match<'a, K, V>)) -> usize {
+        let mut filters = 0;
         self.walk(topic, |entries| {
+            filters += 1;
             entries.plain.iter().for_each(|(key, value)| found(Match::Subscriber(key, value)));
             entries.groups.iter().for_each(|(_, group)| found(Match::Group(group)));
         });
+        filters
     }
 
     /// How many nodes a lookup of the topic looks at.
@@ -126,15 +131,15 @@ impl<K: Clone + Eq + Hash, V: Clone> SubscriptionIndex<K, V> {
         }
         let entries = node.entries(path.below)?;
         match filter.group() {
-            None => entries.plain.get(hash_of(self.seed, key), key),
-            Some(group) => entries.groups.get(hash_of(self.seed, group), group)?.get(hash_of(self.seed, key), key),
+            None => entries.plain.get(self.seed.key(key), key),
+            Some(group) => entries.groups.get(self.seed.text(group), group)?.get(self.seed.key(key), key),
         }
     }
 
     /// Stores a subscription; gives the value that it replaced.
     pub fn insert(&mut self, filter: &SubscriptionFilter, key: K, value: V) -> Option<V> {
         let path = FilterPath::new(filter.filter(), self.seed);
-        let hash = hash_of(self.seed, &key);
+        let hash = self.seed.key(&key);
         let mut node = Arc::make_mut(&mut self.root);
         for level in &path.levels {
             node = node.child_mut(level)?;
@@ -142,7 +147,7 @@ impl<K: Clone + Eq + Hash, V: Clone> SubscriptionIndex<K, V> {
         let entries = node.entries_mut(path.below);
         let old = match filter.group() {
             None => entries.plain.insert(hash, key, value),
-            Some(group) => entries.group_mut(hash_of(self.seed, group), group)?.insert(hash, key, value),
+            Some(group) => entries.group_mut(self.seed.text(group), group)?.insert(hash, key, value),
         };
         self.len += usize::from(old.is_none());
         old
@@ -170,10 +175,10 @@ impl<K: Clone + Eq + Hash, V: Clone> SubscriptionIndex<K, V> {
                     node = node.child_mut(level)?;
                 }
                 let entries = node.entries_mut(path.below);
-                let hash = hash_of(self.seed, key);
+                let hash = self.seed.key(key);
                 match filter.group() {
                     None => drop(entries.plain.remove(hash, key)),
-                    Some(group) => entries.remove_member(hash_of(self.seed, group), group, hash, key),
+                    Some(group) => entries.remove_member(self.seed.text(group), group, hash, key),
                 }
             }
         }
@@ -195,9 +200,8 @@ impl<K: Clone + Eq + Hash, V: Clone> SubscriptionIndex<K, V> {
             kept = path.levels.len();
         }
         let entries = node.entries(path.below)?;
-        let group_len = filter
-            .group()
-            .map_or(1, |group| entries.groups.get(hash_of(self.seed, group), group).map_or(0, Group::len));
+        let group_len =
+            filter.group().map_or(1, |group| entries.groups.get(self.seed.text(group), group).map_or(0, Group::len));
         (entries.weight() == 1 && group_len == 1).then_some(kept)
     }
 }

@@ -1,19 +1,9 @@
 //! The levels of topics and filters with their hashes.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::str::Split;
-
 use smallvec::SmallVec;
 
+use super::hash::Seed;
 use crate::topic::TopicFilter;
-
-/// The hash of a key or a level. The secret seed is hashed first, so peers cannot choose texts that collide.
-pub(super) fn hash_of<T: Hash + ?Sized>(seed: u64, value: &T) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write_u64(seed);
-    value.hash(&mut hasher);
-    hasher.finish()
-}
 
 /// A literal level.
 #[derive(Clone, Copy)]
@@ -24,21 +14,28 @@ pub(super) struct Level<'t> {
 
 /// The levels of a topic, each hashed when first reached and only then.
 pub(super) struct TopicLevels<'t> {
-    rest: Split<'t, char>,
+    /// Not reached yet; absent after the last level.
+    rest: Option<&'t str>,
     reached: SmallVec<[Level<'t>; 16]>,
-    seed: u64,
+    seed: Seed,
 }
 
 impl<'t> TopicLevels<'t> {
-    pub(super) fn new(topic: &'t str, seed: u64) -> Self {
-        Self { rest: topic.split('/'), reached: SmallVec::new(), seed }
+    pub(super) fn new(topic: &'t str, seed: Seed) -> Self {
+        Self { rest: Some(topic), reached: SmallVec::new(), seed }
     }
 
     /// The level below `depth` others, if the topic is that deep.
     pub(super) fn at(&mut self, depth: usize) -> Option<Level<'t>> {
         while self.reached.len() <= depth {
-            let text = self.rest.next()?;
-            self.reached.push(Level { hash: hash_of(self.seed, text), text });
+            let rest = self.rest?;
+            let separator = rest.bytes().position(|byte| byte == b'/');
+            let (text, after) = match separator.and_then(|at| Some((rest.get(..at)?, rest.get(at + 1..)?))) {
+                Some((text, after)) => (text, Some(after)),
+                None => (rest, None),
+            };
+            self.rest = after;
+            self.reached.push(Level { hash: self.seed.text(text), text });
         }
         self.reached.get(depth).copied()
     }
@@ -60,13 +57,13 @@ pub(super) struct FilterPath<'t> {
 }
 
 impl<'t> FilterPath<'t> {
-    pub(super) fn new(filter: &'t TopicFilter, seed: u64) -> Self {
+    pub(super) fn new(filter: &'t TopicFilter, seed: Seed) -> Self {
         let mut path = Self { levels: SmallVec::new(), below: false };
         for text in filter.as_str().split('/') {
             match text {
                 "#" => path.below = true,
                 "+" => path.levels.push(FilterLevel::Any),
-                _ => path.levels.push(FilterLevel::Literal(Level { hash: hash_of(seed, text), text })),
+                _ => path.levels.push(FilterLevel::Literal(Level { hash: seed.text(text), text })),
             }
         }
         path

@@ -90,7 +90,7 @@ fn a_change_copies_one_way_from_the_root() {
         }
     }
 
-    let hash = |key: u64| super::super::levels::hash_of(9, &key);
+    let hash = |key: u64| super::super::hash::Seed::new(9).key(&key);
     let mut map = PersistentMap::default();
     for key in 0..100_000 {
         map.insert(hash(key), Key(key), ());
