@@ -28,6 +28,7 @@
 mod acceptor;
 mod broker;
 mod builder;
+mod by_slot;
 mod clock;
 mod computing;
 mod connection;

@@ -39,6 +39,7 @@ use gridmq_tls::PresentedPeer;
 use slab::Slab;
 use tokio::sync::{Notify, oneshot};
 
+use crate::by_slot::BySlot;
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::hooks::SessionEnd;
 use crate::mailbox::{Outbox, PendingWill};
@@ -178,7 +179,7 @@ pub(crate) struct Worker {
     next_injection: u64,
     conns: Slab<Conn>,
     next_connection: u64,
-    locals: HashMap<SlotId, Local>,
+    locals: BySlot<Local>,
     tickets: Slab<parts::Ticket>,
     parts: parts::Parts,
     outboxes: Vec<Outbox>,
@@ -214,7 +215,7 @@ impl Worker {
             next_injection: 0,
             conns: Slab::new(),
             next_connection: 0,
-            locals: HashMap::new(),
+            locals: BySlot::default(),
             tickets: Slab::new(),
             parts: parts::Parts::default(),
             outboxes,

@@ -171,7 +171,7 @@ impl Worker {
         let choice = Choice { strategy: self.shared.shared_strategy, turn: self.turn };
         let hasher = &self.hasher;
         let from = publisher.as_ref().map(|publisher| publisher.slot.id);
-        snapshot.filters.for_each_match(&message.message().topic, |found| match found {
+        let filters = snapshot.filters.for_each_match(&message.message().topic, |found| match found {
             Match::Subscriber(_, entry) => {
                 if !(entry.subscription.options.no_local && from == Some(entry.slot.id)) {
                     hits.push(Hit::new(entry, qos, retain, None));
@@ -185,7 +185,8 @@ impl Worker {
         });
         drop(snapshot);
         self.turn = self.turn.wrapping_add(1);
-        if hits.len() > 1 {
+        // One filter gives each session once.
+        if filters > 1 && hits.len() > 1 {
             merge(&mut hits);
         }
         let outcome = Outcome { stored: retain && !self.shared.volatile, refused: None };
