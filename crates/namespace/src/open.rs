@@ -190,6 +190,10 @@ impl Rules for Open {
         self.decide(principal, Wanted::Publish(topic))
     }
 
+    fn allows_every_publish(&self, principal: &Principal) -> bool {
+        self.access.is_none() && principal.open().is_some()
+    }
+
     fn subscribe(&self, principal: &Principal, filter: &TopicFilter) -> Verdict {
         self.decide(principal, Wanted::Subscribe(filter))
     }
