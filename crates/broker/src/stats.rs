@@ -1,6 +1,6 @@
 //! What a broker counts.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident)+) => {
@@ -15,7 +15,7 @@ macro_rules! counters {
 
         impl Counters {
             pub(crate) fn read(&self) -> Stats {
-                Stats { $($name: self.$name.0.load(Ordering::Relaxed),)+ }
+                Stats { $($name: self.$name.read(),)+ }
             }
         }
     };
@@ -51,20 +51,66 @@ counters! {
     messages_reassigned
 }
 
-/// One counter.
+/// Parts of a counter: enough that two busy threads seldom write to the same one.
+const PARTS: usize = 8;
+
+/// A part, alone on its cache lines.
 #[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
+#[repr(align(128))]
+struct Part(AtomicU64);
+
+/// One counter, each thread adding to a part of its own so that workers do not wait for each other's cache lines.
+#[derive(Debug, Default)]
+pub(crate) struct Counter([Part; PARTS]);
+
+thread_local! {
+    static OWN: usize = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed) % PARTS
+    };
+}
 
 impl Counter {
+    fn own(&self) -> &AtomicU64 {
+        let [first, ..] = &self.0;
+        &self.0.get(OWN.with(|&own| own)).unwrap_or(first).0
+    }
+
     pub(crate) fn add(&self, count: u64) {
-        self.0.fetch_add(count, Ordering::Relaxed);
+        self.own().fetch_add(count, Ordering::Relaxed);
     }
 
     pub(crate) fn one(&self) {
         self.add(1);
     }
 
+    /// A part may go below zero; their sum does not.
     pub(crate) fn less_one(&self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.own().fetch_sub(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> u64 {
+        self.0.iter().fold(0, |sum, part| sum.wrapping_add(part.0.load(Ordering::Relaxed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_threads_add_and_take_is_one_sum() {
+        let counter = Counter::default();
+        std::thread::scope(|scope| {
+            for _ in 0..3 * PARTS {
+                scope.spawn(|| (0..1000).for_each(|_| counter.add(2)));
+            }
+        });
+        std::thread::scope(|scope| {
+            for _ in 0..PARTS {
+                scope.spawn(|| (0..1000).for_each(|_| counter.less_one()));
+            }
+        });
+        assert_eq!(counter.read(), 5 * 1000 * PARTS as u64);
     }
 }

@@ -26,8 +26,7 @@ pub(super) const UNLIMITED: QueueLimits = QueueLimits { messages: usize::MAX, by
 
 impl Worker {
     /// Handles one piece of mail from another worker.
-    pub(super) fn receive(&mut self, from: WorkerId, mail: Mail) {
-        let now = self.now();
+    pub(super) fn receive(&mut self, now: Now, from: WorkerId, mail: Mail) {
         match mail {
             Mail::Deliver(routed) => self.on_deliver(now, from, *routed),
             Mail::Receipt { ticket, outcome } => self.on_receipt(ticket, outcome),

@@ -66,13 +66,14 @@ async fn post(worker: Rc<RefCell<Worker>>, mut inbox: mpsc::Receiver<Batch>) {
         let mut mail = mail.into_iter();
         loop {
             let mut handled = 0;
+            let now = worker.borrow().now();
             for piece in mail.by_ref().take(POST_SLICE) {
                 handled += 1;
                 match piece {
                     Mail::Accepted(accepted) => {
                         spawn_local(begin(Rc::clone(&worker), *accepted));
                     }
-                    other => worker.borrow_mut().receive(from, other),
+                    other => worker.borrow_mut().receive(now, from, other),
                 }
             }
             worker.borrow_mut().commit();
@@ -188,7 +189,8 @@ impl Worker {
     }
 
     pub(crate) fn receive_batch(&mut self, from: WorkerId, mail: Vec<Mail>) {
-        mail.into_iter().for_each(|piece| self.receive(from, piece));
+        let now = self.now();
+        mail.into_iter().for_each(|piece| self.receive(now, from, piece));
         self.commit();
     }
 }
