@@ -15,6 +15,7 @@ mod parts;
 mod policy;
 mod ponder;
 mod publish;
+mod routes;
 mod run;
 mod session;
 mod subscribe;
@@ -55,6 +56,10 @@ pub(crate) use run::run;
 /// Bytes read from a socket at once.
 const SCRATCH: usize = 64 * 1024;
 
+/// A realm counted on this thread, so that workers do not write to one place for every message.
+#[allow(clippy::redundant_allocation, reason = "the inner count is the one that all workers share")]
+type OwnRealm = Rc<Arc<Realm>>;
+
 /// Names a connection of this worker; the number tells a place's later tenants apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ConnKey {
@@ -84,7 +89,7 @@ pub(crate) struct Conn {
     withheld: Option<(Monotonic, Verdict)>,
     /// The largest packet that the client takes.
     maximum_packet_size: Option<u32>,
-    realm: Arc<Realm>,
+    realm: OwnRealm,
     from: SocketAddr,
     transport: Transport,
     presented: Option<PresentedPeer>,
@@ -177,6 +182,7 @@ pub(crate) struct Worker {
     /// Whoever waits to hear what became of an injected message.
     injected: HashMap<u64, oneshot::Sender<Verdict>>,
     next_injection: u64,
+    realm: OwnRealm,
     conns: Slab<Conn>,
     next_connection: u64,
     locals: BySlot<Local>,
@@ -197,6 +203,7 @@ pub(crate) struct Worker {
     turn: usize,
     hasher: RandomState,
     hits: Vec<publish::Hit>,
+    routes: routes::Routes,
     pub(crate) scratch: Box<[u8]>,
     stopping: bool,
     /// Told when the last connection has gone.
@@ -208,6 +215,7 @@ impl Worker {
         let outboxes = shared.inboxes.iter().map(|_| Outbox::default()).collect();
         Self {
             id,
+            realm: Rc::new(Arc::clone(&shared.realm)),
             shared,
             me: Weak::new(),
             pondering: Rc::default(),
@@ -228,6 +236,7 @@ impl Worker {
             turn: usize::from(id),
             hasher: RandomState::new(),
             hits: Vec::new(),
+            routes: routes::Routes::default(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
             stopping: false,
             emptied: Rc::default(),
@@ -250,7 +259,7 @@ impl Worker {
         transport: Transport,
         presented: Option<PresentedPeer>,
     ) -> ConnKey {
-        let realm = Arc::clone(&self.shared.realm);
+        let realm = Rc::clone(&self.realm);
         let config = connect::machine_config(&realm.gate.load().connection_limits(), &self.shared.limits);
         self.next_connection += 1;
         let id = ConnectionId(u64::from(self.id) << 48 | self.next_connection);

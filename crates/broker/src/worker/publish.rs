@@ -1,5 +1,6 @@
 //! Routing: from a message that may be published to the sessions that get it.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use gridmq_namespace::gate::Authorized;
@@ -14,10 +15,11 @@ use smallvec::SmallVec;
 use super::connect::refusal;
 use super::journal::Dependent;
 use super::parts::Whom;
+use super::routes::{Known, Route};
 use super::{ConnKey, Worker, expiry};
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::events::Event;
-use crate::index::Entry;
+use crate::index::{Entry, Snapshot};
 use crate::mailbox::{Mail, Outcome, Routed, Target, Unable};
 use crate::observer::Occurrence;
 use crate::shared::Realm;
@@ -43,17 +45,17 @@ pub(super) struct Publisher {
     pub(super) token: Option<PublishToken>,
 }
 
-/// A session that a message matched, its overlapping subscriptions merged.
+/// A session that a message matched, and the worker that has it.
 #[derive(Debug)]
 pub(super) struct Hit {
-    slot: Arc<Slot>,
+    worker: WorkerId,
     target: Target,
 }
 
 impl Worker {
     pub(super) fn on_publish(&mut self, now: Now, key: ConnKey, inbound: Inbound) {
         let Some(conn) = self.conns.get_mut(key.place).filter(|conn| conn.id == key.id) else { return };
-        let realm = Arc::clone(&conn.realm);
+        let realm = Rc::clone(&conn.realm);
         let Some(client) = &conn.client else { return };
         let Inbound { token, message, qos, retain, .. } = inbound;
         let topic = message.topic.clone();
@@ -148,7 +150,7 @@ impl Worker {
             }
             return;
         }
-        let snapshot = if retain {
+        if retain {
             let kept = self.shared.retained.set(realm.id, &message, qos, expires_at, &realm.index);
             let Some(snapshot) = kept else {
                 tracing::warn!(topic = %message.message().topic, "not retained: there are as many as there may be");
@@ -163,35 +165,83 @@ impl Worker {
             if !sys::is_own(&self.shared, topic.as_str()) {
                 self.journal.draft.write_retained(realm.id, topic.into_inner());
             }
-            snapshot
+            return self.look_up(now, &snapshot, Known::New, (message, expires_at), (qos, retain), publisher);
+        }
+        let snapshot = realm.index.load();
+        match self.routes.find(message.message().topic.as_str(), snapshot.version) {
+            Known::Route(route) => {
+                drop(snapshot);
+                self.follow(now, &route, (message, expires_at), qos, publisher);
+            }
+            known => self.look_up(now, &snapshot, known, (message, expires_at), (qos, retain), publisher),
+        }
+    }
+
+    /// Sends a message where its topic is known to go.
+    fn follow(
+        &mut self,
+        now: Now,
+        route: &Route,
+        (message, expires_at): (SharedMessage, Option<Wall>),
+        qos: QoS,
+        publisher: Option<Publisher>,
+    ) {
+        let from = publisher.as_ref().map(|publisher| publisher.slot.id);
+        let matched = route.targets.iter().filter(|(slot, it)| !(it.options.no_local && from == Some(slot.id)));
+        let hits = matched.map(|(slot, it)| Hit::new(slot, it, qos, false, None));
+        if route.overlaps {
+            let mut all = std::mem::take(&mut self.hits);
+            all.extend(hits);
+            merge(&mut all);
+            self.dispatch(now, message, expires_at, all.drain(..), publisher, Outcome::TAKEN);
+            self.hits = all;
         } else {
-            realm.index.load()
-        };
+            self.dispatch(now, message, expires_at, hits, publisher, Outcome::TAKEN);
+        }
+    }
+
+    /// Sends a message to what its topic matches in the index, and remembers that if the topic was seen before.
+    fn look_up(
+        &mut self,
+        now: Now,
+        snapshot: &Snapshot,
+        known: Known,
+        (message, expires_at): (SharedMessage, Option<Wall>),
+        (qos, retain): (QoS, bool),
+        publisher: Option<Publisher>,
+    ) {
+        let topic = &message.message().topic;
         let mut hits = std::mem::take(&mut self.hits);
         let choice = Choice { strategy: self.shared.shared_strategy, turn: self.turn };
         let hasher = &self.hasher;
         let from = publisher.as_ref().map(|publisher| publisher.slot.id);
-        let filters = snapshot.filters.for_each_match(&message.message().topic, |found| match found {
-            Match::Subscriber(_, entry) => {
-                if !(entry.subscription.options.no_local && from == Some(entry.slot.id)) {
-                    hits.push(Hit::new(entry, qos, retain, None));
+        let mut route = matches!(known, Known::Seen).then(Vec::new);
+        let filters = snapshot.filters.for_each_match(topic, |found| match found {
+            Match::Subscriber(_, Entry { slot, subscription }) => {
+                if let Some(route) = &mut route {
+                    route.push((Arc::clone(slot), *subscription));
+                }
+                if !(subscription.options.no_local && from == Some(slot.id)) {
+                    hits.push(Hit::new(slot, subscription, qos, retain, None));
                 }
             }
             Match::Group(group) => {
-                let filter = || format!("$share/{}", group.name());
-                let entry = choice.pick(group, &message.message().topic, from, hasher);
-                hits.extend(entry.map(|entry| Hit::new(entry, qos, retain, Some(filter().into()))));
+                route = None;
+                let share = || Arc::from(format!("$share/{}", group.name()));
+                let member = choice.pick(group, topic, from, hasher);
+                hits.extend(member.map(|entry| Hit::new(&entry.slot, &entry.subscription, qos, retain, Some(share()))));
             }
         });
-        drop(snapshot);
+        if let Some(route) = route {
+            self.routes.keep(topic.as_str(), snapshot.version, route, filters > 1);
+        }
         self.turn = self.turn.wrapping_add(1);
         // One filter gives each session once.
         if filters > 1 && hits.len() > 1 {
             merge(&mut hits);
         }
         let outcome = Outcome { stored: retain && !self.shared.volatile, refused: None };
-        self.dispatch(now, message, expires_at, &mut hits, publisher, outcome);
-        hits.clear();
+        self.dispatch(now, message, expires_at, hits.drain(..), publisher, outcome);
         self.hits = hits;
     }
 
@@ -200,18 +250,16 @@ impl Worker {
         now: Now,
         message: SharedMessage,
         expires_at: Option<Wall>,
-        hits: &mut Vec<Hit>,
+        hits: impl Iterator<Item = Hit>,
         publisher: Option<Publisher>,
         mut outcome: Outcome,
     ) {
-        let matched = !hits.is_empty();
-        self.shared.counters.messages_delivered.add(hits.len() as u64);
         let filler = publisher.as_ref().map(|publisher| publisher.key);
         // One piece of mail per other worker.
         let mut remote: SmallVec<[(WorkerId, SmallVec<[Target; 2]>); 4]> = SmallVec::new();
-        for Hit { slot, mut target } in hits.drain(..) {
-            let worker;
-            (worker, target.epoch) = slot.place();
+        let mut delivered = 0;
+        for Hit { worker, target } in hits {
+            delivered += 1;
             if worker == self.id {
                 outcome.add(self.deliver(now, target, &message, expires_at));
                 continue;
@@ -221,6 +269,8 @@ impl Worker {
                 None => remote.push((worker, SmallVec::from_iter([target]))),
             }
         }
+        let matched = delivered > 0;
+        self.shared.counters.messages_delivered.add(delivered);
         let needs_receipt = |targets: &[Target]| targets.iter().any(|target| target.qos != QoS::AtMostOnce);
         let ticket = match publisher {
             Some(Publisher { key, slot, token: Some(token) }) => {
@@ -313,8 +363,8 @@ impl Worker {
             {
                 let entry = pick(group, self.turn, Some(but)).filter(|entry| offline_too || entry.slot.is_online());
                 other = entry.map(|entry| {
-                    let hit = Hit::new(entry, qos, false, Some(share.into()));
-                    (hit.slot, hit.target)
+                    let hit = Hit::new(&entry.slot, &entry.subscription, qos, false, Some(share.into()));
+                    (Arc::clone(&entry.slot), hit.target)
                 });
             }
         });
@@ -323,18 +373,20 @@ impl Worker {
 }
 
 impl Hit {
-    fn new(entry: &Entry, published: QoS, retain: bool, share: Option<Arc<str>>) -> Self {
-        let Subscription { options, identifier } = entry.subscription;
+    fn new(slot: &Slot, subscription: &Subscription, published: QoS, retain: bool, share: Option<Arc<str>>) -> Self {
+        let &Subscription { options, identifier } = subscription;
+        // Not looked at again before the turn ends, and a session that moves fences what was sent until then.
+        let (worker, epoch) = slot.place();
         let target = Target {
-            slot: entry.slot.id,
-            epoch: 0,
+            slot: slot.id,
+            epoch,
             qos: options.qos.min(published),
             retain: retain && options.retain_as_published,
             identifiers: identifier.into_iter().collect::<SmallVec<[SubscriptionId; 2]>>(),
             share,
             forced: false,
         };
-        Self { slot: Arc::clone(&entry.slot), target }
+        Self { worker, target }
     }
 }
 
