@@ -40,7 +40,7 @@ pub mod hooks;
 mod index;
 mod listener;
 mod mailbox;
-#[cfg(feature = "measure")]
+#[cfg(any(test, feature = "measure"))]
 #[doc(hidden)]
 pub mod measure;
 mod observer;

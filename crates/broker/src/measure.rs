@@ -72,6 +72,11 @@ impl Bench {
         std::mem::take(&mut conn.outgoing)
     }
 
+    /// Has all workers forget where topics go.
+    pub fn forget_routes(&mut self) {
+        self.workers.iter_mut().for_each(Worker::forget_routes);
+    }
+
     /// Takes all mail where it goes, until there is none.
     pub fn carry(&mut self) {
         let mut moved = true;

@@ -216,6 +216,7 @@ impl Worker {
         let hasher = &self.hasher;
         let from = publisher.as_ref().map(|publisher| publisher.slot.id);
         let mut route = matches!(known, Known::Seen).then(Vec::new);
+        let mut grouped = false;
         let filters = snapshot.filters.for_each_match(topic, |found| match found {
             Match::Subscriber(_, Entry { slot, subscription }) => {
                 if let Some(route) = &mut route {
@@ -226,7 +227,7 @@ impl Worker {
                 }
             }
             Match::Group(group) => {
-                route = None;
+                (route, grouped) = (None, true);
                 let share = || Arc::from(format!("$share/{}", group.name()));
                 let member = choice.pick(group, topic, from, hasher);
                 hits.extend(member.map(|entry| Hit::new(&entry.slot, &entry.subscription, qos, retain, Some(share()))));
@@ -235,7 +236,8 @@ impl Worker {
         if let Some(route) = route {
             self.routes.keep(topic.as_str(), snapshot.version, route, filters > 1);
         }
-        self.turn = self.turn.wrapping_add(1);
+        // Only groups take turns: messages between theirs must not have a member passed over again and again.
+        self.turn = self.turn.wrapping_add(usize::from(grouped));
         // One filter gives each session once.
         if filters > 1 && hits.len() > 1 {
             merge(&mut hits);
@@ -404,3 +406,6 @@ fn merge(hits: &mut Vec<Hit>) {
         same
     });
 }
+
+#[cfg(test)]
+mod tests;

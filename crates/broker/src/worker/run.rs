@@ -179,13 +179,17 @@ fn refused(shared: &Shared, from: std::net::SocketAddr, why: &str) {
     shared.observe(&Occurrence::Refused { from, why });
 }
 
-#[cfg(feature = "measure")]
+#[cfg(any(test, feature = "measure"))]
 impl Worker {
     /// A worker without a thread, tasks and mail from the store.
     pub(crate) fn detached(id: WorkerId, shared: Arc<Shared>) -> Self {
         let mut worker = Self::new(id, shared);
         worker.journal.draft.volatile = worker.shared.volatile;
         worker
+    }
+
+    pub(crate) fn forget_routes(&mut self) {
+        self.routes = super::routes::Routes::default();
     }
 
     pub(crate) fn receive_batch(&mut self, from: WorkerId, mail: Vec<Mail>) {
