@@ -1,6 +1,7 @@
 //! What happens in a broker, as a stream.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytestring::ByteString;
 use gridmq_proto::session::End;
@@ -154,12 +155,21 @@ pub enum Notice {
 /// The events from now on, in the order in which they happen on each worker. A reader that is more than
 /// [`Limits::events`](crate::Limits::events) behind loses the oldest and is told; it holds up nobody.
 #[derive(Debug)]
-pub struct Events(broadcast::Receiver<Arc<Event>>);
+pub struct Events {
+    events: broadcast::Receiver<Arc<Event>>,
+    listeners: Arc<AtomicUsize>,
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        self.listeners.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Events {
-    /// The next one; `None`: the broker has gone.
+    /// The next one; `None`: the broker has gone, and every [`Control`](crate::Control) of it.
     pub async fn next(&mut self) -> Option<Notice> {
-        match self.0.recv().await {
+        match self.events.recv().await {
             Ok(event) => Some(Notice::Event(event)),
             Err(broadcast::error::RecvError::Lagged(count)) => Some(Notice::Missed(count)),
             Err(broadcast::error::RecvError::Closed) => None,
@@ -168,7 +178,7 @@ impl Events {
 
     /// The next one, if it is there.
     pub fn try_next(&mut self) -> Option<Notice> {
-        match self.0.try_recv() {
+        match self.events.try_recv() {
             Ok(event) => Some(Notice::Event(event)),
             Err(broadcast::error::TryRecvError::Lagged(count)) => Some(Notice::Missed(count)),
             Err(_) => None,
@@ -178,22 +188,31 @@ impl Events {
 
 /// Tells whoever listens.
 #[derive(Debug)]
-pub(crate) struct Teller(broadcast::Sender<Arc<Event>>);
+pub(crate) struct Teller {
+    events: broadcast::Sender<Arc<Event>>,
+    listeners: Arc<AtomicUsize>,
+}
 
 impl Teller {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self(broadcast::Sender::new(capacity.clamp(1, 1 << 20)))
+        Self { events: broadcast::Sender::new(capacity.clamp(1, 1 << 20)), listeners: Arc::default() }
     }
 
     pub(crate) fn listen(&self) -> Events {
-        Events(self.0.subscribe())
+        self.listeners.fetch_add(1, Ordering::Relaxed);
+        Events { events: self.events.subscribe(), listeners: Arc::clone(&self.listeners) }
+    }
+
+    /// Whether anybody listens.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.listeners.load(Ordering::Relaxed) > 0
     }
 
     /// Costs one load where nobody listens.
     pub(crate) fn tell(&self, event: impl FnOnce() -> Event) {
-        if self.0.receiver_count() > 0 {
+        if self.is_heard() {
             // Whoever listened may be gone.
-            let _ = self.0.send(Arc::new(event()));
+            let _ = self.events.send(Arc::new(event()));
         }
     }
 }

@@ -34,7 +34,7 @@ use gridmq_namespace::gate::{Admission, Credentials, DecisionCache, Transport};
 use gridmq_proto::SubscriptionFilter;
 use gridmq_proto::codec::{self, Decoder};
 use gridmq_proto::session::server::{Connection, Event, Session, Subscription};
-use gridmq_proto::session::{End, Output, Verdict};
+use gridmq_proto::session::{Output, Verdict};
 use gridmq_proto::time::{Monotonic, Now, Wall};
 use gridmq_tls::PresentedPeer;
 use slab::Slab;
@@ -47,7 +47,6 @@ use crate::mailbox::{Outbox, PendingWill};
 use crate::observer::ConnectionId;
 use crate::retained::Cursor;
 use crate::shared::{Realm, Shared};
-use crate::strategy::SharedStrategy;
 use takeover::{Arriving, Leaving};
 
 pub(crate) use connect::queue_limits;
@@ -443,18 +442,6 @@ impl Worker {
         }
     }
 
-    /// Where shared subscriptions look at it: what the client has not acknowledged.
-    fn note_load(&mut self, key: ConnKey) {
-        if self.shared.shared_strategy != SharedStrategy::LeastInFlight {
-            return;
-        }
-        if let Some(conn) = self.conn(key)
-            && let (Some(client), Some(session)) = (&conn.client, conn.machine.session())
-        {
-            client.slot.set_load(session.load().0);
-        }
-    }
-
     fn slot_of(&mut self, key: ConnKey) -> Option<SlotId> {
         self.conn(key)?.client.as_ref().map(|client| client.slot.id)
     }
@@ -502,20 +489,6 @@ impl Worker {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.conns.is_empty()
-    }
-}
-
-/// Why a connection ended, for people.
-fn end_words(end: &End) -> String {
-    match end {
-        End::PeerDisconnected(reason) => format!("the client sent DISCONNECT: {reason}"),
-        End::ConnectionLost => "the connection was closed without DISCONNECT".to_owned(),
-        End::Violation(violation) => format!("the client broke the protocol: {violation}"),
-        End::KeepAliveTimeout => "nothing came within one and a half keep-alive intervals".to_owned(),
-        End::Deadline(stage) => format!("a deadline passed: {stage:?}"),
-        End::Refused(reason) => format!("refused: {reason}"),
-        End::Closed(reason) => format!("closed by the broker: {reason}"),
-        _ => "ended".to_owned(),
     }
 }
 

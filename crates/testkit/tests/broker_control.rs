@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use gridmq_broker::control::{InjectError, Injected, SubscribeError};
-use gridmq_broker::events::{EndedBy, Event, Notice};
+use gridmq_broker::events::{Dropped, EndedBy, Event, Notice};
 use gridmq_broker::hooks::{Publication, Refused, SessionEnd};
 use gridmq_broker::{Broker, Events, Limits};
 use gridmq_proto::packet::SubscribeOptions;
@@ -234,4 +234,23 @@ async fn events_tell_what_happens_and_what_was_missed() {
     let mut late = broker.broker.events();
     broker.broker.shutdown().await;
     while late.next().await.is_some() {}
+}
+
+#[tokio::test]
+async fn a_message_that_finds_no_room_is_told() {
+    const ROOM: usize = 1000;
+    let broker = gridmq_testkit::open(1).await;
+    let control = broker.broker.control();
+    let (mut wire, _) = Wire::resume(broker.address(), "c", Version::V5).await;
+    wire.subscribe("t", QoS::AtLeastOnce).await;
+    wire.leave_with(ReasonCode::NORMAL_DISCONNECTION, None).await;
+    let mut events = control.events();
+    for _ in 0..ROOM {
+        control.inject(publication("t", "1", QoS::AtLeastOnce, false)).await.unwrap();
+    }
+    let refused = control.inject(publication("t", "2", QoS::AtLeastOnce, false)).await;
+    assert!(matches!(refused, Err(InjectError::Refused { reason: ReasonCode::QuotaExceeded, .. })), "{refused:?}");
+    let topic = TopicName::try_from("t").unwrap();
+    let dropped = Event::MessageDropped { client_id: "c".into(), topic, why: Dropped::QueueFull };
+    assert_eq!(*next(&mut events).await, dropped);
 }

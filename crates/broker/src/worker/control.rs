@@ -20,6 +20,7 @@ use crate::hooks::{Caller, Publication, PublishDecision, SessionEnd};
 use crate::index::Entry;
 use crate::observer::ConnectionId;
 use crate::retained::Cursor;
+use crate::strategy::SharedStrategy;
 use crate::sys;
 
 /// The place of a publisher that is no connection.
@@ -279,6 +280,18 @@ impl Worker {
         self.shared.counters.messages_received.one();
         let authorized = Gate::inject_as_system(Routable { message, qos, retain });
         self.route(now, &realm, authorized, Some(publisher));
+    }
+
+    /// Where shared subscriptions look at it: what the client has not acknowledged.
+    pub(super) fn note_load(&mut self, key: ConnKey) {
+        if self.shared.shared_strategy != SharedStrategy::LeastInFlight {
+            return;
+        }
+        if let Some(conn) = self.conn(key)
+            && let (Some(client), Some(session)) = (&conn.client, conn.machine.session())
+        {
+            client.slot.set_load(session.load().0);
+        }
     }
 
     /// Whether the verdict is on an injected message; its program hears of it.

@@ -105,6 +105,7 @@ impl Worker {
         };
         let lasts = delivery.qos != QoS::AtMostOnce && !self.shared.volatile;
         let refuses = lasts && !forced && self.shared.store_state.is_down();
+        let told = self.shared.events.is_heard().then(|| delivery.message.clone());
         let (admitted, lasts) = match &mut local.state {
             State::Online(key) => {
                 let key = *key;
@@ -183,7 +184,13 @@ impl Worker {
                 self.overflow(slot);
                 Outcome::TAKEN
             }
-            _ => Outcome::FULL,
+            _ => {
+                if let (Some(local), Some(message)) = (self.locals.get(&slot), told) {
+                    let topic = &message.message().topic;
+                    self.shared.events.tell(|| dropped(&local.slot, topic, Dropped::QueueFull));
+                }
+                Outcome::FULL
+            }
         }
     }
 

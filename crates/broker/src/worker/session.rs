@@ -13,7 +13,7 @@ use gridmq_proto::{QoS, ReasonCode};
 use super::journal::AfterSubmission;
 use super::parts::Whom;
 use super::publish::Routable;
-use super::{ConnKey, Local, State, Worker, end_words};
+use super::{ConnKey, Local, State, Worker};
 use crate::directory::{Slot, SlotId};
 use crate::events::{EndedBy, Event};
 use crate::hooks::SessionEnd;
@@ -358,5 +358,19 @@ impl Worker {
         }
         let incarnation = self.locals.get(&slot.id).map_or(0, |local| local.incarnation);
         self.wait_for_parts(Whom::Giver { slot: Arc::clone(slot), incarnation, records }, outcome, 0);
+    }
+}
+
+/// Why a connection ended, for people.
+fn end_words(end: &End) -> String {
+    match end {
+        End::PeerDisconnected(reason) => format!("the client sent DISCONNECT: {reason}"),
+        End::ConnectionLost => "the connection was closed without DISCONNECT".to_owned(),
+        End::Violation(violation) => format!("the client broke the protocol: {violation}"),
+        End::KeepAliveTimeout => "nothing came within one and a half keep-alive intervals".to_owned(),
+        End::Deadline(stage) => format!("a deadline passed: {stage:?}"),
+        End::Refused(reason) => format!("refused: {reason}"),
+        End::Closed(reason) => format!("closed by the broker: {reason}"),
+        _ => "ended".to_owned(),
     }
 }
