@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use arc_swap::ArcSwap;
 use gridmq_namespace::{Gate, Rules};
-use gridmq_store::{NamespaceId, Store};
+use gridmq_store::{BackupError, NamespaceId, Store};
 use gridmq_tls::ServerConfig;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -184,6 +184,16 @@ impl Broker {
     #[must_use]
     pub fn store_status(&self) -> StoreStatus {
         self.shared.store_state.status()
+    }
+
+    /// Writes what the store holds as it is at one time, for `gridmq restore`, and answers how many rows. The broker goes
+    /// on meanwhile; the file may grow by what changes until the end. Blocks for as long as it takes: call it on a
+    /// thread of its own. Without a store there are no rows.
+    ///
+    /// # Errors
+    /// When the store cannot be read, and when `to` refuses.
+    pub fn backup(&self, to: impl std::io::Write) -> Result<u64, BackupError> {
+        self.shared.store.backup(to)
     }
 
     /// How many retained messages there are.

@@ -10,7 +10,7 @@ use crate::{Key, Table};
 pub enum Operation {
     /// The key has this value from now on.
     Put(Table, Key, Bytes),
-    /// The same, of a key that has no value yet.
+    /// The same, of a key that should have no value yet. If it has one, it is replaced.
     Insert(Table, Key, Bytes),
     /// The key has no value any more; it need not have had one.
     Delete(Table, Key),
@@ -51,8 +51,8 @@ impl WriteBatch {
         self.push(key.as_bytes().len() + value.len(), Operation::Put(table, key, value))
     }
 
-    /// Sets the value of a key that has none: not in the store, and not in a batch that was submitted and not undone
-    /// since. If such a value goes again before it was written, neither is; of a key that had one, that would be lost.
+    /// Sets the value of a key that should have none. If such a value goes again before it was written, neither is
+    /// written, where [`put`](Self::put) would leave the removal. Of a key that has a value after all, it is a `put`.
     pub fn insert(&mut self, table: Table, key: Key, value: impl Into<Bytes>) -> &mut Self {
         let value = value.into();
         self.push(key.as_bytes().len() + value.len(), Operation::Insert(table, key, value))

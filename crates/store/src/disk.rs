@@ -2,6 +2,10 @@
 
 #[cfg(feature = "redb")]
 mod file;
+#[cfg(feature = "redb")]
+mod periodic;
+#[cfg(feature = "redb")]
+mod room;
 
 use std::fmt;
 use std::io;

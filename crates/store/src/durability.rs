@@ -11,7 +11,7 @@ use thiserror::Error;
 pub enum Durability {
     /// All outlasts the process, the system and a loss of power: each commit waits for the disk.
     Fsync,
-    /// All outlasts the process. After a loss of power, or when the system itself stops, the store may be damaged,
+    /// All outlasts the process, and goes to the disk about once a second. After a loss of power, or when the system itself stops, the store may be damaged,
     /// which is said at the next start.
     Os,
     /// Nothing outlasts the process, and nothing is written.

@@ -35,6 +35,14 @@ pub trait Reader: Send + Sync {
     /// When the engine cannot read.
     fn get(&self, table: Table, key: &Key) -> Result<Option<Bytes>, EngineError>;
 
+    /// Which of these keys have a value, in the same order.
+    ///
+    /// # Errors
+    /// When the engine cannot read.
+    fn present(&self, table: Table, keys: &[&Key]) -> Result<Vec<bool>, EngineError> {
+        keys.iter().map(|key| Ok(self.get(table, key)?.is_some())).collect()
+    }
+
     /// At most `limit` keys, in order, that begin with `prefix`, beginning at `from`, with their values.
     /// Pages are read one by one, so that a large table does not stop whoever reads it; each page sees what is
     /// committed when it is read.
@@ -42,6 +50,16 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// When the engine cannot read.
     fn scan(&self, table: Table, prefix: &Key, from: Option<&Key>, limit: usize) -> Result<Page, EngineError>;
+
+    /// The rows of a table from `from` on and before `to`, in order, as they are now. Nothing: the engine reads
+    /// [pages](Self::scan) only.
+    ///
+    /// # Errors
+    /// When the engine cannot read.
+    fn rows(&self, table: Table, from: &Key, to: Option<&Key>) -> Result<Option<Box<dyn Rows>>, EngineError> {
+        let _ = (table, from, to);
+        Ok(None)
+    }
 
     /// Hands every row of every table to `each`, all as they were at one time, until it breaks off.
     ///
@@ -51,6 +69,18 @@ pub trait Reader: Send + Sync {
         let _ = each;
         Err(EngineError::Io(io::ErrorKind::Unsupported.into()))
     }
+}
+
+/// A row's key and value.
+pub type KeyValue<'a> = (&'a [u8], &'a [u8]);
+
+/// Rows of one table, in the order of their keys.
+pub trait Rows {
+    /// The next one, lent until the one after it is asked for.
+    ///
+    /// # Errors
+    /// When the engine cannot read, and for a row that is not what was written.
+    fn next(&mut self) -> Result<Option<KeyValue<'_>>, EngineError>;
 }
 
 /// A row of any table.

@@ -78,6 +78,35 @@ impl Key {
         Self(bytes.into())
     }
 
+    /// A prefix of every key.
+    pub(crate) const ANY: Self = Self(Bytes::new());
+
+    /// Before every key of this namespace, and the end of these: `None` for the last one.
+    #[must_use]
+    pub fn range_of(namespace: NamespaceId) -> (Self, Option<Self>) {
+        let end = namespace.0.checked_add(1).map(|next| Self::new(NamespaceId(next), &[]));
+        (Self::new(namespace, &[]), end)
+    }
+
+    /// Of the bytes that an engine stores: those of the namespace and the first part, and those of the other parts.
+    ///
+    /// # Errors
+    /// When no key with parts begins with these bytes.
+    pub fn split_bytes(bytes: &[u8]) -> Result<(&[u8], &[u8]), KeyError> {
+        let first = bytes.get(NAMESPACE_BYTES..).ok_or(KeyError::NoNamespace)?;
+        let rest = part(first, |_| {})?;
+        Ok(bytes.split_at(bytes.len() - rest.len()))
+    }
+
+    /// Puts the first of these parts into `into`, and answers the bytes of those that follow it.
+    ///
+    /// # Errors
+    /// When the bytes do not begin with a part.
+    pub fn take_part<'a>(bytes: &'a [u8], into: &mut Vec<u8>) -> Result<&'a [u8], KeyError> {
+        into.clear();
+        part(bytes, |byte| into.push(byte))
+    }
+
     /// The key that an engine stored as these bytes.
     ///
     /// # Errors

@@ -30,12 +30,12 @@ pub use self::redb::{Kind, RedbEngine, RedbOpenError, RedbOptions};
 pub use batch::{Operation, WriteBatch};
 pub use disk::Disk;
 pub use durability::{Durability, UnknownDurability};
-pub use engine::{Engine, EngineError, Page, Reader, Row};
+pub use engine::{Engine, EngineError, KeyValue, Page, Reader, Row, Rows};
 pub use key::{Key, KeyError, NamespaceId, Table};
 pub use memory::MemoryEngine;
 pub use room::{Room, Stall};
 #[cfg(feature = "simulated")]
 pub use simulated::{Cut, Keep, SimDisk};
 #[cfg(feature = "redb")]
-pub use store::{BackupError, RestoreError};
-pub use store::{OpenError, Options, Progress, Seq, Store, SubmitError, Watch};
+pub use store::RestoreError;
+pub use store::{BackupError, OpenError, Options, Progress, Seq, Store, SubmitError, Watch};

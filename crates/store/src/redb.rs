@@ -3,6 +3,7 @@
 mod checksum;
 mod meta;
 mod open;
+mod rows;
 mod trial;
 mod unfinished;
 
@@ -17,8 +18,9 @@ use bytes::Bytes;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError, TableHandle, WriteTransaction};
 
 pub use self::open::{Kind, RedbOpenError, RedbOptions};
+use self::rows::RedbRows;
 use self::trial::Trial;
-use crate::{Engine, EngineError, Key, Operation, Page, Reader, Room, Row, Table, WriteBatch};
+use crate::{Engine, EngineError, Key, Operation, Page, Reader, Room, Row, Rows, Table, WriteBatch};
 
 /// Tables in one file. A commit returns once the system has written it to the disk (`fsync`), unless
 /// [`RedbOptions::durability`] says otherwise.
@@ -46,11 +48,14 @@ impl RedbEngine {
             return Ok(Bytes::copy_from_slice(stored));
         }
         let value = checksum::checked(table.name(), key, stored);
-        value.map(Bytes::copy_from_slice).ok_or_else(|| EngineError::Row {
-            table: table.name(),
-            key: Key::from_bytes(Bytes::copy_from_slice(key)).unwrap_or_else(|_| Key::new(<_>::default(), &[key])),
-        })
+        value.map(Bytes::copy_from_slice).ok_or_else(|| row_error(table, key))
     }
+}
+
+/// A row whose checksum does not fit.
+fn row_error(table: Table, key: &[u8]) -> EngineError {
+    let named = Key::from_bytes(Bytes::copy_from_slice(key)).unwrap_or_else(|_| Key::new(<_>::default(), &[key]));
+    EngineError::Row { table: table.name(), key: named }
 }
 
 impl fmt::Debug for RedbEngine {
@@ -144,6 +149,18 @@ impl Reader for RedbEngine {
         })
     }
 
+    fn present(&self, table: Table, keys: &[&Key]) -> Result<Vec<bool>, EngineError> {
+        caught(|| {
+            let transaction = self.database.begin_read().map_err(failed)?;
+            let rows = match transaction.open_table(definition(table)) {
+                Ok(rows) => rows,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(vec![false; keys.len()]),
+                Err(error) => return Err(failed(error)),
+            };
+            keys.iter().map(|key| Ok(rows.get(&key.as_bytes()[..]).map_err(failed)?.is_some())).collect()
+        })
+    }
+
     fn scan(&self, table: Table, prefix: &Key, from: Option<&Key>, limit: usize) -> Result<Page, EngineError> {
         caught(|| {
             let transaction = self.database.begin_read().map_err(failed)?;
@@ -171,6 +188,10 @@ impl Reader for RedbEngine {
             }
             Ok(Page::new(entries, None))
         })
+    }
+
+    fn rows(&self, table: Table, from: &Key, to: Option<&Key>) -> Result<Option<Box<dyn Rows>>, EngineError> {
+        Ok(Some(Box::new(RedbRows::new(self, table, from, to)?)))
     }
 
     fn export(&self, each: &mut dyn FnMut(Row<'_>) -> ControlFlow<()>) -> Result<(), EngineError> {

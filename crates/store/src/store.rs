@@ -1,10 +1,12 @@
 //! The store: a bounded queue of batches, one writer, and how far it is durable.
 
-#[cfg(feature = "redb")]
 mod backup;
 #[cfg(feature = "redb")]
 mod directory;
 mod net;
+#[cfg(feature = "redb")]
+mod restore;
+mod rows;
 mod writer;
 
 use std::fmt;
@@ -17,9 +19,10 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex};
 use thiserror::Error;
 
-use crate::{Engine, EngineError, Key, MemoryEngine, Page, Reader, Room, Stall, Table, WriteBatch};
+use crate::{Engine, EngineError, Key, MemoryEngine, Page, Reader, Room, Rows, Stall, Table, WriteBatch};
+pub use backup::BackupError;
 #[cfg(feature = "redb")]
-pub use backup::{BackupError, RestoreError};
+pub use restore::RestoreError;
 use writer::{Queue, Shared};
 
 /// The number of a submitted batch, rising by one per store. What is durable is durable up to a number.
@@ -232,6 +235,16 @@ impl Store {
     /// When the engine cannot read.
     pub fn scan(&self, table: Table, prefix: &Key, from: Option<&Key>, limit: usize) -> Result<Page, EngineError> {
         self.inner.reader.scan(table, prefix, from, limit)
+    }
+
+    /// The committed rows of a table from `from` on and before `to`, in order. They are as they are now, or, of an
+    /// engine that reads pages only, as they are while they are read.
+    ///
+    /// # Errors
+    /// When the engine cannot read.
+    pub fn rows(&self, table: Table, from: &Key, to: Option<&Key>) -> Result<Box<dyn Rows>, EngineError> {
+        let rows = self.inner.reader.rows(table, from, to)?;
+        Ok(rows.unwrap_or_else(|| Box::new(rows::Pages::new(Arc::clone(&self.inner.reader), table, from, to))))
     }
 
     /// Takes no more batches, and returns when everything that waited is durable. Blocks meanwhile, but not for room on

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+use std::io::Cursor;
 use std::path::Path;
 
 use gridmq_store::{
@@ -50,11 +51,11 @@ fn what_is_restored_is_what_was_backed_up() {
     fill(&store);
     let mut backup = Vec::new();
     assert_eq!(store.backup(&mut backup).unwrap(), 200);
-    assert_eq!(Store::restore_directory(to.path(), &backup[..]).unwrap(), 200);
+    assert_eq!(Store::restore_directory(to.path(), Cursor::new(&backup)).unwrap(), 200);
     let restored = open(to.path());
     assert_eq!(rows(&restored), rows(&store));
     assert_eq!(rows(&restored).len(), 200);
-    let error = Store::restore_directory(to.path(), &backup[..]).unwrap_err();
+    let error = Store::restore_directory(to.path(), Cursor::new(&backup)).unwrap_err();
     assert!(matches!(error, RestoreError::Exists { .. }));
     assert!(matches!(
         Store::open_directory(to.path(), Durability::Os, Options::default()),
@@ -70,7 +71,7 @@ fn a_backup_that_is_cut_or_damaged_leaves_nothing() {
     let mut backup = Vec::new();
     store.backup(&mut backup).unwrap();
     let refused = |bytes: &[u8], what: &str| {
-        let error = Store::restore_directory(directory.path(), bytes).expect_err(what);
+        let error = Store::restore_directory(directory.path(), Cursor::new(bytes)).expect_err(what);
         assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "{what}: {error}");
         error
     };
@@ -88,7 +89,7 @@ fn a_backup_that_is_cut_or_damaged_leaves_nothing() {
     assert!(matches!(refused(&longer, "longer"), RestoreError::Corrupt(_)));
     let later = [b"GRIDMQ-BACKUP 2 broker\n", &backup[23..]].concat();
     assert!(matches!(refused(&later, "later"), RestoreError::Format { found } if found == "2 broker"));
-    Store::restore_directory(directory.path(), &backup[..]).unwrap();
+    Store::restore_directory(directory.path(), Cursor::new(&backup)).unwrap();
 }
 
 #[test]

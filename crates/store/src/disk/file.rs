@@ -4,17 +4,27 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Bound;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
-use super::Disk;
+use super::periodic::Periodic;
+use super::{Disk, room};
 use crate::Durability;
 
-/// A file of the system's. Under [`Durability::Os`] it is synced as it is closed only.
+/// Under [`Durability::Os`] it is synced so often, and as it is closed.
+const OS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A file of the system's.
 #[derive(Debug)]
 pub(crate) struct FileDisk {
-    file: FileBackend,
+    backend: FileBackend,
+    /// The same file.
+    file: Arc<File>,
+    /// Under [`Durability::Os`].
+    periodic: Option<Periodic>,
     durability: Durability,
 }
 
@@ -32,8 +42,12 @@ impl FileDisk {
         if is_new {
             sync_directory_of(path)?;
         }
-        let file = FileBackend::new(file).map_err(io::Error::other)?;
-        Ok(Self { file, durability })
+        let again = Arc::new(file.try_clone()?);
+        let backend = FileBackend::new(file).map_err(io::Error::other)?;
+        let for_syncs = Arc::clone(&again);
+        let periodic =
+            (durability == Durability::Os).then(|| Periodic::start(OS_INTERVAL, move || for_syncs.sync_data()));
+        Ok(Self { backend, file: again, periodic: periodic.transpose()?, durability })
     }
 }
 
@@ -53,30 +67,35 @@ pub(crate) fn sync_directory_of(path: &Path) -> io::Result<()> {
 
 impl Disk for FileDisk {
     fn len(&self) -> io::Result<u64> {
-        self.file.len()
+        self.backend.len()
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
+        let now = self.backend.len()?;
+        if len > now {
+            room::take(&self.file, now, len)?;
+        }
+        self.backend.set_len(len)
     }
 
     fn read(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
-        self.file.read(at, out)
+        self.backend.read(at, out)
     }
 
     fn write(&self, at: u64, data: &[u8]) -> io::Result<()> {
-        self.file.write(at, data)
+        self.backend.write(at, data)
     }
 
     fn sync(&self) -> io::Result<()> {
-        match self.durability {
-            Durability::Fsync => self.file.sync_data(),
-            Durability::Os | Durability::Memory => Ok(()),
+        match (self.durability, &self.periodic) {
+            (Durability::Fsync, _) => self.backend.sync_data(),
+            (_, Some(periodic)) => periodic.due(),
+            (_, None) => Ok(()),
         }
     }
 
     fn lock(&self) -> io::Result<bool> {
-        match self.file.try_lock_range(Bound::Unbounded, Bound::Unbounded) {
+        match self.backend.try_lock_range(Bound::Unbounded, Bound::Unbounded) {
             Ok(taken) => Ok(taken),
             // A system without locks.
             Err(BackendError::Unsupported) => Ok(true),
@@ -86,10 +105,7 @@ impl Disk for FileDisk {
     }
 
     fn close(&self) -> io::Result<()> {
-        let synced = match self.durability {
-            Durability::Os => self.file.sync_data(),
-            Durability::Fsync | Durability::Memory => Ok(()),
-        };
-        self.file.close().and(synced)
+        let synced = self.periodic.as_ref().map_or(Ok(()), Periodic::end);
+        self.backend.close().and(synced)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use crate::{Key, Operation, Table, WriteBatch};
+use crate::{Key, Operation, Reader, Table, WriteBatch};
 
 #[derive(Debug, Default)]
 struct Changes {
@@ -16,14 +16,16 @@ struct Changes {
 #[derive(Debug)]
 enum Change {
     Put(Bytes),
-    /// The key has no value in the engine.
+    /// The key has no value in the engine, as whoever inserted it says.
     Insert(Bytes),
+    /// It was inserted, and went again.
+    Gone,
     Delete,
 }
 
-/// One batch that leaves what all of them would, table by table and in the order of keys. What comes and goes within
-/// the group is not in it.
-pub(super) fn net(group: &[WriteBatch]) -> WriteBatch {
+/// One batch that leaves what all of them would, table by table and in the order of keys. What is inserted and goes
+/// within the group is not in it, unless `reader` finds that the key has a value of before.
+pub(super) fn net(group: &[WriteBatch], reader: &dyn Reader) -> WriteBatch {
     let mut tables = BTreeMap::<Table, Changes>::new();
     for operation in group.iter().flat_map(WriteBatch::operations) {
         match operation {
@@ -40,15 +42,17 @@ pub(super) fn net(group: &[WriteBatch]) -> WriteBatch {
                 let change = match keys.get(key) {
                     // It had a value before this group, which is to be replaced.
                     Some(Change::Put(_) | Change::Delete) => Change::Put(value.clone()),
-                    Some(Change::Insert(_)) | None => Change::Insert(value.clone()),
+                    Some(Change::Insert(_) | Change::Gone) | None => Change::Insert(value.clone()),
                 };
                 keys.insert(key.clone(), change);
             }
             Operation::Delete(table, key) => {
                 let keys = &mut tables.entry(*table).or_default().keys;
-                if !matches!(keys.remove(key), Some(Change::Insert(_))) {
-                    keys.insert(key.clone(), Change::Delete);
-                }
+                let change = match keys.get(key) {
+                    Some(Change::Insert(_) | Change::Gone) => Change::Gone,
+                    _ => Change::Delete,
+                };
+                keys.insert(key.clone(), change);
             }
             Operation::DeletePrefix(table, prefix) => {
                 let Changes { prefixes, keys } = tables.entry(*table).or_default();
@@ -69,13 +73,26 @@ pub(super) fn net(group: &[WriteBatch]) -> WriteBatch {
         for prefix in prefixes {
             batch.delete_prefix(table, prefix);
         }
+        let gone: Vec<&Key> =
+            keys.iter().filter(|(_, change)| matches!(change, Change::Gone)).map(|(key, _)| key).collect();
+        let mut had = had_values(reader, table, &gone).into_iter();
         for (key, change) in keys {
             match change {
                 Change::Put(value) => batch.put(table, key, value),
                 Change::Insert(value) => batch.insert(table, key, value),
-                Change::Delete => batch.delete(table, key),
+                // Only what is committed is read, and nobody else commits.
+                Change::Gone if !had.next().unwrap_or(true) => &mut batch,
+                Change::Gone | Change::Delete => batch.delete(table, key),
             };
         }
     }
     batch
+}
+
+/// Which of these keys have a value; all, if that cannot be read.
+fn had_values(reader: &dyn Reader, table: Table, keys: &[&Key]) -> Vec<bool> {
+    if keys.is_empty() {
+        return Vec::new();
+    }
+    reader.present(table, keys).ok().filter(|had| had.len() == keys.len()).unwrap_or_else(|| vec![true; keys.len()])
 }

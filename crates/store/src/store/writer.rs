@@ -123,8 +123,9 @@ impl Shared {
 pub(super) fn run(mut engine: impl Engine, shared: &Shared) {
     let mut ending = Ending { shared, in_order: false };
     let mut group = Vec::new();
+    let reader = engine.reader();
     while shared.next_group(&mut group) {
-        let net = net(&group);
+        let net = net(&group, &*reader);
         let outcome = if net.is_empty() { Ok(()) } else { engine.commit(&[net]) };
         match outcome {
             Ok(()) => shared.committed(&group),
