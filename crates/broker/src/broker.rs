@@ -19,8 +19,9 @@ use crate::control::Control;
 use crate::credentials::{ListenerCredentials, SetTlsError};
 use crate::directory::{Directory, WorkerId};
 use crate::events::{Events, Teller};
+use crate::handshakes::Handshakes;
 use crate::index::Index;
-use crate::listener::Security;
+use crate::listener::{self, Door, ListenAddress, Security};
 use crate::mailbox::{Batch, INBOX_BATCHES, Mail};
 use crate::retained::RetainedStore;
 use crate::shared::{Program, Realm, Shared};
@@ -32,9 +33,9 @@ use crate::worker;
 #[derive(Debug)]
 pub struct Broker {
     pub(crate) shared: Arc<Shared>,
+    /// The TCP ones.
     addresses: Vec<SocketAddr>,
-    /// In the same order.
-    securities: Vec<Security>,
+    pub(crate) doors: Vec<Arc<Door>>,
     shutdown: watch::Sender<bool>,
     ended: Vec<oneshot::Receiver<()>>,
     threads: Vec<JoinHandle<()>>,
@@ -52,16 +53,14 @@ impl Broker {
         if builder.listeners.is_empty() {
             return Err(StartError::NoListener);
         }
-        let mut sockets = Vec::new();
-        let mut addresses = Vec::new();
-        let mut securities = Vec::new();
+        let mut bound = Vec::new();
         for listener in builder.listeners {
-            let (socket, address) =
-                acceptor::bind(&listener).map_err(|source| StartError::Bind { address: listener.address, source })?;
-            securities.push(listener.security.clone());
-            sockets.push((socket, listener.security));
-            addresses.push(address);
+            let (socket, address) = listener::bind(&listener)
+                .map_err(|source| StartError::Bind { address: listener.address.clone(), source })?;
+            bound.push((socket, Arc::new(Door::new(listener, address))));
         }
+        let doors: Vec<_> = bound.iter().map(|(_, door)| Arc::clone(door)).collect();
+        let addresses = doors.iter().filter_map(|door| door.address.tcp()).collect();
         let (inboxes, receivers): (Vec<_>, Vec<_>) =
             (0..builder.workers).map(|_| mpsc::channel::<Batch>(INBOX_BATCHES)).unzip();
         let (shutdown, shutdown_seen) = watch::channel(false);
@@ -77,6 +76,11 @@ impl Broker {
             system_topics: builder.system_topics,
             events: Teller::new(builder.limits.events),
             program: Program::new(NamespaceId::DEFAULT),
+            handshakes: Arc::new(Handshakes::new(
+                builder.limits.handshakes,
+                builder.limits.handshakes_per_source,
+                builder.limits.handshakes_waiting,
+            )),
             limits: builder.limits,
             realm: Arc::new(realm),
             directory: Directory::new(),
@@ -96,7 +100,7 @@ impl Broker {
         let watch = shared.store.subscribe(move |progress| state.progress(&progress));
         let mut revived = crate::revive::revive(&shared).map_err(StartError::Store)?;
         let mut broker =
-            Self { shared, addresses, securities, shutdown, ended: Vec::new(), threads: Vec::new(), _watch: watch };
+            Self { shared, addresses, doors, shutdown, ended: Vec::new(), threads: Vec::new(), _watch: watch };
         for (id, inbox) in receivers.into_iter().enumerate() {
             let shared = Arc::clone(&broker.shared);
             let id = WorkerId::try_from(id).unwrap_or(WorkerId::MAX);
@@ -106,7 +110,7 @@ impl Broker {
             })?;
         }
         let shared = Arc::clone(&broker.shared);
-        broker.spawn("gridmq-acceptor".to_owned(), move |runtime| acceptor::run(runtime, sockets, shared))?;
+        broker.spawn("gridmq-acceptor".to_owned(), move |runtime| acceptor::run(runtime, bound, shared))?;
         Ok(broker)
     }
 
@@ -129,10 +133,15 @@ impl Broker {
         Ok(())
     }
 
-    /// The bound addresses, in the order of the listeners.
+    /// The bound TCP addresses, in the order of the listeners; Unix sockets have none.
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where each listener listens, in their order.
+    pub fn listening(&self) -> impl Iterator<Item = &ListenAddress> {
+        self.doors.iter().map(|door| &door.address)
     }
 
     /// Replaces the TLS configuration of a listener, by its place in the order of the listeners. Connections that come
@@ -142,24 +151,24 @@ impl Broker {
     /// # Errors
     /// When there is no such listener, or it has no TLS.
     pub fn set_tls(&self, listener: usize, config: ServerConfig) -> Result<(), SetTlsError> {
-        match self.securities.get(listener) {
+        match self.doors.get(listener).map(|door| &door.security) {
             Some(Security::Tls(cell)) => {
                 cell.replace(config, None);
                 Ok(())
             }
             Some(Security::Plain { .. }) => Err(SetTlsError::Plain { index: listener }),
-            None => Err(SetTlsError::NoListener { index: listener, listeners: self.securities.len() }),
+            None => Err(SetTlsError::NoListener { index: listener, listeners: self.doors.len() }),
         }
     }
 
     /// How the certificates of the TLS listeners stand, in the order of the listeners.
     #[must_use]
     pub fn credentials(&self) -> Vec<ListenerCredentials> {
-        let tls = |(security, address): (&Security, &SocketAddr)| match security {
-            Security::Tls(cell) => Some(cell.credentials(*address)),
+        let tls = |door: &Arc<Door>| match &door.security {
+            Security::Tls(cell) => Some(cell.credentials(door.address.clone())),
             Security::Plain { .. } => None,
         };
-        self.securities.iter().zip(&self.addresses).filter_map(tls).collect()
+        self.doors.iter().filter_map(tls).collect()
     }
 
     /// Looks into the broker and steers it, from any thread.

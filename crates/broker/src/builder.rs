@@ -1,6 +1,5 @@
 //! How a broker is set up.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use gridmq_store::Store;
 
 use crate::broker::Broker;
 use crate::hooks::{AsyncHook, Hook, Hooks};
-use crate::listener::Listener;
+use crate::listener::{ListenAddress, Listener};
 use crate::observer::Observer;
 use crate::strategy::SharedStrategy;
 
@@ -22,10 +21,21 @@ const MAXIMUM_WORKERS: usize = 64;
 pub struct Limits {
     /// Open connections. Default 16,000; more are closed at once.
     pub connections: usize,
-    /// For the TLS handshake. Default 10 s.
+    /// From a connection's beginning to the end of all that comes before MQTT: the PROXY header, the TLS handshake and
+    /// the wait for a place for it, the WebSocket upgrade. Default 10 s.
     pub handshake_timeout: Duration,
-    /// From the handshake to CONNECT. Default 10 s.
+    /// From a connection's beginning, all of that included, to a whole CONNECT. Default 10 s.
     pub connect_timeout: Duration,
+    /// TLS handshakes under way at once; further ones wait in line, within their deadline. A client that has not sent
+    /// anything yet takes no place. Default 256, at least 1.
+    pub handshakes: usize,
+    /// How many of these one source address (of IPv6, one /64 network) may have; Unix sockets are not counted.
+    /// Default 64, at least 1.
+    pub handshakes_per_source: usize,
+    /// How many wait in line; one more is closed. Default 16,000.
+    pub handshakes_waiting: usize,
+    /// How long a handshake may take while others wait for its place. Default 2 s.
+    pub handshake_patience: Duration,
     /// Bytes of a CONNECT. Default 64 KiB.
     pub connect_packet: u32,
     /// Bytes received from all clients that are not in yet. Default 16 MiB; the connection that goes beyond is closed.
@@ -63,6 +73,10 @@ impl Default for Limits {
             connections: 16_000,
             handshake_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(10),
+            handshakes: 256,
+            handshakes_per_source: 64,
+            handshakes_waiting: 16_000,
+            handshake_patience: Duration::from_secs(2),
             connect_packet: gridmq_proto::codec::DEFAULT_MAX_CONNECT_SIZE,
             unadmitted_bytes: 16 << 20,
             egress_bytes: 1 << 20,
@@ -202,7 +216,7 @@ pub enum StartError {
     #[error("cannot listen on {address}: {}", bind_advice(source))]
     Bind {
         /// The address.
-        address: SocketAddr,
+        address: ListenAddress,
         /// What the system said.
         source: std::io::Error,
     },
@@ -217,7 +231,10 @@ pub enum StartError {
 fn bind_advice(source: &std::io::Error) -> String {
     match source.kind() {
         std::io::ErrorKind::AddrInUse => "another program listens there; stop it or choose another port".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege; choose a higher one".to_owned(),
+        std::io::ErrorKind::PermissionDenied => {
+            "it is not allowed: ports below 1024 need a privilege, a Unix socket the right to write to its directory"
+                .to_owned()
+        }
         std::io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
         _ => source.to_string(),
     }

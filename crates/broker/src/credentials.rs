@@ -1,13 +1,14 @@
 //! The certificate of a listener, and how it is replaced.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gridmq_tls::client::ConfigError;
 use gridmq_tls::{CredentialProvider, CredentialStatus, Identity, ServerConfig};
 use parking_lot::Mutex;
+
+use crate::listener::ListenAddress;
 
 type Make = dyn Fn(Identity) -> Result<ServerConfig, ConfigError> + Send + Sync;
 
@@ -20,7 +21,7 @@ type Make = dyn Fn(Identity) -> Result<ServerConfig, ConfigError> + Send + Sync;
 #[non_exhaustive]
 pub struct ListenerCredentials {
     /// Where it listens.
-    pub address: SocketAddr,
+    pub address: ListenAddress,
     /// Whom the leaf names.
     pub subject: String,
     /// The leaf's SHA-256 thumbprint: 64 lower-case hexadecimal digits.
@@ -117,7 +118,7 @@ impl TlsCell {
         }
     }
 
-    pub(crate) fn credentials(&self, address: SocketAddr) -> ListenerCredentials {
+    pub(crate) fn credentials(&self, address: ListenAddress) -> ListenerCredentials {
         // Both change under this lock: what is told of one generation must not be mixed with another's.
         let (config, mut status) = {
             let status = self.status.lock();

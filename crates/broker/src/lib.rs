@@ -24,6 +24,7 @@
 //! - [`events`]: what happens, as a stream.
 //! - `credentials`: the certificates of listeners, and how they are replaced.
 //! - `acceptor`: takes connections and deals them to workers in turn.
+//! - `entrance`: what comes before MQTT, each step in a module of its own: `proxy`, `handshakes` and TLS, `websocket`.
 
 mod acceptor;
 mod broker;
@@ -35,7 +36,9 @@ mod connection;
 pub mod control;
 mod credentials;
 mod directory;
+mod entrance;
 pub mod events;
+mod handshakes;
 pub mod hooks;
 mod index;
 mod listener;
@@ -44,6 +47,8 @@ mod mailbox;
 #[doc(hidden)]
 pub mod measure;
 mod observer;
+mod peer;
+mod proxy;
 mod retained;
 mod revive;
 mod shared;
@@ -53,6 +58,7 @@ mod strategy;
 mod stream;
 mod sys;
 mod tables;
+mod websocket;
 mod worker;
 
 pub use broker::Broker;
@@ -60,8 +66,13 @@ pub use builder::{Builder, Limits, StartError};
 pub use control::Control;
 pub use credentials::{ListenerCredentials, SetTlsError};
 pub use events::{Event, Events};
-pub use listener::Listener;
+#[cfg(unix)]
+pub use listener::UnixSocket;
+pub use listener::{ListenAddress, Listener, ListenerLimits};
 pub use observer::{ConnectionId, Observer, Occurrence};
+pub use peer::PeerAddress;
+pub use proxy::{Network, NetworkError, ProxyProtocol};
 pub use stats::Stats;
 pub use store_status::StoreStatus;
 pub use strategy::SharedStrategy;
+pub use websocket::WebSocket;

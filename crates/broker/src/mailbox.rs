@@ -4,7 +4,6 @@
 //! workers it is first in, first out. A worker always takes its mail. An outbox that is over its mark parks the
 //! connections that fill it until it has drained.
 
-use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -13,13 +12,14 @@ use gridmq_proto::message::SubscriptionId;
 use gridmq_proto::packet::Will;
 use gridmq_proto::session::server::Session;
 use gridmq_proto::session::{PublishToken, Verdict};
-use gridmq_proto::time::Wall;
+use gridmq_proto::time::{Monotonic, Wall};
 use gridmq_proto::{QoS, SharedMessage};
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 use crate::directory::{Slot, SlotId, WorkerId};
-use crate::listener::Security;
+use crate::listener::{Door, Incoming};
+use crate::peer::PeerAddress;
 use crate::worker::{ConnKey, Scan, Worker};
 
 /// Batches that an inbox holds.
@@ -97,9 +97,11 @@ impl Mail {
 /// A connection that was taken.
 #[derive(Debug)]
 pub(crate) struct Accepted {
-    pub(crate) stream: TcpStream,
-    pub(crate) from: SocketAddr,
-    pub(crate) security: Security,
+    pub(crate) stream: Incoming,
+    pub(crate) from: PeerAddress,
+    /// When it was taken.
+    pub(crate) at: Monotonic,
+    pub(crate) door: Arc<Door>,
 }
 
 /// Names a publish that waits for receipts, on the worker that sent it.

@@ -18,13 +18,14 @@ use gridmq_namespace::gate::Transport;
 
 use crate::broker::Broker;
 use crate::directory::WorkerId;
+use crate::entrance::Guest;
 use crate::listener::Listener;
 use crate::worker::{ConnKey, Worker};
 
 /// Workers that share what the workers of a broker share. The broker's own threads have nothing to do meanwhile.
 #[derive(Debug)]
 pub struct Bench {
-    _broker: Broker,
+    broker: Broker,
     workers: Vec<Worker>,
 }
 
@@ -43,13 +44,16 @@ impl Bench {
         let builder = Broker::builder().workers(usize::from(workers)).listener(Listener::plain(any));
         let broker = Broker::start(builder).expect("a broker starts");
         let workers = (0..workers).map(|id| Worker::detached(id, Arc::clone(&broker.shared))).collect();
-        Self { _broker: broker, workers }
+        Self { broker, workers }
     }
 
     pub fn open(&mut self, worker: usize) -> Peer {
         let from = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
         let now = self.workers[worker].now();
-        let key = self.workers[worker].open(now, from, Transport::Plain { trusted: true }, None);
+        let door = Arc::clone(&self.broker.doors[0]);
+        let transport = Transport::Plain { trusted: true };
+        let guest = Guest { from: from.into(), at: now.monotonic, door, transport, presented: None };
+        let key = self.workers[worker].open(now, guest);
         Peer { worker, key, incoming: BytesMut::new() }
     }
 

@@ -1,9 +1,10 @@
 //! What a program that embeds the broker can watch.
 
 use std::fmt::Debug;
-use std::net::SocketAddr;
 
 use gridmq_tls::Certificate;
+
+use crate::peer::PeerAddress;
 
 /// Names a connection for the life of the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,7 +19,7 @@ pub enum Occurrence<'a> {
         /// The connection.
         connection: ConnectionId,
         /// Where from.
-        from: SocketAddr,
+        from: PeerAddress,
         /// The session's name.
         client_id: &'a str,
         /// Who it is.
@@ -31,7 +32,7 @@ pub enum Occurrence<'a> {
     /// A connection was refused, or ended before it was in.
     Refused {
         /// Where from.
-        from: SocketAddr,
+        from: PeerAddress,
         /// Why.
         why: &'a str,
     },

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::computing::Computing;
 use crate::directory::{Directory, Slot, WorkerId};
 use crate::events::Teller;
+use crate::handshakes::Handshakes;
 use crate::hooks::Hooks;
 use crate::index::Index;
 use crate::mailbox::Batch;
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     pub(crate) unadmitted_bytes: AtomicUsize,
     /// Connections that are open.
     pub(crate) connections: AtomicUsize,
+    pub(crate) handshakes: Arc<Handshakes>,
     pub(crate) shutdown: watch::Receiver<bool>,
     pub(crate) shutdown_deadline: Duration,
 }

@@ -24,10 +24,10 @@ mod takeover;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::RandomState;
-use std::net::SocketAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use gridmq_namespace::gate::{Admission, Credentials, DecisionCache, Transport};
@@ -42,9 +42,12 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::by_slot::BySlot;
 use crate::directory::{Slot, SlotId, WorkerId};
+use crate::entrance::Guest;
 use crate::hooks::SessionEnd;
+use crate::listener::Door;
 use crate::mailbox::{Outbox, PendingWill};
 use crate::observer::ConnectionId;
+use crate::peer::PeerAddress;
 use crate::retained::Cursor;
 use crate::shared::{Realm, Shared};
 use takeover::{Arriving, Leaving};
@@ -89,7 +92,9 @@ pub(crate) struct Conn {
     /// The largest packet that the client takes.
     maximum_packet_size: Option<u32>,
     realm: OwnRealm,
-    from: SocketAddr,
+    from: PeerAddress,
+    /// The listener that it came through.
+    door: Arc<Door>,
     transport: Transport,
     presented: Option<PresentedPeer>,
     cache: DecisionCache,
@@ -251,15 +256,13 @@ impl Worker {
     }
 
     /// Takes a connection in whose transport is ready.
-    pub(crate) fn open(
-        &mut self,
-        now: Now,
-        from: SocketAddr,
-        transport: Transport,
-        presented: Option<PresentedPeer>,
-    ) -> ConnKey {
+    pub(crate) fn open(&mut self, now: Now, guest: Guest) -> ConnKey {
+        let Guest { from, at, door, transport, presented } = guest;
         let realm = Rc::clone(&self.realm);
-        let config = connect::machine_config(&realm.gate.load().connection_limits(), &self.shared.limits);
+        // The deadline counts from the connection's beginning, so what is left of it is that of the machine.
+        let until = at.after(door.connect_timeout(&self.shared.limits));
+        let left = Duration::from_micros(until.as_micros().saturating_sub(now.monotonic.as_micros()));
+        let config = connect::machine_config(&realm.gate.load().connection_limits(), &self.shared.limits, left, &door);
         self.next_connection += 1;
         let id = ConnectionId(u64::from(self.id) << 48 | self.next_connection);
         let mut machine = Connection::new(now, config);
@@ -280,6 +283,7 @@ impl Worker {
             maximum_packet_size: None,
             realm,
             from,
+            door,
             transport,
             presented,
             cache: DecisionCache::new(),
@@ -494,5 +498,5 @@ impl Worker {
 
 /// When a message that lives for so many seconds is no longer worth sending.
 fn expiry(now: Now, seconds: Option<u32>) -> Option<Wall> {
-    seconds.map(|seconds| now.wall.after(std::time::Duration::from_secs(u64::from(seconds))))
+    seconds.map(|seconds| now.wall.after(Duration::from_secs(u64::from(seconds))))
 }

@@ -73,7 +73,7 @@ fn request<'a>(conn: &'a Conn, connect: &'a Connect, proof: Option<&'a Proof>) -
         authentication_method: connect.properties.authentication_method.as_deref(),
         authentication_data: connect.properties.authentication_data.as_deref(),
         proof,
-        source: Some(conn.from.ip()),
+        source: conn.from.ip(),
         presented: conn.presented.as_ref(),
         ..ConnectRequest::new(&connect.client_id, conn.transport)
     }
@@ -164,7 +164,7 @@ impl Worker {
             principal: Arc::clone(admission.principal()),
             version: arrival.connect.version,
         };
-        let source = Some(conn.from.ip());
+        let source = conn.from.ip();
         let connecting = Arc::new(Connecting::new(caller, source, &arrival.connect, conn.presented.as_ref()));
         let shared = Arc::clone(&self.shared);
         for hook in &shared.hooks.connect {
@@ -235,7 +235,7 @@ impl Worker {
                 username: client.credentials.username.as_deref(),
                 authentication_method: method,
                 authentication_data: data.as_deref(),
-                source: Some(conn.from.ip()),
+                source: conn.from.ip(),
                 presented: client.credentials.presented.as_ref(),
                 ..ConnectRequest::new(&client.slot.key.client_id, conn.transport)
             };

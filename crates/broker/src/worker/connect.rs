@@ -2,6 +2,7 @@
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytestring::ByteString;
 use gridmq_namespace::Gate;
@@ -21,20 +22,27 @@ use crate::builder::Limits;
 use crate::directory::{Claim, FIRST_EPOCH, SessionKey, Slot};
 use crate::events::Event;
 use crate::hooks::SessionEnd;
+use crate::listener::Door;
 use crate::observer::Occurrence;
 use crate::shared::Shared;
 use crate::sys;
 use crate::tables::{SessionRow, WillRow};
 
 /// Lengths of client identifiers and topics are the codec's matter; this is the rules'.
-pub(super) fn machine_config(said: &ConnectionLimits, limits: &Limits) -> Config {
+pub(super) fn machine_config(
+    said: &ConnectionLimits,
+    limits: &Limits,
+    connect_timeout: Duration,
+    door: &Door,
+) -> Config {
+    let maximum_packet_size = said.maximum_packet_size.min(door.maximum_packet_size());
     Config {
-        connect_timeout: limits.connect_timeout,
+        connect_timeout,
         decision_timeout: limits.decision_timeout,
         limits: server::Limits {
             maximum_qos: said.maximum_qos,
             receive_maximum: NonZeroU16::new(said.receive_maximum).unwrap_or(NonZeroU16::MIN),
-            maximum_packet_size: NonZeroU32::new(said.maximum_packet_size).unwrap_or(NonZeroU32::MIN),
+            maximum_packet_size: NonZeroU32::new(maximum_packet_size).unwrap_or(NonZeroU32::MIN),
             topic_alias_maximum: said.topic_alias_maximum,
             outbound_topic_aliases: said.outbound_topic_aliases,
             retain_available: said.retain_available,
@@ -246,7 +254,7 @@ impl Worker {
             self.clerk.notify_one();
         }
         let Some(conn) = self.conn(key) else { return };
-        conn.decoder.set_max_packet_size(maximum);
+        conn.decoder.set_max_packet_size(maximum.min(conn.door.maximum_packet_size()));
         conn.cache = DecisionCache::new();
         conn.awaiting = None;
         conn.client = Some(Client { slot: Arc::clone(slot), admission, credentials, since: now.wall, will_stored });

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use gridmq_namespace::gate::Transport;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
@@ -12,12 +11,10 @@ use tokio::task::{LocalSet, spawn_local};
 use super::Worker;
 use crate::connection;
 use crate::directory::WorkerId;
-use crate::listener::Security;
+use crate::entrance;
 use crate::mailbox::{Accepted, Batch, Mail};
-use crate::observer::Occurrence;
 use crate::revive::Revived;
 use crate::shared::Shared;
-use crate::stream::Stream;
 
 /// Mail handled in one turn, so that connections get theirs.
 const POST_SLICE: usize = 256;
@@ -137,46 +134,17 @@ async fn clerk(worker: Rc<RefCell<Worker>>) {
 /// Gets a connection's transport ready and serves it.
 async fn begin(worker: Rc<RefCell<Worker>>, accepted: Accepted) {
     let shared = Arc::clone(&worker.borrow().shared);
-    serve(&worker, &shared, accepted).await;
+    let door = Arc::clone(&accepted.door);
+    if let Some((stream, guest)) = entrance::receive(&shared, accepted).await {
+        let key = {
+            let mut worker = worker.borrow_mut();
+            let now = worker.now();
+            worker.open(now, guest)
+        };
+        connection::serve(Rc::clone(&worker), key, stream).await;
+    }
+    door.leave();
     shared.connections.fetch_sub(1, std::sync::atomic::Ordering::Relaxed);
-}
-
-async fn serve(worker: &Rc<RefCell<Worker>>, shared: &Arc<Shared>, accepted: Accepted) {
-    let Accepted { stream, from, security } = accepted;
-    let Ok(tcp) = tokio::net::TcpStream::from_std(stream) else { return };
-    // Each turn of a connection is one write; waiting to fill a segment would only add delay.
-    let _ = tcp.set_nodelay(true);
-    let (stream, transport, presented) = match security {
-        Security::Plain { trust } => {
-            (Stream::Plain(tcp), Transport::Plain { trusted: trust && from.ip().is_loopback() }, None)
-        }
-        Security::Tls(cell) => {
-            let config = cell.config();
-            let handshake = gridmq_tls::stream::accept(tcp, &config);
-            let mut stopping = shared.shutdown.clone();
-            let outcome = tokio::select! {
-                outcome = tokio::time::timeout(shared.limits.handshake_timeout, handshake) => outcome,
-                _ = stopping.wait_for(|&stop| stop) => return,
-            };
-            match outcome {
-                Ok(Ok((stream, info))) => (Stream::Tls(Box::new(stream)), Transport::Tls, info.presented),
-                Ok(Err(error)) => return refused(shared, from, &error.to_string()),
-                Err(_) => return refused(shared, from, "the TLS handshake took too long [C15 stalled]"),
-            }
-        }
-    };
-    let key = {
-        let mut worker = worker.borrow_mut();
-        let now = worker.now();
-        worker.open(now, from, transport, presented)
-    };
-    connection::serve(Rc::clone(worker), key, stream).await;
-}
-
-fn refused(shared: &Shared, from: std::net::SocketAddr, why: &str) {
-    shared.counters.connections_refused.one();
-    tracing::info!(%from, why, "connection refused");
-    shared.observe(&Occurrence::Refused { from, why });
 }
 
 #[cfg(any(test, feature = "measure"))]
