@@ -61,7 +61,8 @@ impl Wire {
         Self::over(tls)
     }
 
-    fn over(transport: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+    /// Speaks over what is connected already. Nothing is sent yet.
+    pub fn over(transport: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
         Self {
             transport: Box::new(transport),
             decoder: Decoder::for_client(Version::V5, MAXIMUM_PACKET_SIZE),

@@ -125,7 +125,7 @@ async fn start(
             "another program listens on {address}: stop it, or choose another port by --port (0 takes any free one)"
         )),
         StartError::Bind { address, source } if source.kind() == io::ErrorKind::PermissionDenied => {
-            Failure::failed(format!("port {} needs a privilege: choose one above 1023 by --port", address.port()))
+            Failure::failed(format!("{address} needs a privilege: choose a port above 1023 by --port"))
         }
         _ => Failure::from(error),
     })
