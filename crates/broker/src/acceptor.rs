@@ -48,7 +48,7 @@ impl Listening {
         let door = Arc::clone(&self.door);
         let follow = async {
             if let Security::Tls(cell) = &door.security {
-                cell.follow().await;
+                Arc::clone(cell).follow().await;
             }
             std::future::pending::<()>().await;
         };

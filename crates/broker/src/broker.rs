@@ -161,14 +161,15 @@ impl Broker {
         }
     }
 
-    /// How the certificates of the TLS listeners stand, in the order of the listeners.
+    /// How the certificates of the TLS listeners stand, in the order of the listeners: of each its default first, then
+    /// those for names.
     #[must_use]
     pub fn credentials(&self) -> Vec<ListenerCredentials> {
         let tls = |door: &Arc<Door>| match &door.security {
-            Security::Tls(cell) => Some(cell.credentials(door.address.clone())),
-            Security::Plain { .. } => None,
+            Security::Tls(cell) => cell.credentials(&door.address),
+            Security::Plain { .. } => Vec::new(),
         };
-        self.doors.iter().filter_map(tls).collect()
+        self.doors.iter().flat_map(tls).collect()
     }
 
     /// Looks into the broker and steers it, from any thread.

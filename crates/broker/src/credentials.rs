@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use gridmq_tls::client::ConfigError;
-use gridmq_tls::{CredentialProvider, CredentialStatus, Identity, ServerConfig};
+use gridmq_tls::{CredentialProvider, CredentialStatus, Generation, HostPattern, Identity, ServerConfig};
 use parking_lot::Mutex;
 
 use crate::listener::ListenAddress;
@@ -22,6 +22,8 @@ type Make = dyn Fn(Identity) -> Result<ServerConfig, ConfigError> + Send + Sync;
 pub struct ListenerCredentials {
     /// Where it listens.
     pub address: ListenAddress,
+    /// The names that it is shown for (SNI); none of the default certificate.
+    pub names: Vec<String>,
     /// Whom the leaf names.
     pub subject: String,
     /// The leaf's SHA-256 thumbprint: 64 lower-case hexadecimal digits.
@@ -55,6 +57,16 @@ pub(crate) struct TlsCell {
     config: ArcSwap<ServerConfig>,
     status: Mutex<CredentialStatus>,
     source: Option<Source>,
+    /// Certificates for names. Whoever changes one, or the configuration, holds this.
+    named: Mutex<Vec<Named>>,
+}
+
+/// A certificate for clients that ask for certain names.
+struct Named {
+    names: Vec<HostPattern>,
+    credentials: Arc<dyn CredentialProvider>,
+    identity: Identity,
+    status: CredentialStatus,
 }
 
 /// Where the next configuration comes from.
@@ -72,7 +84,12 @@ impl fmt::Debug for TlsCell {
 impl TlsCell {
     pub(crate) fn new(config: ServerConfig) -> Self {
         let status = CredentialStatus::new(1, config.identity().not_after());
-        Self { config: ArcSwap::from_pointee(config), status: Mutex::new(status), source: None }
+        Self {
+            config: ArcSwap::from_pointee(config),
+            status: Mutex::new(status),
+            source: None,
+            named: Mutex::default(),
+        }
     }
 
     pub(crate) fn following(credentials: Arc<dyn CredentialProvider>, make: Box<Make>) -> Result<Self, ConfigError> {
@@ -80,27 +97,91 @@ impl TlsCell {
         let config = make(current.identity.clone())?;
         let status = CredentialStatus::new(current.number, current.identity.not_after());
         let source = Some(Source { credentials, make });
-        Ok(Self { config: ArcSwap::from_pointee(config), status: Mutex::new(status), source })
+        Ok(Self { config: ArcSwap::from_pointee(config), status: Mutex::new(status), source, named: Mutex::default() })
     }
 
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         self.config.load_full()
     }
 
+    /// Adds a certificate for names.
+    pub(crate) fn add(
+        &self,
+        names: Vec<HostPattern>,
+        credentials: Arc<dyn CredentialProvider>,
+    ) -> Result<(), ConfigError> {
+        let current = credentials.current();
+        let status = CredentialStatus::new(current.number, current.identity.not_after());
+        let mut named = self.named.lock();
+        named.push(Named { names, credentials, identity: current.identity.clone(), status });
+        let config = with_names(&self.config(), &named)?;
+        self.config.store(Arc::new(config));
+        Ok(())
+    }
+
     /// `generation`: its number; the next one if it has none.
     pub(crate) fn replace(&self, config: ServerConfig, generation: Option<u64>) {
+        let named = self.named.lock();
+        let config = match with_names(&config, &named) {
+            Ok(config) => config,
+            Err(error) => {
+                drop(named);
+                return self.failed(&error);
+            }
+        };
         let mut status = self.status.lock();
         status.generation = generation.unwrap_or_else(|| status.generation.saturating_add(1));
-        status.not_after = config.identity().not_after();
-        status.last_error = None;
-        status.reloads = status.reloads.saturating_add(1);
-        let (subject, thumbprint) = (config.identity().subject(), config.identity().thumbprint_sha256().to_owned());
+        taken_over(&mut status, config.identity());
         self.config.store(Arc::new(config));
-        tracing::info!(generation = status.generation, subject, thumbprint, "new connections get another certificate");
+    }
+
+    fn failed(&self, error: &ConfigError) {
+        tracing::error!(%error, "the listener keeps its certificate");
+        fail(&mut self.status.lock(), error);
+    }
+
+    /// Takes over a generation of a certificate for names.
+    fn renew(&self, index: usize, generation: &Generation) {
+        let mut named = self.named.lock();
+        let Some(changed) = named.get_mut(index) else { return };
+        let before = std::mem::replace(&mut changed.identity, generation.identity.clone());
+        let outcome = with_names(&self.config(), &named);
+        let Some(changed) = named.get_mut(index) else { return };
+        match outcome {
+            Ok(config) => {
+                changed.status.generation = generation.number;
+                taken_over(&mut changed.status, &changed.identity);
+                self.config.store(Arc::new(config));
+            }
+            Err(error) => {
+                tracing::error!(generation = generation.number, %error, "the listener keeps its certificate");
+                changed.identity = before;
+                fail(&mut changed.status, &error);
+            }
+        }
+    }
+
+    /// Takes over each new generation of each of its certificates; never ends.
+    pub(crate) async fn follow(self: Arc<Self>) {
+        let mut tasks = tokio::task::JoinSet::new();
+        let named: Vec<_> = self.named.lock().iter().map(|named| Arc::clone(&named.credentials)).collect();
+        for (index, credentials) in named.into_iter().enumerate() {
+            let cell = Arc::clone(&self);
+            tasks.spawn(async move {
+                let mut seen = cell.named.lock().get(index).map_or(0, |named| named.status.generation);
+                loop {
+                    let generation = credentials.changed(seen).await;
+                    seen = generation.number;
+                    cell.renew(index, &generation);
+                }
+            });
+        }
+        self.follow_default().await;
+        while tasks.join_next().await.is_some() {}
     }
 
     /// Takes over each new generation; ends when there will be none.
-    pub(crate) async fn follow(&self) {
+    async fn follow_default(&self) {
         let Some(Source { credentials, make }) = &self.source else { return };
         let mut seen = self.status.lock().generation;
         loop {
@@ -108,29 +189,54 @@ impl TlsCell {
             seen = generation.number;
             match make(generation.identity.clone()) {
                 Ok(config) => self.replace(config, Some(seen)),
-                Err(error) => {
-                    tracing::error!(generation = seen, %error, "the listener keeps its certificate");
-                    let mut status = self.status.lock();
-                    status.last_error = Some(error.to_string());
-                    status.failures = status.failures.saturating_add(1);
-                }
+                Err(error) => self.failed(&error),
             }
         }
     }
 
-    pub(crate) fn credentials(&self, address: ListenAddress) -> ListenerCredentials {
-        // Both change under this lock: what is told of one generation must not be mixed with another's.
-        let (config, mut status) = {
-            let status = self.status.lock();
-            (self.config(), status.clone())
+    pub(crate) fn credentials(&self, address: &ListenAddress) -> Vec<ListenerCredentials> {
+        // All change under this lock: what is told of one generation must not be mixed with another's.
+        let named = self.named.lock();
+        let (config, status) = (self.config(), self.status.lock().clone());
+        let shown = |names: Vec<String>,
+                     identity: &Identity,
+                     mut status: CredentialStatus,
+                     source: Option<CredentialStatus>| {
+            if let Some(source) = source {
+                status.last_error = status.last_error.or(source.last_error);
+                status.failures = status.failures.saturating_add(source.failures);
+            }
+            let (subject, thumbprint_sha256) = (identity.subject(), identity.thumbprint_sha256().to_owned());
+            ListenerCredentials { address: address.clone(), names, subject, thumbprint_sha256, status }
         };
-        if let Some(Source { credentials, .. }) = &self.source {
-            let source = credentials.status();
-            status.last_error = status.last_error.or(source.last_error);
-            status.failures = status.failures.saturating_add(source.failures);
-        }
-        let identity = config.identity();
-        let (subject, thumbprint_sha256) = (identity.subject(), identity.thumbprint_sha256().to_owned());
-        ListenerCredentials { address, subject, thumbprint_sha256, status }
+        let source = self.source.as_ref().map(|source| source.credentials.status());
+        let mut all = vec![shown(Vec::new(), config.identity(), status, source)];
+        all.extend(named.iter().map(|named| {
+            let names = named.names.iter().map(ToString::to_string).collect();
+            shown(names, &named.identity, named.status.clone(), Some(named.credentials.status()))
+        }));
+        all
     }
+}
+
+fn with_names(config: &ServerConfig, named: &[Named]) -> Result<ServerConfig, ConfigError> {
+    if named.is_empty() {
+        return Ok(config.clone());
+    }
+    let each =
+        |named: &Named| named.names.iter().map(|name| (name.clone(), named.identity.clone())).collect::<Vec<_>>();
+    config.with_names(named.iter().flat_map(each))
+}
+
+fn taken_over(status: &mut CredentialStatus, identity: &Identity) {
+    status.not_after = identity.not_after();
+    status.last_error = None;
+    status.reloads = status.reloads.saturating_add(1);
+    let (subject, thumbprint) = (identity.subject(), identity.thumbprint_sha256().to_owned());
+    tracing::info!(generation = status.generation, subject, thumbprint, "new connections get another certificate");
+}
+
+fn fail(status: &mut CredentialStatus, error: &ConfigError) {
+    status.last_error = Some(error.to_string());
+    status.failures = status.failures.saturating_add(1);
 }

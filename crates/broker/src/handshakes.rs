@@ -45,6 +45,8 @@ struct State {
     turns: VecDeque<Source>,
     /// Places that have to be given up when somebody waits, longest held first.
     slow: VecDeque<(Source, oneshot::Sender<()>)>,
+    /// Those that were told to, and have not done so yet.
+    leaving: usize,
 }
 
 /// Who waits of one source, in order.
@@ -174,9 +176,13 @@ impl State {
         // For want of a place anybody's will do; for want of a share, one of the same source.
         let all_taken = self.taken >= places && !self.turns.is_empty();
         let helps = |holder: &Source| all_taken || self.lines.contains_key(holder);
+        if self.leaving >= self.waiting {
+            return;
+        }
         while let Some(at) = self.slow.iter().position(|(source, end)| end.is_closed() || helps(source)) {
             let Some((_, end)) = self.slow.remove(at) else { return };
             if end.send(()).is_ok() {
+                self.leaving += 1;
                 return;
             }
         }
@@ -187,14 +193,30 @@ impl Place {
     /// Ends when the place must be given up: this handshake is slow, and somebody waits.
     pub(crate) async fn wanted(&self) {
         let Some(handshakes) = &self.handshakes else { return };
-        let ended = {
-            let (end, ended) = oneshot::channel();
+        let (end, told) = oneshot::channel();
+        let mut slow = Slow { handshakes, told, was_told: false };
+        {
             let mut state = handshakes.state.lock();
             state.slow.push_back((self.source, end));
             state.evict(handshakes.places);
-            ended
-        };
-        let _ = ended.await;
+        }
+        slow.was_told = (&mut slow.told).await.is_ok();
+    }
+}
+
+/// A handshake that may be told to end.
+struct Slow<'a> {
+    handshakes: &'a Handshakes,
+    told: oneshot::Receiver<()>,
+    was_told: bool,
+}
+
+impl Drop for Slow<'_> {
+    fn drop(&mut self) {
+        self.told.close();
+        if self.was_told || self.told.try_recv().is_ok() {
+            self.handshakes.state.lock().leaving -= 1;
+        }
     }
 }
 

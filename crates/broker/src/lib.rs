@@ -4,7 +4,8 @@
 //! # async fn start(tls: gridmq_tls::ServerConfig) -> Result<(), gridmq_broker::StartError> {
 //! use gridmq_broker::{Broker, Listener};
 //!
-//! let broker = Broker::builder().listener(Listener::tls("127.0.0.1:0".parse().unwrap(), tls)).start().await?;
+//! let address = std::net::SocketAddr::from(([127, 0, 0, 1], 8883));
+//! let broker = Broker::builder().listener(Listener::tls(address, tls)).start().await?;
 //! println!("listening on {:?}", broker.addresses());
 //! broker.shutdown().await;
 //! # Ok(())
@@ -38,6 +39,8 @@ mod credentials;
 mod directory;
 mod entrance;
 pub mod events;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshakes;
 pub mod hooks;
 mod index;

@@ -8,7 +8,7 @@ mod socket;
 use std::sync::Arc;
 
 use gridmq_tls::client::ConfigError;
-use gridmq_tls::{CredentialProvider, Identity, ServerConfig};
+use gridmq_tls::{CredentialProvider, HostPattern, Identity, ServerConfig};
 
 pub use address::ListenAddress;
 #[cfg(unix)]
@@ -77,6 +77,24 @@ impl Listener {
     ) -> Result<Self, ConfigError> {
         let cell = TlsCell::following(credentials, Box::new(make))?;
         Ok(Self::new(address.into(), Security::Tls(Arc::new(cell))))
+    }
+
+    /// On a TLS listener: another certificate for clients that ask for one of these names (SNI, RFC 6066 section 3),
+    /// which is replaced as its credentials say. An exact name goes before a wildcard, a later certificate before an
+    /// earlier one of the same name; who asks for no name, or for another, is shown the listener's own. All else, such
+    /// as which clients are trusted, is the listener's. A plain listener has no use for it.
+    ///
+    /// # Errors
+    /// When the current generation cannot be used.
+    pub fn certificate_for(
+        self,
+        names: impl IntoIterator<Item = HostPattern>,
+        credentials: Arc<dyn CredentialProvider>,
+    ) -> Result<Self, ConfigError> {
+        if let Security::Tls(cell) = &self.security {
+            cell.add(names.into_iter().collect(), credentials)?;
+        }
+        Ok(self)
     }
 
     /// MQTT without encryption, by custom on port 1883.

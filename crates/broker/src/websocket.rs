@@ -109,5 +109,30 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// For fuzzing: reads a request's head, and frames in pieces of a size that the first byte says.
+pub(crate) fn read_all(bytes: &[u8]) {
+    if let Some(head) = request::head_length(bytes).and_then(|length| bytes.get(..length)) {
+        let _ = request::Request::parse(head).map(|request| (request.path(), request.tokens("Upgrade").count()));
+    }
+    let Some((piece, rest)) = bytes.split_first() else { return };
+    let mut reader = frames::Reader::new();
+    for piece in rest.chunks(usize::from(*piece).max(1)) {
+        let mut piece = piece.to_vec();
+        let mut at = 0;
+        while let Some(rest) = piece.get_mut(at..) {
+            match reader.read(rest) {
+                Ok((payload, taken, control)) => {
+                    assert!(payload <= taken && taken <= rest.len(), "nothing is made of nothing");
+                    at += taken;
+                    if control.is_none() {
+                        break;
+                    }
+                }
+                Err(_) => return,
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -30,7 +30,7 @@ pub(crate) use address::Address;
 pub(crate) use admin::Admin;
 pub(crate) use est::Est;
 pub(crate) use limits::Limits;
-pub(crate) use listener::{Kind, Listener};
+pub(crate) use listener::{Certificate, Listener};
 pub(crate) use log::{Log, LogFormat};
 pub(crate) use namespace::Namespace;
 pub(crate) use open::Open;
@@ -71,6 +71,7 @@ section! {
         namespace: Namespace;
         open: Open;
         listener: Vec<Listener>;
+        certificate: Vec<Certificate>;
         tls: Option<Tls>;
         limits: Limits;
         store: Store;
@@ -108,6 +109,9 @@ impl Settings {
         }
         if self.est.as_ref().is_some_and(|est| est.ca.is_none()) {
             return Err("[est] needs ca, the directory that gridmq certs init filled".to_owned());
+        }
+        for (number, certificate) in self.certificate.iter().enumerate() {
+            certificate.agree().map_err(|problem| format!("[[certificate]] {}: {problem}", number + 1))?;
         }
         for (number, listener) in self.listener.iter().enumerate() {
             listener.agree().map_err(|problem| format!("[[listener]] {}: {problem}", number + 1))?;

@@ -132,7 +132,7 @@ async fn who_proves_nothing_or_something_else_is_refused() {
 #[tokio::test]
 async fn a_plain_port_takes_nobody_at_their_word_unless_told_to() {
     let authority = Authority::new("Test");
-    let address = "127.0.0.1:0".parse().unwrap();
+    let address: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
     let policy = Arc::new(Policy::compile(resources(&authority), 1).unwrap());
     let broker = Broker::builder()
         .workers(2)
@@ -398,7 +398,7 @@ async fn a_will_is_judged_again_when_it_fires() {
 async fn rules_may_change_while_clients_come_and_publish() {
     let authority = Authority::new("Test");
     let policy = rules(&authority, &["client1", "client2", "client3", "client4"], "interop/#", 1);
-    let address = "127.0.0.1:0".parse().unwrap();
+    let address: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
     let broker = Broker::builder()
         .workers(4)
         .rules(policy)

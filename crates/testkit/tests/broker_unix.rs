@@ -44,7 +44,7 @@ async fn our_client_speaks_over_a_socket_whose_file_goes_with_the_broker() {
         [format!("unix://{}", path.display())]
     );
     let client = Client::builder(&format!("unix://{}", path.display())).client_id("local").connect().await.unwrap();
-    let mut messages = client.subscribe("a").await.unwrap();
+    let mut messages = client.subscribe("a", QoS::AtLeastOnce).await.unwrap();
     client.publish("a", "hello").qos(QoS::AtLeastOnce).await.unwrap();
     assert_eq!(messages.next().await.unwrap().text(), Some("hello"));
     client.disconnect().await.unwrap();

@@ -65,7 +65,7 @@ pub use gridmq_catalogue::{Finding, Id, Severity};
 pub use identity::{Identity, IdentityLoader};
 pub use peer::PresentedPeer;
 pub use revocation::Revocation;
-pub use server::{ClientAuth, ClientTrust, ServerConfig};
+pub use server::{ClientAuth, ClientTrust, HostPattern, ServerConfig};
 pub use trust::{Pin, Trust, TrustSource};
 pub use verify::{
     Anchors, Refusal, Thumbprint, VerifiedBy, VerifiedPeer, VerifyError, verify, verify_thumbprint, verify_with,

@@ -14,6 +14,10 @@ use crate::verify::Thumbprint;
 use crate::versions::TlsVersions;
 
 pub(crate) mod judge;
+mod names;
+
+use names::{ByName, Resolver};
+pub use names::{HostPattern, HostPatternError};
 
 /// Does the server ask the client for a certificate?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -58,7 +62,7 @@ struct Inner {
     tls: Arc<rustls::ServerConfig>,
     #[cfg_attr(not(feature = "stream"), allow(dead_code, reason = "read by the stream"))]
     rules: Option<Arc<judge::Rules>>,
-    identity: Identity,
+    identities: Arc<ByName>,
     client_certificate: ClientAuth,
     versions: TlsVersions,
 }
@@ -76,10 +80,46 @@ impl ServerConfig {
         }
     }
 
-    /// What this server proves.
+    /// What this server proves to clients that ask for no name, or for none that it has an identity for.
     #[must_use]
     pub fn identity(&self) -> &Identity {
-        &self.inner.identity
+        self.inner.identities.default()
+    }
+
+    /// What this server proves to a client that asks for that name (SNI, RFC 6066 section 3).
+    #[must_use]
+    pub fn identity_for(&self, server_name: Option<&str>) -> &Identity {
+        self.inner.identities.choose(server_name)
+    }
+
+    /// The same, which proves another identity to clients that ask for one of these names, and shares no session with
+    /// it. An exact name goes before a wildcard; of two that are equal the last holds. Names that were given before
+    /// are forgotten.
+    ///
+    /// # Errors
+    /// When a part cannot be used.
+    pub fn with_names(&self, named: impl IntoIterator<Item = (HostPattern, Identity)>) -> Result<Self, ConfigError> {
+        let identities = Arc::new(ByName::new(self.identity().clone(), named));
+        let alpn = self.inner.tls.alpn_protocols.clone();
+        let (rules, client_certificate) = (self.inner.rules.clone(), self.inner.client_certificate);
+        Self::made(self.inner.versions, client_certificate, rules, identities, alpn)
+    }
+
+    fn made(
+        versions: TlsVersions,
+        client_certificate: ClientAuth,
+        rules: Option<Arc<judge::Rules>>,
+        identities: Arc<ByName>,
+        alpn: Vec<Vec<u8>>,
+    ) -> Result<Self, ConfigError> {
+        let verifier: Arc<dyn ClientCertVerifier> = match &rules {
+            None => Arc::new(NoClientAuth),
+            Some(rules) => Arc::new(judge::Judge::new(Arc::clone(rules))),
+        };
+        let resolver = Arc::new(Resolver(Arc::clone(&identities)));
+        let asks = client_certificate != ClientAuth::Off;
+        let tls = Arc::new(assemble(versions, verifier, resolver, alpn, asks)?);
+        Ok(Self { inner: Arc::new(Inner { tls, rules, identities, client_certificate, versions }) })
     }
 
     /// Does it ask for a client certificate?
@@ -118,7 +158,7 @@ impl ServerConfig {
 impl fmt::Debug for ServerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerConfig")
-            .field("identity", &self.inner.identity)
+            .field("identities", &self.inner.identities)
             .field("client_certificate", &self.inner.client_certificate)
             .field("versions", &self.inner.versions)
             .finish_non_exhaustive()
@@ -182,22 +222,8 @@ impl ServerConfigBuilder {
             (_, ClientTrust::Anchors(trust)) => Some(judge::Rules::anchors(trust, optional)?),
             (_, ClientTrust::Thumbprints(allowed)) => Some(judge::Rules::thumbprints(allowed, optional)),
         };
-        let rules = rules.map(Arc::new);
-        let verifier: Arc<dyn ClientCertVerifier> = match &rules {
-            None => Arc::new(NoClientAuth),
-            Some(rules) => Arc::new(judge::Judge::new(Arc::clone(rules))),
-        };
-        let resolver = Arc::new(rustls::sign::SingleCertAndKey::from(identity.certified_key()));
-        let asks = self.client_certificate != ClientAuth::Off;
-        let tls = assemble(self.versions, verifier, resolver, self.alpn, asks)?;
-        let inner = Inner {
-            tls: Arc::new(tls),
-            rules,
-            identity,
-            client_certificate: self.client_certificate,
-            versions: self.versions,
-        };
-        Ok(ServerConfig { inner: Arc::new(inner) })
+        let identities = Arc::new(ByName::new(identity, []));
+        ServerConfig::made(self.versions, self.client_certificate, rules.map(Arc::new), identities, self.alpn)
     }
 }
 

@@ -99,8 +99,7 @@ where
     match TlsAcceptor::from(tls).accept(Sniff::new(io)).into_fallible().await {
         Ok(stream) => {
             let (io, connection) = stream.get_ref();
-            let mut seen = ServerSeen::new(config, io);
-            seen.server_name = connection.server_name().map(str::to_owned);
+            let mut seen = ServerSeen::new(config, io, connection.server_name());
             if let Some(chain) = connection.peer_certificates().filter(|chain| !chain.is_empty()) {
                 match PresentedPeer::from_chain(chain.iter().map(AsRef::as_ref)) {
                     Ok(presented) => seen.presented = Some(presented),
@@ -114,7 +113,7 @@ where
             finish(stream.into(), Seen::Server(seen))
         }
         Err((error, mut io)) => {
-            let mut report = ServerSeen::new(config, &io).report();
+            let mut report = ServerSeen::new(config, &io, None).report();
             if let Some(judge) = judge {
                 report::add_presented(&mut report, judge.notes());
             }

@@ -210,7 +210,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     }
     let est = est::start(settings.est.as_ref(), certificates.main.as_ref()).await?;
     let broker = builder.start().await?;
-    for ((kind, _), address) in listeners.iter().zip(broker.addresses()) {
+    for ((kind, _), address) in listeners.iter().zip(broker.listening()) {
         output::line(&format!("listening on {address} ({kind})"))?;
     }
     if let Some(summary) = summary {

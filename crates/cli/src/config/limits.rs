@@ -15,10 +15,18 @@ section! {
     Limits {
         /// Open connections; more are closed at once.
         connections: usize = unless_said().connections;
-        /// From the connection to the end of the TLS handshake.
+        /// From the connection to the end of all that comes before MQTT: PROXY header, TLS handshake, WebSocket upgrade.
         handshake_timeout: Span = Span(unless_said().handshake_timeout);
-        /// From the handshake to CONNECT.
+        /// From the connection, all of that included, to a whole CONNECT.
         connect_timeout: Span = Span(unless_said().connect_timeout);
+        /// TLS handshakes under way at once; further ones wait in line.
+        handshakes: usize = unless_said().handshakes;
+        /// How many of these one source address may have; of IPv6, one /64 network.
+        handshakes_per_source: usize = unless_said().handshakes_per_source;
+        /// How many wait in line; one more is closed.
+        handshakes_waiting: usize = unless_said().handshakes_waiting;
+        /// How long a handshake may take while others wait for its place.
+        handshake_patience: Span = Span(unless_said().handshake_patience);
         /// Bytes of a CONNECT.
         connect_packet: u32 = unless_said().connect_packet;
         /// Bytes received from all clients that are not in yet; the connection that goes beyond is closed.
@@ -42,6 +50,10 @@ impl Limits {
         limits.connections = self.connections;
         limits.handshake_timeout = self.handshake_timeout.0;
         limits.connect_timeout = self.connect_timeout.0;
+        limits.handshakes = self.handshakes;
+        limits.handshakes_per_source = self.handshakes_per_source;
+        limits.handshakes_waiting = self.handshakes_waiting;
+        limits.handshake_patience = self.handshake_patience.0;
         limits.connect_packet = self.connect_packet;
         limits.unadmitted_bytes = self.unadmitted_bytes.bytes();
         limits.egress_bytes = self.egress_bytes.bytes();
@@ -71,10 +83,13 @@ mod tests {
     fn what_is_read_reaches_the_broker() {
         assert_eq!(format!("{:?}", Limits::default().broker()), format!("{:?}", unless_said()));
         let text = "connections = 1\nhandshake-timeout = '2ms'\nconnect-timeout = '3ms'\nconnect-packet = 4\n\
-                    unadmitted-bytes = 5\negress-bytes = 6\nsubscriptions = 7\nretained-messages = 8";
+                    unadmitted-bytes = 5\negress-bytes = 6\nsubscriptions = 7\nretained-messages = 8\n\
+                    handshakes = 9\nhandshakes-per-source = 10\nhandshakes-waiting = 11\nhandshake-patience = '12ms'";
         let limits = toml::from_str::<Limits>(text).unwrap().broker();
         assert_eq!((limits.connections, limits.connect_packet, limits.unadmitted_bytes), (1, 4, 5));
         assert_eq!((limits.egress_bytes, limits.subscriptions, limits.retained_messages), (6, 7, 8));
+        assert_eq!((limits.handshakes, limits.handshakes_per_source, limits.handshakes_waiting), (9, 10, 11));
+        assert_eq!(limits.handshake_patience, Duration::from_millis(12));
         assert_eq!(limits.handshake_timeout, Duration::from_millis(2));
         assert_eq!(limits.connect_timeout, Duration::from_millis(3));
     }

@@ -36,7 +36,7 @@ fn its_examples_are_accepted_but_for_what_stands_there_twice() {
     let settings = parse(&text).unwrap();
     assert_eq!(settings.listener.len(), 1);
     assert!(settings.est.is_some() && settings.cert.is_some() && settings.admin.listen.is_some());
-    assert_eq!(settings.listener[0].kind, Kind::Tls);
+    assert_eq!(settings.listener[0].kind, listener::Kind::Tls);
 }
 
 #[test]
@@ -118,6 +118,12 @@ fn keys_that_contradict_each_other_are_refused_with_the_cure() {
         ("[[listener]]\naddress = 1\nkey = 'a'", "cert"),
         ("[[listener]]\naddress = 1\nkind = 'tcp'\ncert = 'a'", "kind = 'tls'"),
         ("[[listener]]\naddress = 1\ntrust-plain = true", "kind = 'tcp'"),
+        ("[[listener]]\naddress = 1\npath = '/ws'", "kind = 'ws'"),
+        ("[[listener]]\naddress = 1\nproxies = ['10.0.0.0/99']", "not a network"),
+        ("[[listener]]\nunix = 'a'\nunix-mode = '999'", "unix-mode"),
+        ("[[listener]]\nunix = 'a'\naddress = 1", "two [[listener]]"),
+        ("[[certificate]]\nnames = ['a.b']", "cert"),
+        ("[[certificate]]\nnames = ['10.0.0.1']\ncert = 'a'", "host name"),
         ("[[listener]]\naddress = '0.0.0.0:1'\nkind = 'tcp'\ntrust-plain = true", "loopback"),
     ] {
         let told = parse(text).unwrap_err().join("\n");

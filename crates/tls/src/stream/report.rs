@@ -188,18 +188,18 @@ pub(super) struct ServerSeen {
     asks: bool,
     own: Vec<Certificate>,
     first_bytes: FirstBytes,
-    pub(super) server_name: Option<String>,
+    server_name: Option<String>,
     pub(super) presented: Option<PresentedPeer>,
 }
 
 impl ServerSeen {
-    pub(super) fn new<IO>(config: &ServerConfig, io: &Sniff<IO>) -> Self {
+    pub(super) fn new<IO>(config: &ServerConfig, io: &Sniff<IO>, server_name: Option<&str>) -> Self {
         Self {
             versions: config.versions(),
             asks: config.client_certificate() != ClientAuth::Off,
-            own: config.identity().chain().to_vec(),
+            own: config.identity_for(server_name).chain().to_vec(),
             first_bytes: io.first_bytes(),
-            server_name: None,
+            server_name: server_name.map(str::to_owned),
             presented: None,
         }
     }

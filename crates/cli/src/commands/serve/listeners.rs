@@ -1,16 +1,15 @@
 //! The listeners that `gridmq serve` is told of.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gridmq_broker::Listener;
+use gridmq_broker::{ListenAddress, Listener};
 use gridmq_tls::CredentialProvider;
 use gridmq_tls::credentials::WatchedFiles;
 
 use super::{credentials, server_config};
-use crate::config::{Address, Kind, Settings};
+use crate::config::{Address, Settings};
 use crate::error::Failure;
 use crate::output::Style;
 
@@ -35,7 +34,7 @@ impl Certificates {
         Ok(files)
     }
 
-    fn listener(&self, address: SocketAddr, files: &Arc<WatchedFiles>) -> Result<Listener, Failure> {
+    fn listener(&self, address: impl Into<ListenAddress>, files: &Arc<WatchedFiles>) -> Result<Listener, Failure> {
         let follows: Arc<dyn CredentialProvider> = Arc::<WatchedFiles>::clone(files);
         Ok(Listener::tls_with(address, follows, credentials::maker(self.asks))?)
     }
@@ -100,22 +99,30 @@ pub(super) fn listeners(settings: &Settings) -> Result<Listeners, Failure> {
         listeners.push(("plain", Listener::plain(*address).trust_plain(trust)));
     }
     for table in &settings.listener {
-        for address in table.address.iter().flat_map(Address::addresses) {
-            listeners.push(match table.kind {
-                Kind::Tcp => ("plain", Listener::plain(*address).trust_plain(table.trust_plain)),
-                Kind::Tls => {
-                    let files = match &table.cert {
-                        Some(cert) => certificates.watch(cert, table.key.as_deref())?,
-                        None => certificates.main.clone().ok_or_else(|| {
-                            Failure::usage(format!(
-                                "[[listener]] on {address} has TLS and no certificate: give it cert and key, or write \
-                                 kind = 'tcp'"
-                            ))
-                        })?,
-                    };
-                    ("TLS", certificates.listener(*address, &files)?)
-                }
-            });
+        for address in table.addresses().map_err(Failure::usage)? {
+            let (kind, listener) = if table.kind.is_secure() {
+                let files = match &table.cert {
+                    Some(cert) => certificates.watch(cert, table.key.as_deref())?,
+                    None => certificates.main.clone().ok_or_else(|| {
+                        Failure::usage(format!(
+                            "[[listener]] on {address} has TLS and no certificate: give it cert and key, or write \
+                             kind = 'tcp'"
+                        ))
+                    })?,
+                };
+                ("TLS", certificates.listener(address, &files)?)
+            } else {
+                ("plain", Listener::plain(address))
+            };
+            listeners.push((kind, table.dress(listener).map_err(Failure::usage)?));
+        }
+    }
+    for certificate in &settings.certificate {
+        let files = certificates.watch(&certificate.cert, certificate.key.as_deref())?;
+        let names = certificate.patterns().map_err(Failure::usage)?;
+        for (_, listener) in &mut listeners {
+            let follows: Arc<dyn CredentialProvider> = Arc::<WatchedFiles>::clone(&files);
+            *listener = listener.clone().certificate_for(names.clone(), follows)?;
         }
     }
     Ok((listeners, certificates))

@@ -9,7 +9,7 @@ use gridmq_namespace::open::{Access, AccessProblem, Brake, CertificateNames, MAX
 use gridmq_tls::Anchors;
 
 use crate::commands::users;
-use crate::config::{self, Address, Kind, Settings};
+use crate::config::{self, Address, Settings};
 use crate::error::{Failure, Outcome};
 use crate::files;
 use crate::output::Style;
@@ -133,7 +133,7 @@ fn addresses(settings: &Settings) -> impl Iterator<Item = (SocketAddr, bool)> {
         list.iter().flat_map(Address::addresses).map(move |address| (*address, tls)).collect::<Vec<_>>()
     };
     let tables = settings.listener.iter().flat_map(|table| {
-        let tls = table.kind != Kind::Tcp;
+        let tls = table.kind.is_secure();
         table.address.iter().flat_map(Address::addresses).map(move |address| (*address, tls))
     });
     of(&settings.listen, true).into_iter().chain(of(&settings.plain, false)).chain(tables.collect::<Vec<_>>())
