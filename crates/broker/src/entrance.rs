@@ -26,13 +26,16 @@ pub(crate) struct Guest {
     pub(crate) transport: Transport,
     /// What it showed in the TLS handshake.
     pub(crate) presented: Option<PresentedPeer>,
+    /// The common name of its certificate, by a proxy that is trusted with it.
+    pub(crate) vouched: Option<Box<str>>,
 }
 
 /// Does all that comes before MQTT. Whoever does not get through has been closed and counted.
 pub(crate) async fn receive(shared: &Shared, accepted: Accepted) -> Option<(Stream, Guest)> {
     let Accepted { stream, from, at, door } = accepted;
     let Ok(socket) = stream.watch() else { return None };
-    let mut guest = Guest { from, at, door, transport: Transport::Plain { trusted: false }, presented: None };
+    let mut guest =
+        Guest { from, at, door, transport: Transport::Plain { trusted: false }, presented: None, vouched: None };
     let door = Arc::clone(&guest.door);
     if let (Security::Plain { trust }, None, None) = (&door.security, &door.proxy, &door.websocket) {
         guest.transport = Transport::Plain { trusted: *trust && from.is_local() };
@@ -65,6 +68,7 @@ async fn steps(shared: &Shared, mut socket: Socket, guest: &mut Guest) -> Result
         if let Some(said) = said {
             trusted = false;
             guest.from = said.from;
+            guest.vouched = said.name.map(String::into_boxed_str);
         }
     }
     match &door.security {

@@ -52,7 +52,7 @@ impl Bench {
         let now = self.workers[worker].now();
         let door = Arc::clone(&self.broker.doors[0]);
         let transport = Transport::Plain { trusted: true };
-        let guest = Guest { from: from.into(), at: now.monotonic, door, transport, presented: None };
+        let guest = Guest { from: from.into(), at: now.monotonic, door, transport, presented: None, vouched: None };
         let key = self.workers[worker].open(now, guest);
         Peer { worker, key, incoming: BytesMut::new() }
     }

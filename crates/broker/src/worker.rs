@@ -97,6 +97,8 @@ pub(crate) struct Conn {
     door: Arc<Door>,
     transport: Transport,
     presented: Option<PresentedPeer>,
+    /// The name that a trusted proxy has proven.
+    vouched: Option<Box<str>>,
     cache: DecisionCache,
     /// Set while the client is in.
     client: Option<Client>,
@@ -257,7 +259,7 @@ impl Worker {
 
     /// Takes a connection in whose transport is ready.
     pub(crate) fn open(&mut self, now: Now, guest: Guest) -> ConnKey {
-        let Guest { from, at, door, transport, presented } = guest;
+        let Guest { from, at, door, transport, presented, vouched } = guest;
         let realm = Rc::clone(&self.realm);
         // The deadline counts from the connection's beginning, so what is left of it is that of the machine.
         let until = at.after(door.connect_timeout(&self.shared.limits));
@@ -286,6 +288,7 @@ impl Worker {
             door,
             transport,
             presented,
+            vouched,
             cache: DecisionCache::new(),
             client: None,
             arrival: None,

@@ -35,7 +35,7 @@ impl Rules for Policy {
             return Err(RefusalKind::UnsupportedAuthenticationMethod { method: method.to_owned() }.into());
         }
         let (username, presented, transport) = (request.username, request.presented, request.transport);
-        self.authenticate(Claim { username, presented, transport }, now)
+        self.authenticate(Claim { username, presented, vouched: request.vouched, transport }, now)
     }
 
     fn readmit(&self, principal: &Principal, credentials: &Credentials, now: Wall) -> Result<Principal, Refusal> {
@@ -43,7 +43,8 @@ impl Rules for Policy {
             return Ok(principal.clone());
         }
         let username = credentials.username.as_deref();
-        let claim = Claim { username, presented: credentials.presented.as_ref(), transport: credentials.transport };
+        let (presented, vouched) = (credentials.presented.as_ref(), credentials.vouched.as_deref());
+        let claim = Claim { username, presented, vouched, transport: credentials.transport };
         let again = self.authenticate(claim, now)?;
         let (from, to) = (principal.authentication_name(), again.authentication_name());
         if !same(from, to) {

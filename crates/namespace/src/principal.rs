@@ -70,6 +70,8 @@ pub enum AuthenticatedBy {
     },
     /// The password of a user.
     Password,
+    /// A proxy that is trusted with it: it has verified a certificate with that common name.
+    Proxy,
     /// Nothing: a plain listener that trusts its clients' names.
     PlainTrusted,
     /// Nothing: no proof was asked for.

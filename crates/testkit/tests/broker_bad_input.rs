@@ -219,7 +219,7 @@ async fn other_protocols_on_the_plain_port_are_recognised_and_closed() {
 async fn plain_mqtt_on_the_tls_port_is_recognised_and_closed() {
     let refusals = Arc::new(Refusals::default());
     let authority = Authority::new("Test");
-    let address: std::net::SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
     let mut limits = Limits::default();
     limits.handshake_timeout = Duration::from_millis(400);
     let broker = Broker::builder()

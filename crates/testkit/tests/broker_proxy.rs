@@ -168,3 +168,35 @@ async fn trust_in_this_machine_is_no_trust_in_a_proxys_clients() {
         assert_eq!(ack.reason, reason);
     }
 }
+
+/// What a proxy says of a certificate that it has verified, or not.
+fn certificate(name: &str, verify: u8) -> Vec<u8> {
+    let name = [&[0x22, 0, name.len() as u8][..], name.as_bytes()].concat();
+    [&[0x20, 0, 5 + name.len() as u8, 0x07, 0, 0, 0, verify][..], &name].concat()
+}
+
+#[tokio::test]
+async fn a_name_that_a_trusted_proxy_has_verified_proves_who_it_is() {
+    let authority = Authority::new("Namespace");
+    let rules = Arc::new(Policy::compile(resources(&authority), 1).unwrap());
+    let broker = Broker::builder()
+        .workers(1)
+        .rules(rules)
+        .listener(Listener::plain(LOOPBACK).proxy_protocol(proxy("127.0.0.1").trust_names(true)))
+        .listener(Listener::plain(LOOPBACK).proxy_protocol(proxy("127.0.0.1")));
+    let broker = broker.start().await.unwrap();
+    let name = "client1-authn-ID";
+    for (place, verify, certified, username, reason) in [
+        (0, 0, name, None, ReasonCode::Success),
+        (0, 0, name, Some(name), ReasonCode::Success),
+        (0, 0, name, Some("client2-authn-ID"), ReasonCode::NotAuthorized),
+        (0, 0, "unknown", None, ReasonCode::NotAuthorized),
+        (0, 1, name, Some(name), ReasonCode::NotAuthorized),
+        (1, 0, name, Some(name), ReasonCode::NotAuthorized),
+    ] {
+        let stream = begun(broker.addresses()[place], &v2(0x21, &certificate(certified, verify))).await;
+        let named = |connect: &mut gridmq_proto::packet::Connect| connect.username = username.map(Into::into);
+        let (_, ack) = Wire::over(stream).introduce("client1", Version::V5, named).await;
+        assert_eq!(ack.reason, reason, "{certified} {username:?} at {place}, {verify}");
+    }
+}

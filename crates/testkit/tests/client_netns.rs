@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn serve() {
     block_on(async {
-        let address = format!("{SERVER}:{PORT}").parse().unwrap();
+        let address: std::net::SocketAddr = format!("{SERVER}:{PORT}").parse().unwrap();
         let _broker = Broker::builder().listener(Listener::plain(address)).start().await.unwrap();
         println!("{READY}");
         std::future::pending::<()>().await;

@@ -75,6 +75,7 @@ fn request<'a>(conn: &'a Conn, connect: &'a Connect, proof: Option<&'a Proof>) -
         proof,
         source: conn.from.ip(),
         presented: conn.presented.as_ref(),
+        vouched: conn.vouched.as_deref(),
         ..ConnectRequest::new(&connect.client_id, conn.transport)
     }
 }

@@ -65,6 +65,8 @@ section! {
         origins: Option<Vec<String>> = None, example "['https://example.com']";
         /// The networks that proxies connect from, each connection with a header of the PROXY protocol. Default: off.
         proxies: Option<Vec<String>> = None, example "['10.0.0.0/8']";
+        /// Whether those are believed when they say that they have verified a client's certificate, and its common name.
+        proxy_names: bool = false;
         /// Its certificate chain, PEM. Default: that of the whole broker.
         cert: Option<PathBuf> = None, example "'other.pem'";
         /// The private key of that, PEM. Default: it is in the file of cert.
@@ -149,7 +151,8 @@ impl Listener {
         if let Some(networks) = &self.proxies {
             let networks =
                 networks.iter().map(|network| network.parse().map_err(|error: NetworkError| error.to_string()));
-            listener = listener.proxy_protocol(ProxyProtocol::from_sources(networks.collect::<Result<Vec<_>, _>>()?));
+            let proxy = ProxyProtocol::from_sources(networks.collect::<Result<Vec<_>, _>>()?);
+            listener = listener.proxy_protocol(proxy.trust_names(self.proxy_names));
         }
         Ok(listener)
     }

@@ -16,6 +16,8 @@ use crate::resource::{AlternativeNameSource, Client, ClientState, ValidationSche
 pub(super) struct Claim<'a> {
     pub(super) username: Option<&'a str>,
     pub(super) presented: Option<&'a PresentedPeer>,
+    /// The common name that a trusted proxy vouches for.
+    pub(super) vouched: Option<&'a str>,
     pub(super) transport: Transport,
 }
 
@@ -25,17 +27,22 @@ impl Policy {
             return Err(RefusalKind::BrokerDisabled.into());
         }
         let by_certificate = match (claim.transport, claim.presented) {
+            _ if claim.vouched.is_some() => None,
             (Transport::Plain { trusted: false }, _) => return Err(RefusalKind::PlainNotTrusted.into()),
             (Transport::Plain { trusted: true }, _) => None,
             (Transport::Tls, None) => return Err(RefusalKind::NoCertificate.into()),
             (Transport::Tls, Some(presented)) => Some(presented),
         };
-        let (client, thumbprints, name_source) = self.identify(claim.username, by_certificate)?;
+        let (client, thumbprints, name_source) = match claim.vouched {
+            Some(vouched) => self.identify_vouched(claim.username, vouched)?,
+            None => self.identify(claim.username, by_certificate)?,
+        };
         let name = client.authentication_name();
         if client.properties.state != ClientState::Enabled {
             return Err(RefusalKind::Disabled { authentication_name: name.to_owned() }.into());
         }
         let (proof, expires_at) = match by_certificate {
+            None if claim.vouched.is_some() => (AuthenticatedBy::Proxy, None),
             None => (AuthenticatedBy::PlainTrusted, None),
             Some(presented) => {
                 let verified = self.prove(client, thumbprints, presented, now)?;
@@ -71,6 +78,26 @@ impl Policy {
             authentication_name: names.into_iter().next().unwrap_or_default(),
         })?;
         Ok((client, thumbprints, source))
+    }
+
+    /// The registered client whose common name a proxy vouches for, which proves just that.
+    fn identify_vouched(
+        &self,
+        username: Option<&str>,
+        vouched: &str,
+    ) -> Result<(&Client, &[Thumbprint], NameSource), RefusalKind> {
+        let not_proven =
+            |wanted: &str| RefusalKind::NotVouched { vouched: vouched.to_owned(), wanted: wanted.to_owned() };
+        if let Some(username) = username.filter(|name| !name.is_empty() && !same(name, vouched)) {
+            return Err(not_proven(username));
+        }
+        let (client, thumbprints, _) = self.identify(Some(vouched), None)?;
+        let scheme = client.properties.client_certificate_authentication.validation_scheme;
+        if scheme != ValidationScheme::SubjectMatchesAuthenticationName {
+            return Err(not_proven(client.authentication_name()));
+        }
+        let source = AlternativeNameSource::ClientCertificateSubject;
+        Ok((client, thumbprints, NameSource::Certificate(source)))
     }
 
     /// Checks the certificate as the client's validation scheme says.

@@ -116,6 +116,13 @@ pub enum RefusalKind {
         /// The user name.
         username: String,
     },
+    /// A trusted proxy has verified the client's certificate, and its word is not enough for this client.
+    NotVouched {
+        /// The common name that the proxy said.
+        vouched: String,
+        /// The client's authentication name, or the user name that it gave.
+        wanted: String,
+    },
     /// Judged again, the client turned out to be another one.
     NameChanged {
         /// Whom the connection belongs to.
@@ -204,6 +211,13 @@ impl fmt::Display for RefusalKind {
             Self::PasswordChanged { username } => {
                 write!(f, "the password of {} was changed or withdrawn; connect again", named(username))
             }
+            Self::NotVouched { vouched, wanted } => write!(
+                f,
+                "the proxy vouches for the certificate of {}, which does not prove {}; connect with the name that the \
+                 certificate has, and let the client's validation scheme be SubjectMatchesAuthenticationName",
+                named(vouched),
+                named(wanted)
+            ),
             Self::NameChanged { from, to } => {
                 write!(f, "the connection of {from:?} would now belong to {to:?}; connect again")
             }

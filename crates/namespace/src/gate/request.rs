@@ -28,6 +28,9 @@ pub struct ConnectRequest<'a> {
     pub source: Option<IpAddr>,
     /// The certificates that the client showed, with whose key it signed the handshake.
     pub presented: Option<&'a PresentedPeer>,
+    /// The common name of the client's certificate, as said by a proxy that ended its TLS, has verified it and is
+    /// trusted with that by the listener.
+    pub vouched: Option<&'a str>,
     /// What carries the connection.
     pub transport: Transport,
 }
@@ -45,6 +48,7 @@ impl<'a> ConnectRequest<'a> {
             proof: None,
             source: None,
             presented: None,
+            vouched: None,
             transport,
         }
     }
@@ -61,6 +65,7 @@ impl fmt::Debug for ConnectRequest<'_> {
             .field("proof", &self.proof)
             .field("source", &self.source)
             .field("presented", &self.presented.is_some())
+            .field("vouched", &self.vouched)
             .field("transport", &self.transport)
             .finish()
     }
@@ -87,6 +92,8 @@ pub struct Credentials {
     pub presented: Option<PresentedPeer>,
     /// The user name.
     pub username: Option<ByteString>,
+    /// What a proxy vouched for.
+    pub vouched: Option<ByteString>,
     /// What carries the connection.
     pub transport: Transport,
 }
@@ -96,6 +103,7 @@ impl From<&ConnectRequest<'_>> for Credentials {
         Self {
             presented: request.presented.cloned(),
             username: request.username.map(ByteString::from),
+            vouched: request.vouched.map(ByteString::from),
             transport: request.transport,
         }
     }

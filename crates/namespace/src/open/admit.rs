@@ -10,6 +10,7 @@ use super::users::User;
 use super::{ANONYMOUS, Brake, Open, OpenRights, party};
 use crate::gate::{Computation, ConnectRequest, Credentials, Refusal, RefusalKind};
 use crate::principal::{AuthenticatedBy, NameSource, Principal, PrincipalKind};
+use crate::resource::AlternativeNameSource;
 
 /// What became of a password.
 enum Checked {
@@ -25,7 +26,10 @@ impl Open {
     pub(super) fn check_password(&self, request: &ConnectRequest<'_>, now: Wall) -> Option<Computation> {
         let users = self.users.as_ref().filter(|_| request.authentication_method.is_none())?;
         let (name, password) = (given(request.username)?, request.password?);
-        if self.certified(name, request.presented) || self.held_up(request, name, now).is_err() {
+        if self.certified(name, request.presented)
+            || request.vouched == Some(name)
+            || self.held_up(request, name, now).is_err()
+        {
             return None;
         }
         let candidate = users.candidate(name);
@@ -52,6 +56,9 @@ impl Open {
     pub(super) fn judge(&self, request: &ConnectRequest<'_>, now: Wall) -> Result<Principal, Refusal> {
         if let Some(method) = request.authentication_method {
             return Err(RefusalKind::UnsupportedAuthenticationMethod { method: method.to_owned() }.into());
+        }
+        if let Some(principal) = by_proxy(request.username, request.vouched) {
+            return Ok(self.with_rights(principal, request.client_id, None));
         }
         if let Some(principal) = self.by_certificate(request.username, request.presented, now)? {
             return Ok(self.with_rights(principal, request.client_id, None));
@@ -108,6 +115,7 @@ impl Open {
             (AuthenticatedBy::Nothing, _) if self.knows_names() => self.anonymous_principal()?,
             (AuthenticatedBy::Nothing, _) if self.admits_anonymous() => principal.clone(),
             (AuthenticatedBy::Nothing, _) => return Err(RefusalKind::AnonymousNotAllowed.into()),
+            (AuthenticatedBy::Proxy, _) => principal.clone(),
             _ => {
                 let username = credentials.username.as_deref();
                 self.by_certificate(username, credentials.presented.as_ref(), now)?.ok_or_else(foreign)?
@@ -198,4 +206,11 @@ impl Open {
 
 fn given(username: Option<&str>) -> Option<&str> {
     username.filter(|name| !name.is_empty())
+}
+
+/// Whoever a trusted proxy vouches for; nobody, if the user name is another one, which a password has to prove.
+fn by_proxy(username: Option<&str>, vouched: Option<&str>) -> Option<Principal> {
+    let name = vouched.filter(|vouched| given(username).is_none_or(|username| username == *vouched))?;
+    let source = NameSource::Certificate(AlternativeNameSource::ClientCertificateSubject);
+    Some(Principal::new(PrincipalKind::Client, name).with_name_source(source).with_proof(AuthenticatedBy::Proxy, None))
 }
