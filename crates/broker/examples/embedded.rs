@@ -9,7 +9,7 @@ use gridmq_proto::{Message, QoS};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let broker = Broker::builder().workers(1).listener(Listener::plain("127.0.0.1:0".parse()?)).start().await?;
+    let broker = Broker::builder().workers(1).listener(Listener::plain(([127, 0, 0, 1], 0))).start().await?;
     println!("clients connect to {:?}", broker.addresses());
     let message = Message::new("hello".try_into()?, "world".into());
     let publication = Publication { message, qos: QoS::AtLeastOnce, retain: true };

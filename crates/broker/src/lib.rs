@@ -4,8 +4,7 @@
 //! # async fn start(tls: gridmq_tls::ServerConfig) -> Result<(), gridmq_broker::StartError> {
 //! use gridmq_broker::{Broker, Listener};
 //!
-//! let address = std::net::SocketAddr::from(([127, 0, 0, 1], 8883));
-//! let broker = Broker::builder().listener(Listener::tls(address, tls)).start().await?;
+//! let broker = Broker::builder().listener(Listener::tls(([127, 0, 0, 1], 8883), tls)).start().await?;
 //! println!("listening on {:?}", broker.addresses());
 //! broker.shutdown().await;
 //! # Ok(())

@@ -1,7 +1,7 @@
 //! Addresses that can be listened at.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
 
@@ -43,6 +43,12 @@ impl ListenAddress {
 impl From<SocketAddr> for ListenAddress {
     fn from(address: SocketAddr) -> Self {
         Self::Tcp(address)
+    }
+}
+
+impl<I: Into<IpAddr>> From<(I, u16)> for ListenAddress {
+    fn from(address: (I, u16)) -> Self {
+        Self::Tcp(address.into())
     }
 }
 
