@@ -21,6 +21,7 @@ pub mod payload;
 pub mod plan;
 pub mod process;
 mod publisher;
+mod relay;
 mod report;
 mod run;
 mod scan;
@@ -32,5 +33,6 @@ mod transport;
 mod worker;
 
 pub use plan::Plan;
+pub use relay::relay;
 pub use report::{Bytes, Connects, Error, Generator, Machine, Rate, Report, Rss, Server, Times};
 pub use run::{Fault, Observer, Progress, run};

@@ -174,7 +174,7 @@ impl Link {
                         self.answer(PUBREL, id);
                     }
                 }
-                Scanned::Other(whole) => self.other(whole, shared)?,
+                Scanned::Other(whole) => other(whole, shared)?,
             }
         }
         if let Some(subscriber) = &mut self.subscriber {
@@ -187,20 +187,6 @@ impl Link {
     fn answer(&mut self, first: u8, id: PacketId) {
         let [high, low] = id.get().to_be_bytes();
         self.answers.extend_from_slice(&[first, 2, high, low]);
-    }
-
-    /// A packet that is not part of the load, or is not as it should be.
-    fn other(&mut self, whole: &[u8], shared: &Shared) -> Result<(), End> {
-        use gridmq_proto::packet::Packet;
-        match decoded(whole, shared)? {
-            Packet::PingResp | Packet::SubAck(_) | Packet::UnsubAck(_) => Ok(()),
-            Packet::Disconnect(bye) => {
-                let words = bye.properties.reason_string.map(|words| format!(" ({words})")).unwrap_or_default();
-                let (code, name) = (bye.reason.as_u8(), bye.reason.name());
-                Err(End::Lost(format!("the broker sent DISCONNECT {code:#04x} {name}{words}")))
-            }
-            other => Err(End::Lost(format!("the broker sent an unexpected {:?}", other.packet_type()))),
-        }
     }
 
     /// The codec judges a packet before it is counted.
@@ -238,7 +224,7 @@ impl Link {
             Packet::PubAck(ack) => (PUBACK, ack.packet_id, ack.reason.as_u8()),
             Packet::PubRec(ack) => (PUBREC, ack.packet_id, ack.reason.as_u8()),
             Packet::PubComp(ack) => (PUBCOMP, ack.packet_id, ack.reason.as_u8()),
-            _ => return self.other(whole, shared),
+            _ => return other(whole, shared),
         };
         let Some(publisher) = &mut self.publisher else {
             counts.unexpected += 1;
@@ -307,6 +293,20 @@ impl Link {
             }
         }
         Poll::Ready(Ok(wrote))
+    }
+}
+
+/// A packet that is not part of the load, or is not as it should be.
+fn other(whole: &[u8], shared: &Shared) -> Result<(), End> {
+    use gridmq_proto::packet::Packet;
+    match decoded(whole, shared)? {
+        Packet::PingResp | Packet::SubAck(_) | Packet::UnsubAck(_) => Ok(()),
+        Packet::Disconnect(bye) => {
+            let words = bye.properties.reason_string.map(|words| format!(" ({words})")).unwrap_or_default();
+            let (code, name) = (bye.reason.as_u8(), bye.reason.name());
+            Err(End::Lost(format!("the broker sent DISCONNECT {code:#04x} {name}{words}")))
+        }
+        other => Err(End::Lost(format!("the broker sent an unexpected {:?}", other.packet_type()))),
     }
 }
 

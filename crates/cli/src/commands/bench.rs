@@ -1,5 +1,8 @@
 //! `gridmq bench`: load for any broker, and what became of it.
 
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
 use clap::Args;
 use gridmq_bench::Fault;
 use gridmq_bench::plan::scenario::{ALL, Scenario};
@@ -34,12 +37,15 @@ const CANNOT: u8 = 3;
     kept, 1 a promise broken (an acknowledged message lost, QoS 2 twice, a changed\n\
     message), 2 wrong usage, 3 not carried out.")]
 pub(crate) struct Arguments {
-    /// A scenario, or `list` [default: fan-in]
+    /// A scenario, or `list`, or `relay` [default: fan-in]
     #[arg(value_name = "SCENARIO")]
     scenario: Option<String>,
     /// The broker: mqtt://, mqtts:// or unix:// [default: mqtt://localhost:1883]
     #[arg(value_name = "URL")]
     url: Option<String>,
+    /// With `relay`: where the floor listens, a program that copies packets and decides nothing (QoS 0)
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<SocketAddr>,
     #[command(flatten)]
     load: Load,
     #[command(flatten)]
@@ -60,8 +66,12 @@ pub(crate) fn run(mut arguments: Arguments) -> Outcome {
         arguments.url = arguments.scenario.take();
     }
     let name = arguments.scenario.as_deref().unwrap_or("fan-in");
-    if name == "list" {
-        return show::list();
+    match (name, arguments.listen) {
+        ("list", _) => return show::list(),
+        ("relay", Some(address)) => return floor(address),
+        ("relay", None) => return Err(Failure::usage("relay needs an address: give --listen 127.0.0.1:1883")),
+        (_, Some(_)) => return Err(Failure::usage("--listen is for relay")),
+        (_, None) => {}
     }
     let scenario = Scenario::named(name).ok_or_else(|| {
         let names: Vec<_> = ALL.iter().map(|scenario| scenario.name).collect();
@@ -97,9 +107,20 @@ pub(crate) fn run(mut arguments: Arguments) -> Outcome {
     Err(Failure::failed(format!("the broker broke its promises: {}", broken.join(", "))))
 }
 
+/// Serves as the relay until the process ends.
+fn floor(address: SocketAddr) -> Outcome {
+    let listening = |address: SocketAddr| {
+        let mut out = io::stdout().lock();
+        // Whoever started it waits for this line, or does not want it.
+        let _ = writeln!(out, "listening on {address}").and_then(|()| out.flush());
+    };
+    gridmq_bench::relay(address, listening)
+        .map_err(|error| Failure::failed(format!("cannot listen on {address}: {error}")).with_code(CANNOT))
+}
+
 impl Arguments {
     fn plan(self, scenario: &Scenario) -> Result<Plan, Failure> {
-        let Self { scenario: _, url, load, length, connect, trust, identity, output } = self;
+        let Self { scenario: _, url, listen: _, load, length, connect, trust, identity, output } = self;
         let mut plan = scenario.plan();
         let url = url.unwrap_or_else(|| {
             if scenario.tls { "mqtts://localhost:8883".to_owned() } else { "mqtt://localhost:1883".to_owned() }
