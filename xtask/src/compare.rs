@@ -3,6 +3,7 @@
 //! Each row is one scenario, run by every client in turn against the same server, twice; the better run counts. The
 //! first run of a client that leaves TCP_NODELAY to the application is without it, the second with it.
 
+pub(crate) mod brokers;
 mod outcome;
 mod page;
 mod peers;

@@ -28,6 +28,8 @@ usage: cargo xtask COMMAND
   transcripts [--check]  write docs/doctor-transcripts.md from runs against real servers, or check that they say the same
   callgrind [--bless]    count the instructions of codec, machine and routes; fail beyond bench/instructions.txt
   weigh [--binary]       count the crates of a program that publishes, and weigh its binary, against rumqttc's
+  compare [--quick] [--row NAME].. [--peer NAME].. [--runs N] [--resume] [--for SECONDS] [--busy]
+                         measure the broker beside its peers, and write docs/benchmarks.md once all is measured
   compare --clients [--quick] [--only publish|receive|latency|connect] [--broker gridmq|mosquitto]
                          measure the client beside its peers, and write docs/benchmarks.md unless --quick or --only
 
@@ -53,6 +55,9 @@ fn main() -> ExitCode {
         ["weigh", "--binary"] => weigh::command(true),
         ["compare", "--clients", rest @ ..] if compare::Choice::read(rest).is_some() => {
             compare::Choice::read(rest).map_or(Ok(()), compare::command)
+        }
+        ["compare", rest @ ..] if compare::brokers::Choice::read(rest).is_some() => {
+            compare::brokers::Choice::read(rest).map_or(Ok(()), |choice| compare::brokers::command(&choice))
         }
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");

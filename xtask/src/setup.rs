@@ -16,6 +16,8 @@ pub(crate) enum Peer {
     MqttJs,
     /// The broker `mosquitto`.
     Broker,
+    /// The broker `nats-server`.
+    Nats,
     /// The `openssl` program, and Python with its module `ssl`.
     OpenSsl,
     /// The `curl` program.
@@ -35,6 +37,9 @@ pub(crate) type Environment = Vec<(&'static str, PathBuf)>;
 
 /// Debian keeps the broker where only root's search path leads.
 const BROKER: &str = "/usr/sbin/mosquitto";
+
+/// So it does with this one.
+pub(crate) const NATS: &str = "/usr/sbin/nats-server";
 
 /// Where distributions keep SoftHSM's module.
 const SOFTHSM: [&str; 4] = [
@@ -58,6 +63,7 @@ impl Installer {
             Peer::Paho => self.paho(),
             Peer::MqttJs => self.mqttjs(),
             Peer::Broker => self.broker(),
+            Peer::Nats => self.nats(),
             Peer::OpenSsl => self.openssl(),
             Peer::Curl => self.program("curl", &["curl"]).map(|()| Environment::new()),
             Peer::SoftHsm => self.softhsm(),
@@ -76,6 +82,13 @@ impl Installer {
             }
         }
         Ok(vec![("GRIDMQ_MOSQUITTO_BROKER", "1".into())])
+    }
+
+    fn nats(&mut self) -> Result<Environment> {
+        if which("nats-server").is_none() && !Path::new(NATS).exists() {
+            self.install_without_services(&["nats-server"])?;
+        }
+        Ok(Environment::new())
     }
 
     fn openssl(&mut self) -> Result<Environment> {

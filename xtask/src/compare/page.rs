@@ -212,7 +212,7 @@ fn version(column: usize, measured: &[Measured]) -> String {
     outcomes.map(|outcome| outcome.version.clone()).next().unwrap_or_else(|| "(never ran)".to_owned())
 }
 
-fn machine() -> String {
+pub(super) fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": ").map(|(_, name)| name));
@@ -245,13 +245,44 @@ pub(super) fn line(row: &Row, outcomes: &[Result<Outcome, String>]) -> String {
 
 /// The page with `part` in place of the part of the same broker.
 pub(super) fn with_part(page: &str, mosquitto: bool, part: &str) -> String {
-    let is_of = |text: &str, of_mosquitto: bool| text.starts_with("mosquitto") == of_mosquitto;
-    let other = page.split("\n## Broker: ").skip(1).find(|text| is_of(text, !mosquitto));
-    let other = other.map(|text| format!("## Broker: {}\n", text.trim_end()));
-    let this = format!("{}\n", part.trim_end());
-    let (ours, theirs) = if mosquitto { (other, Some(this)) } else { (Some(this), other) };
-    let parts: Vec<String> = [ours, theirs].into_iter().flatten().collect();
-    format!("{HEAD}\n{}", parts.join("\n"))
+    let mut parts = Parts::of(page);
+    let place = if mosquitto { &mut parts.mosquitto } else { &mut parts.ours };
+    *place = Some(part.trim_end().to_owned());
+    parts.page()
+}
+
+/// The page with `part` in place of what it says of brokers.
+pub(super) fn with_brokers(page: &str, part: &str) -> String {
+    Parts { brokers: Some(part.trim_end().to_owned()), ..Parts::of(page) }.page()
+}
+
+/// The page is written by several runs, a part each.
+#[derive(Debug, Default)]
+struct Parts {
+    brokers: Option<String>,
+    ours: Option<String>,
+    mosquitto: Option<String>,
+}
+
+impl Parts {
+    fn of(page: &str) -> Self {
+        let mut parts = Self::default();
+        for text in page.split("\n## ").skip(1) {
+            let whole = Some(format!("## {}", text.trim_end()));
+            match text.strip_prefix("Broker: ") {
+                Some(name) if name.starts_with("mosquitto") => parts.mosquitto = whole,
+                Some(_) => parts.ours = whole,
+                None if text.starts_with("Brokers\n") => parts.brokers = whole,
+                None => {}
+            }
+        }
+        parts
+    }
+
+    fn page(self) -> String {
+        let parts: Vec<String> = [self.brokers, self.ours, self.mosquitto].into_iter().flatten().collect();
+        format!("{HEAD}\n{}\n", parts.join("\n\n"))
+    }
 }
 
 #[cfg(test)]

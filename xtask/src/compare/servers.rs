@@ -18,7 +18,7 @@ const MOSQUITTO: &str = "/usr/sbin/mosquitto";
 
 /// A process that ends with this value.
 #[derive(Debug)]
-struct Running(Child);
+pub(super) struct Running(pub(super) Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -116,12 +116,12 @@ fn at(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-fn free_port() -> Result<u16> {
+pub(super) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen")?;
     listener.local_addr().map(|address| address.port()).context("a listener has no address")
 }
 
-fn wait_for(port: u16) -> Result<()> {
+pub(super) fn wait_for(port: u16) -> Result<()> {
     let until = Instant::now() + Duration::from_secs(20);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     while TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_err() {
