@@ -101,13 +101,14 @@ impl Listening {
         if std::mem::take(&mut self.starved) {
             tracing::info!(listener = %self.door.address, "connections are taken again");
         }
-        let full = if shared.connections.load(Ordering::Relaxed) >= shared.limits.connections {
-            Err(shared.limits.connections)
+        let full = if shared.connections.load(Ordering::Relaxed) >= shared.live.connections() {
+            Err(shared.live.connections())
         } else {
             self.door.enter()
         };
         if let Err(limit) = full {
             shared.counters.connections_refused.one();
+            shared.counters.refusals.count("connections");
             let listener = &self.door.address;
             tracing::warn!(%from, %listener, limit, "connection closed: there are as many as there may be");
             return;

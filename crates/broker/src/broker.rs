@@ -12,7 +12,7 @@ use gridmq_tls::ServerConfig;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::acceptor;
-use crate::builder::{Builder, StartError};
+use crate::builder::{Builder, Limits, StartError};
 use crate::clock::Clock;
 use crate::computing::Computing;
 use crate::control::Control;
@@ -22,11 +22,14 @@ use crate::events::{Events, Teller};
 use crate::handshakes::Handshakes;
 use crate::index::Index;
 use crate::listener::{self, Door, ListenAddress, Security};
+use crate::live::LiveLimits;
 use crate::mailbox::{Batch, INBOX_BATCHES, Mail};
+use crate::monitor::Monitor;
 use crate::retained::RetainedStore;
 use crate::shared::{Program, Realm, Shared};
 use crate::stats::{Counters, Stats};
 use crate::store_status::StoreStatus;
+use crate::trace::Traces;
 use crate::worker;
 
 /// A running broker. Dropped, it stops without waiting for anybody; [`shutdown`](Self::shutdown) is kinder.
@@ -81,6 +84,8 @@ impl Broker {
                 builder.limits.handshakes_per_source,
                 builder.limits.handshakes_waiting,
             )),
+            live: LiveLimits::new(&builder.limits),
+            traces: Traces::default(),
             limits: builder.limits,
             realm: Arc::new(realm),
             directory: Directory::new(),
@@ -210,6 +215,19 @@ impl Broker {
     #[must_use]
     pub fn retained_messages(&self) -> usize {
         self.shared.retained.len()
+    }
+
+    /// A handle for whoever watches the broker from elsewhere, such as an endpoint for metrics.
+    #[must_use]
+    pub fn monitor(&self) -> Monitor {
+        Monitor::new(&self.shared, &self.doors)
+    }
+
+    /// Puts other limits in force, for what comes from now on: nobody who is there is ended, and a session keeps the
+    /// subscriptions that it has. Connections, their timeouts and
+    /// packet, unadmitted and egress bytes, and subscriptions change; the others stay as they were at the start.
+    pub fn set_limits(&self, limits: &Limits) {
+        self.shared.live.set(limits);
     }
 
     /// Puts other rules in force. From now on every decision is theirs; clients, sessions, subscriptions and wills

@@ -141,20 +141,26 @@ impl Task {
     fn read(&mut self, cx: &mut Context<'_>, worker: &mut Worker) -> Poll<std::io::Result<usize>> {
         let mut buf = ReadBuf::new(&mut worker.scratch);
         ready!(self.stream.poll_read(cx, &mut buf))?;
+        let read = buf.filled().len();
+        worker.shared.counters.bytes_received.add(read as u64);
         self.incoming.extend_from_slice(buf.filled());
-        Poll::Ready(Ok(buf.filled().len()))
+        Poll::Ready(Ok(read))
     }
 
     /// Writes what lies ready.
     fn write(&mut self, cx: &mut Context<'_>, worker: &mut Worker) -> Poll<std::io::Result<()>> {
-        let Some(conn) = worker.conn(self.key) else { return Poll::Ready(Ok(())) };
+        let (conn, sent) = worker.conn_and_counters(self.key);
+        let Some(conn) = conn else { return Poll::Ready(Ok(())) };
         if conn.outgoing.is_empty() {
             return self.stream.poll_flush(cx);
         }
         while !conn.outgoing.is_empty() {
             match ready!(self.stream.poll_write(cx, &conn.outgoing))? {
                 0 => return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into())),
-                written => conn.outgoing.advance(written),
+                written => {
+                    conn.outgoing.advance(written);
+                    sent.bytes_sent.add(written as u64);
+                }
             }
         }
         conn.outgoing = BytesMut::new();

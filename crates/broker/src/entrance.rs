@@ -41,7 +41,7 @@ pub(crate) async fn receive(shared: &Shared, accepted: Accepted) -> Option<(Stre
         guest.transport = Transport::Plain { trusted: *trust && from.is_local() };
         return Some((Stream::Plain(socket), guest));
     }
-    let deadline = shared.clock.instant(at.after(door.handshake_timeout(&shared.limits)));
+    let deadline = shared.clock.instant(at.after(door.handshake_timeout(&shared.live)));
     let mut stopping = shared.shutdown.clone();
     // On the heap, so that a connection's task does not keep the room for a handshake for good.
     let steps = Box::pin(steps(shared, socket, &mut guest));
@@ -52,7 +52,10 @@ pub(crate) async fn receive(shared: &Shared, accepted: Accepted) -> Option<(Stre
     let why = match outcome {
         Ok(Ok(stream)) => return Some((stream, guest)),
         Ok(Err(why)) => why,
-        Err(_) if matches!(door.security, Security::Tls(_)) => "the TLS handshake took too long [C15 stalled]".into(),
+        Err(_) if matches!(door.security, Security::Tls(_)) => {
+            shared.counters.handshake_failures.count("C15");
+            "the TLS handshake took too long [C15 stalled]".into()
+        }
         Err(_) => "what comes before MQTT took too long".into(),
     };
     refused(shared, guest.from, &why);
@@ -95,6 +98,7 @@ async fn handshake(
     socket: Socket,
     from: PeerAddress,
 ) -> Result<(TlsStream<Socket>, Option<PresentedPeer>), String> {
+    shared.counters.handshakes.one();
     // Who has not begun takes no place, and hardly any memory.
     socket.readable().await.map_err(|error| error.to_string())?;
     let place = shared.handshakes.place(from).await;
@@ -108,10 +112,16 @@ async fn handshake(
         () = tokio::time::sleep(shared.limits.handshake_patience) => tokio::select! {
             biased;
             outcome = &mut handshake => outcome,
-            () = place.wanted() => return Err("the TLS handshake was slow, and others waited [C15 stalled]".to_owned()),
+            () = place.wanted() => {
+                shared.counters.handshake_failures.count("C15");
+                return Err("the TLS handshake was slow, and others waited [C15 stalled]".to_owned());
+            }
         },
     };
-    let (stream, info) = outcome.map_err(|error| error.to_string())?;
+    let (stream, info) = outcome.map_err(|error| {
+        shared.counters.handshake_failures.count(error.id().code());
+        error.to_string()
+    })?;
     Ok((stream, info.presented))
 }
 

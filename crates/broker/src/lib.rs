@@ -44,10 +44,12 @@ mod handshakes;
 pub mod hooks;
 mod index;
 mod listener;
+mod live;
 mod mailbox;
 #[cfg(any(test, feature = "measure"))]
 #[doc(hidden)]
 pub mod measure;
+mod monitor;
 mod observer;
 mod peer;
 mod proxy;
@@ -60,6 +62,7 @@ mod strategy;
 mod stream;
 mod sys;
 mod tables;
+mod trace;
 mod websocket;
 mod worker;
 
@@ -71,10 +74,12 @@ pub use events::{Event, Events};
 #[cfg(unix)]
 pub use listener::UnixSocket;
 pub use listener::{ListenAddress, Listener, ListenerLimits};
+pub use monitor::{Health, Monitor};
 pub use observer::{ConnectionId, Observer, Occurrence};
 pub use peer::PeerAddress;
 pub use proxy::{Network, NetworkError, ProxyProtocol};
 pub use stats::Stats;
 pub use store_status::StoreStatus;
 pub use strategy::SharedStrategy;
+pub use trace::{MAX_TRACE_TIME, MAX_TRACES, TraceError, TraceTarget};
 pub use websocket::WebSocket;

@@ -18,12 +18,14 @@ use crate::events::Teller;
 use crate::handshakes::Handshakes;
 use crate::hooks::Hooks;
 use crate::index::Index;
+use crate::live::LiveLimits;
 use crate::mailbox::Batch;
 use crate::observer::{Observer, Occurrence};
 use crate::retained::RetainedStore;
 use crate::stats::Counters;
 use crate::store_status::StoreState;
 use crate::strategy::SharedStrategy;
+use crate::trace::Traces;
 
 /// A namespace that this broker serves.
 #[derive(Debug)]
@@ -53,7 +55,11 @@ impl Program {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) clock: Clock,
+    /// Those that stay as they were at the start.
     pub(crate) limits: Limits,
+    /// Those that change while the broker runs.
+    pub(crate) live: LiveLimits,
+    pub(crate) traces: Traces,
     pub(crate) realm: Arc<Realm>,
     pub(crate) directory: Directory,
     pub(crate) retained: RetainedStore,

@@ -20,6 +20,7 @@ mod run;
 mod session;
 mod subscribe;
 mod takeover;
+mod trace;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -50,6 +51,7 @@ use crate::observer::ConnectionId;
 use crate::peer::PeerAddress;
 use crate::retained::Cursor;
 use crate::shared::{Realm, Shared};
+use crate::stats::Counters;
 use takeover::{Arriving, Leaving};
 
 pub(crate) use connect::queue_limits;
@@ -257,14 +259,24 @@ impl Worker {
         self.conns.get_mut(key.place).filter(|conn| conn.id == key.id)
     }
 
+    /// As [`conn`](Self::conn), with what counts its bytes.
+    pub(crate) fn conn_and_counters(&mut self, key: ConnKey) -> (Option<&mut Conn>, &Counters) {
+        (self.conns.get_mut(key.place).filter(|conn| conn.id == key.id), &self.shared.counters)
+    }
+
     /// Takes a connection in whose transport is ready.
     pub(crate) fn open(&mut self, now: Now, guest: Guest) -> ConnKey {
         let Guest { from, at, door, transport, presented, vouched } = guest;
         let realm = Rc::clone(&self.realm);
         // The deadline counts from the connection's beginning, so what is left of it is that of the machine.
-        let until = at.after(door.connect_timeout(&self.shared.limits));
+        let until = at.after(door.connect_timeout(&self.shared.live));
         let left = Duration::from_micros(until.as_micros().saturating_sub(now.monotonic.as_micros()));
-        let config = connect::machine_config(&realm.gate.load().connection_limits(), &self.shared.limits, left, &door);
+        let config = connect::machine_config(
+            &realm.gate.load().connection_limits(),
+            self.shared.limits.decision_timeout,
+            left,
+            &door,
+        );
         self.next_connection += 1;
         let id = ConnectionId(u64::from(self.id) << 48 | self.next_connection);
         let mut machine = Connection::new(now, config);
@@ -274,7 +286,7 @@ impl Worker {
         let place = self.conns.insert(Conn {
             id,
             machine,
-            decoder: Decoder::for_server(self.shared.limits.connect_packet),
+            decoder: Decoder::for_server(self.shared.live.connect_packet()),
             outgoing: BytesMut::new(),
             undrained: 0,
             waker: None,
@@ -328,7 +340,7 @@ impl Worker {
 
     /// Whether bytes should be read for this connection.
     pub(crate) fn reads(&mut self, key: ConnKey) -> bool {
-        let limit = self.shared.limits.egress_bytes;
+        let limit = self.shared.live.egress_bytes();
         let backlogged = self.journal.is_full() && !self.shared.store_state.is_down();
         self.conn(key).is_some_and(|conn| {
             !conn.closing
@@ -370,7 +382,7 @@ impl Worker {
         }
         shared.unadmitted_bytes.fetch_sub(before, Relaxed);
         let total = shared.unadmitted_bytes.fetch_add(counted, Relaxed) + counted;
-        if counted > 0 && total > shared.limits.unadmitted_bytes {
+        if counted > 0 && total > shared.live.unadmitted_bytes() {
             conn.machine.disconnect(gridmq_proto::ReasonCode::ServerBusy, None);
             self.drain(now, key);
         }
@@ -397,8 +409,13 @@ impl Worker {
 
     /// Does what the machine wants done, until it wants nothing more.
     pub(crate) fn drain(&mut self, now: Now, key: ConnKey) {
-        while let Some(conn) = self.conn(key) {
-            match conn.machine.poll_output() {
+        let traced = self.shared.traces.is_on();
+        while let Some(conn) = self.conns.get_mut(key.place).filter(|conn| conn.id == key.id) {
+            let output = conn.machine.poll_output();
+            if traced {
+                trace::tell(&self.shared.traces, now.monotonic, conn, &output);
+            }
+            match output {
                 Output::Send(packet) => {
                     let (version, maximum) = (conn.machine.version(), conn.maximum_packet_size);
                     if let Err(error) = codec::encode(&packet, version, maximum, &mut conn.outgoing) {
@@ -406,6 +423,7 @@ impl Worker {
                     }
                 }
                 Output::Publish(publish) => {
+                    self.shared.counters.sent(publish.qos);
                     let (version, maximum) = (conn.machine.version(), conn.maximum_packet_size);
                     if let Err(error) = publish.encode(version, maximum, &mut conn.outgoing) {
                         tracing::warn!(from = %conn.from, %error, "a message was not sent");

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::builder::Limits;
 use crate::listener::{ListenAddress, Listener, ListenerLimits, Security};
+use crate::live::LiveLimits;
 use crate::proxy::ProxyProtocol;
 use crate::websocket::WebSocket;
 
@@ -42,12 +42,14 @@ impl Door {
         self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn handshake_timeout(&self, all: &Limits) -> Duration {
-        self.limits.handshake_timeout.map_or(all.handshake_timeout, |own| own.min(all.handshake_timeout))
+    pub(crate) fn handshake_timeout(&self, all: &LiveLimits) -> Duration {
+        let all = all.handshake_timeout();
+        self.limits.handshake_timeout.map_or(all, |own| own.min(all))
     }
 
-    pub(crate) fn connect_timeout(&self, all: &Limits) -> Duration {
-        self.limits.connect_timeout.map_or(all.connect_timeout, |own| own.min(all.connect_timeout))
+    pub(crate) fn connect_timeout(&self, all: &LiveLimits) -> Duration {
+        let all = all.connect_timeout();
+        self.limits.connect_timeout.map_or(all, |own| own.min(all))
     }
 
     /// The largest packet that is taken here.

@@ -18,7 +18,6 @@ use gridmq_tls::{Certificate, PresentedPeer};
 use super::admission::Arrival;
 use super::takeover::{Waiting, overtaken};
 use super::{Client, ConnKey, Local, State, Worker};
-use crate::builder::Limits;
 use crate::directory::{Claim, FIRST_EPOCH, SessionKey, Slot};
 use crate::events::Event;
 use crate::hooks::SessionEnd;
@@ -31,14 +30,14 @@ use crate::tables::{SessionRow, WillRow};
 /// Lengths of client identifiers and topics are the codec's matter; this is the rules'.
 pub(super) fn machine_config(
     said: &ConnectionLimits,
-    limits: &Limits,
+    decision_timeout: Duration,
     connect_timeout: Duration,
     door: &Door,
 ) -> Config {
     let maximum_packet_size = said.maximum_packet_size.min(door.maximum_packet_size());
     Config {
         connect_timeout,
-        decision_timeout: limits.decision_timeout,
+        decision_timeout,
         limits: server::Limits {
             maximum_qos: said.maximum_qos,
             receive_maximum: NonZeroU16::new(said.receive_maximum).unwrap_or(NonZeroU16::MIN),
@@ -75,6 +74,7 @@ fn expiry_interval(connect: &Connect, limits: &SessionLimits) -> u32 {
 
 impl Worker {
     pub(super) fn refuse(&mut self, now: Now, key: ConnKey, verdict: Verdict) {
+        self.shared.counters.refusals.count(&format!("0x{:02X}", verdict.reason.as_u8()));
         if let Some(conn) = self.conn(key) {
             let from = conn.from;
             let why = verdict.words.clone().unwrap_or_else(|| ByteString::from(verdict.reason.to_string()));

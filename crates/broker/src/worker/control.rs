@@ -116,7 +116,7 @@ impl Worker {
     ) -> Option<Result<(), SubscribeError>> {
         let now = self.now();
         let session = self.session_of(slot)?;
-        let limit = self.shared.limits.subscriptions;
+        let limit = self.shared.live.subscriptions();
         let is_new = !session.subscriptions().contains_key(filter);
         if is_new && session.subscriptions().len() >= limit {
             return Some(Err(SubscribeError::TooMany { limit }));

@@ -89,7 +89,7 @@ impl Worker {
     }
 
     pub(super) fn deliver_here(&mut self, now: Now, slot: SlotId, delivery: Delivery, forced: bool) -> Outcome {
-        let limit = self.shared.limits.egress_bytes;
+        let limit = self.shared.live.egress_bytes();
         let away = self.locals.get(&slot).is_some_and(|local| matches!(local.state, State::Offline(_)));
         let delivery = match away {
             // Its member has gone since it was chosen.

@@ -139,6 +139,7 @@ impl Worker {
 
     fn told_refused(&self, slot: &Slot, publication: &Publication, refused: &Refused) {
         self.shared.counters.messages_refused.one();
+        self.shared.counters.refused_by_hook.one();
         let client_id: &str = &slot.key.client_id;
         let topic = &publication.message.topic;
         tracing::info!(client_id, %topic, reason = %refused.reason, "a hook refused a publish");

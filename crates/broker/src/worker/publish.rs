@@ -63,6 +63,7 @@ impl Worker {
             let slot = Arc::clone(&client.slot);
             let words = format!("'{topic}' is the broker's own: nobody else publishes under $SYS/");
             self.shared.counters.messages_refused.one();
+            self.shared.counters.refused_by_rules.one();
             return self.answer_refused(key, &slot, token, ReasonCode::NotAuthorized, words);
         }
         let gate = realm.gate.load();
@@ -71,7 +72,7 @@ impl Worker {
             // One before it stays unacknowledged, so this one would too.
             return conn.machine.abandon(token);
         }
-        self.shared.counters.messages_received.one();
+        self.shared.counters.received(qos);
         match gate.publish(&client.admission, &mut conn.cache, &topic, routable) {
             Ok(authorized) => {
                 let publisher = Publisher { key, slot: Arc::clone(&client.slot), token };
@@ -86,6 +87,7 @@ impl Worker {
                 let words = denied.to_string();
                 let client_id: &str = &slot.key.client_id;
                 self.shared.counters.messages_refused.one();
+                self.shared.counters.refused_by_rules.one();
                 tracing::warn!(client_id, %topic, why = words, "publish not allowed");
                 self.shared.observe(&Occurrence::Denied { client_id, wanted: topic.as_str(), why: &words });
                 self.shared.events.tell(|| Event::Denied {
@@ -145,6 +147,7 @@ impl Worker {
         if retain && !self.shared.volatile && self.shared.store_state.is_down() {
             if let Some(Publisher { key, slot, token }) = publisher {
                 self.shared.counters.messages_refused.one();
+                self.shared.counters.refused_store.one();
                 let words = self.shared.store_state.words().to_owned();
                 self.answer_refused(key, &slot, token, ReasonCode::QuotaExceeded, words);
             }
@@ -157,6 +160,7 @@ impl Worker {
                 if let Some(Publisher { key, slot, token }) = publisher {
                     let words = "there are as many retained messages as there may be".to_owned();
                     self.shared.counters.messages_refused.one();
+                    self.shared.counters.refused_retained_full.one();
                     self.answer_refused(key, &slot, token, ReasonCode::QuotaExceeded, words);
                 }
                 return;
@@ -302,8 +306,14 @@ impl Worker {
         let verdict = if let Some(why) = outcome.refused {
             self.shared.counters.messages_refused.one();
             let words = match why {
-                Unable::QueueFull => "a subscriber's queue is full; publish again later".into(),
-                Unable::Store => self.shared.store_state.words().into(),
+                Unable::QueueFull => {
+                    self.shared.counters.refused_queue_full.one();
+                    "a subscriber's queue is full; publish again later".into()
+                }
+                Unable::Store => {
+                    self.shared.counters.refused_store.one();
+                    self.shared.store_state.words().into()
+                }
             };
             Verdict { words: Some(words), ..Verdict::from(ReasonCode::QuotaExceeded) }
         } else if matched {

@@ -36,6 +36,7 @@ impl Worker {
         let Some(client) = conn.client.take() else {
             self.shared.counters.connections_refused.one();
             if !matches!(end, End::Refused(_)) {
+                self.shared.counters.refusals.count("ended");
                 let why = end_words(end);
                 tracing::info!(%from, why, "connection ended before its client was in");
                 self.shared.observe(&Occurrence::Refused { from, why: &why });
@@ -362,7 +363,7 @@ impl Worker {
 }
 
 /// Why a connection ended, for people.
-fn end_words(end: &End) -> String {
+pub(super) fn end_words(end: &End) -> String {
     match end {
         End::PeerDisconnected(reason) => format!("the client sent DISCONNECT: {reason}"),
         End::ConnectionLost => "the connection was closed without DISCONNECT".to_owned(),

@@ -42,10 +42,10 @@ impl Worker {
             } else if filter.filter().level_count() > DEFAULT_MAX_LEVELS {
                 let words = format!("'{filter}' has more than {DEFAULT_MAX_LEVELS} levels");
                 Err(Refused::new(ReasonCode::TopicFilterInvalid).words(words))
-            } else if session.subscriptions().len() + granted >= self.shared.limits.subscriptions
+            } else if session.subscriptions().len() + granted >= self.shared.live.subscriptions()
                 && !session.subscriptions().contains_key(filter)
             {
-                let words = format!("a session may have {} subscriptions", self.shared.limits.subscriptions);
+                let words = format!("a session may have {} subscriptions", self.shared.live.subscriptions());
                 Err(Refused::new(ReasonCode::QuotaExceeded).words(words))
             } else {
                 match gate.subscribe(&client.admission, filter) {
@@ -162,7 +162,7 @@ impl Worker {
         let Some(conn) = self.conns.get_mut(key.place).filter(|conn| conn.id == key.id) else { return false };
         let mut room = true;
         let namespace = local.slot.key.namespace;
-        let limit = shared.limits.egress_bytes;
+        let limit = shared.live.egress_bytes();
         let receiver_slot = Arc::clone(&local.slot);
         let principal = local.admitted.as_ref().map(|(admission, _)| Arc::clone(admission.principal()));
         let Scan { filter, subscription, version, cursor } = scan;
