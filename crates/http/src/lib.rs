@@ -1,7 +1,7 @@
 //! GridMQ over HTTP.
 //!
 //! [`server`] is what every part shares: a TLS listener with its limits and its end. A part is a [`axum::Router`] in a
-//! module of its own; the first is [`est`], enrolment of certificates (RFC 7030).
+//! module of its own: [`est`], enrolment of certificates (RFC 7030), and [`admin`], metrics, health and traces.
 //!
 //! ```text
 //!  TCP ─▶ TLS ─▶ HTTP/1.1 ─▶ Router ─▶ est/   (who asks: [`server::Connection`] in each request)
@@ -9,8 +9,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod est;
 pub mod server;
 
 pub use axum::Router;
-pub use server::{Connection, HttpServer, Limits};
+pub use server::{Connection, HttpServer, Limits, Peer};

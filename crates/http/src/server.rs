@@ -1,4 +1,4 @@
-//! The listener under every part: TLS, limits, and an end that lets requests finish.
+//! The listener under every part: TLS or none, limits, and an end that lets requests finish.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -74,11 +75,17 @@ pub struct Connection {
     pub version: TlsVersion,
 }
 
+/// The other side's address: an extension of every request, with or without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "an address and nothing else")]
+pub struct Peer(pub SocketAddr);
+
 /// A listener that is bound and not serving yet.
 #[derive(Debug)]
 pub struct HttpServer {
     listener: TcpListener,
-    tls: watch::Sender<ServerConfig>,
+    /// Absent without TLS.
+    tls: Option<watch::Sender<ServerConfig>>,
     limits: Limits,
 }
 
@@ -90,7 +97,16 @@ impl HttpServer {
     /// When the address cannot be had.
     pub async fn bind(address: SocketAddr, tls: ServerConfig) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
-        Ok(Self { listener, tls: watch::Sender::new(tls), limits: Limits::default() })
+        Ok(Self { listener, tls: Some(watch::Sender::new(tls)), limits: Limits::default() })
+    }
+
+    /// Binds without TLS, for what stays on this machine. Requests have no [`Connection`].
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub async fn bind_plain(address: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        Ok(Self { listener, tls: None, limits: Limits::default() })
     }
 
     /// Sets the limits.
@@ -108,9 +124,9 @@ impl HttpServer {
         self.listener.local_addr()
     }
 
-    /// Where a new configuration is put in: connections accepted from then on get it.
+    /// Where a new configuration is put in: connections accepted from then on get it. Absent without TLS.
     #[must_use]
-    pub fn configuration(&self) -> watch::Sender<ServerConfig> {
+    pub fn configuration(&self) -> Option<watch::Sender<ServerConfig>> {
         self.tls.clone()
     }
 
@@ -132,7 +148,7 @@ impl HttpServer {
             };
             match (permit, accepted) {
                 (Ok(permit), Ok((tcp, from))) => {
-                    let config = self.tls.borrow().clone();
+                    let config = self.tls.as_ref().map(|tls| tls.borrow().clone());
                     let one = One { router: router.clone(), limits: self.limits, stopped: stopped.clone() };
                     tasks.spawn(async move {
                         one.run(tcp, from, config).await;
@@ -164,9 +180,16 @@ struct One {
 }
 
 impl One {
-    async fn run(mut self, tcp: TcpStream, from: SocketAddr, config: ServerConfig) {
+    async fn run(self, tcp: TcpStream, from: SocketAddr, config: Option<ServerConfig>) {
         // An answer in two writes must not wait for an acknowledgement; without it, it is only slower.
         let _ = tcp.set_nodelay(true);
+        match config {
+            Some(config) => self.secure(tcp, from, config).await,
+            None => self.answer(tcp, from, None).await,
+        }
+    }
+
+    async fn secure(self, tcp: TcpStream, from: SocketAddr, config: ServerConfig) {
         let accepting = Box::pin(gridmq_tls::stream::accept(tcp, &config));
         let (stream, info) = match timeout(self.limits.handshake, accepting).await {
             Ok(Ok(accepted)) => accepted,
@@ -181,9 +204,19 @@ impl One {
         };
         let connection =
             Connection { from, presented: info.presented, server_name: info.server_name, version: info.version };
+        self.answer(stream, from, Some(connection)).await;
+    }
+
+    async fn answer<S>(mut self, stream: S, from: SocketAddr, connection: Option<Connection>)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let (router, limit) = (self.router, self.limits.request);
         let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(connection.clone());
+            request.extensions_mut().insert(Peer(from));
+            if let Some(connection) = &connection {
+                request.extensions_mut().insert(connection.clone());
+            }
             let mut router = router.clone();
             async move {
                 let answer = Service::<Request<Incoming>>::call(&mut router, request);

@@ -40,7 +40,9 @@ pub(super) async fn start(est: Option<&Est>, certificate: Option<&Arc<WatchedFil
         let http = HttpServer::bind(*address, config(current.identity.clone())?).await;
         let http = http.map_err(|error| Failure::failed(format!("cannot listen on {address} (EST): {error}")))?;
         output::line(&format!("listening on {} (EST)", http.address()?))?;
-        running.tasks.spawn(follow(Arc::clone(certificate), current.number, http.configuration(), stopped.clone()));
+        if let Some(configuration) = http.configuration() {
+            running.tasks.spawn(follow(Arc::clone(certificate), current.number, configuration, stopped.clone()));
+        }
         let mut stopped = stopped.clone();
         running.tasks.spawn(http.serve(server.router(), async move {
             let _ = stopped.wait_for(|stopped| *stopped).await;
