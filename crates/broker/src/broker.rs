@@ -224,8 +224,8 @@ impl Broker {
     }
 
     /// Puts other limits in force, for what comes from now on: nobody who is there is ended, and a session keeps the
-    /// subscriptions that it has. Connections, their timeouts and
-    /// packet, unadmitted and egress bytes, and subscriptions change; the others stay as they were at the start.
+    /// subscriptions that it has. These change: `connections`, `handshake_timeout`, `connect_timeout`,
+    /// `connect_packet`, `unadmitted_bytes`, `egress_bytes`, `subscriptions`; the others stay as they were at the start.
     pub fn set_limits(&self, limits: &Limits) {
         self.shared.live.set(limits);
     }

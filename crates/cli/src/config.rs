@@ -124,6 +124,17 @@ impl Settings {
         self.data_dir.as_deref().or(self.store.directory.as_deref())
     }
 
+    /// These settings as a reload leaves them: with those of `newer` that need no start. A namespace neither comes nor
+    /// goes that way.
+    pub(crate) fn reloaded(&self, newer: &Self) -> Self {
+        let mut next = self.clone();
+        next.adopt(newer);
+        if self.namespace.file.is_some() != newer.namespace.file.is_some() {
+            next.namespace.clone_from(&self.namespace);
+        }
+        next
+    }
+
     /// What differs from `newer`.
     pub(crate) fn changes_to(&self, newer: &Self) -> Vec<Change> {
         let mut found = Vec::new();

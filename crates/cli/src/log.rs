@@ -8,6 +8,9 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::error::{Failure, Outcome};
 
+/// What the traces of clients and topics are logged under.
+const TRACES: &str = "gridmq_broker::trace";
+
 /// What `gridmq pub` and `gridmq sub` are told about the log.
 #[derive(Debug, Args)]
 pub(crate) struct LogOptions {
@@ -51,7 +54,9 @@ fn parse(text: &str) -> Result<EnvFilter, Failure> {
             return Err(refused(format!("{word:?} is no level")));
         }
     }
-    EnvFilter::try_new(text).map_err(|error| refused(error.to_string()))
+    // A trace that was switched on is wanted whatever else is logged.
+    let traced = if text.contains(TRACES) { text.to_owned() } else { format!("{text},{TRACES}=info") };
+    EnvFilter::try_new(traced).map_err(|error| refused(error.to_string()))
 }
 
 /// As [`start`], for a filter that changes later.
@@ -65,11 +70,11 @@ pub(crate) fn start_changeable(text: &str, json: bool) -> Result<Change, Failure
         let handle = builder.reload_handle();
         builder.try_init().map_err(failed)?;
         // It fails only when the log has gone.
-        Ok(Box::new(move |filter| drop(handle.reload(EnvFilter::new(filter)))))
+        Ok(Box::new(move |filter| drop(parse(filter).map(|filter| handle.reload(filter)))))
     } else {
         let builder = builder.with_target(false).with_filter_reloading();
         let handle = builder.reload_handle();
         builder.try_init().map_err(failed)?;
-        Ok(Box::new(move |filter| drop(handle.reload(EnvFilter::new(filter)))))
+        Ok(Box::new(move |filter| drop(parse(filter).map(|filter| handle.reload(filter)))))
     }
 }

@@ -1,13 +1,16 @@
 //! `gridmq serve`: a broker until it is asked to stop.
 
+mod admin;
 mod credentials;
 mod est;
 mod listeners;
 mod open;
 mod reload;
 mod revocation;
+mod systemd;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::Args;
@@ -25,6 +28,8 @@ use crate::error::{Failure, Outcome};
 use crate::output::Style;
 use crate::signal::{Hangup, Stop};
 use crate::{files, log, output, utc};
+use reload::Reloader;
+use systemd::{State, Watchdog};
 
 /// The largest namespace file that is read.
 const MAX_NAMESPACE_BYTES: u64 = 64 * 1024 * 1024;
@@ -58,7 +63,7 @@ With a file that says more than flags can:
   gridmq serve --config gridmq.toml --plain 1883
 
 Certificate and key are watched: when they are replaced, new connections get
-the new ones. SIGHUP has them read at once.
+the new ones. SIGHUP has them read at once, and the file and the namespace.
 
 In the file, crls = ['DIR'] under [tls] names revocation lists: clients whose
 certificate they name are refused. They are watched and read likewise.";
@@ -179,7 +184,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     if arguments.print_config {
         return output::raw(config::print().as_bytes());
     }
-    let mut settings = arguments.settings()?;
+    let settings = arguments.settings()?;
     if arguments.check_config {
         return check(&settings);
     }
@@ -194,6 +199,8 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         revocation::rules(settings.tls.as_ref(), policy, certificates.any(), open.rules(&settings)?)?;
     let dir = settings.directory().map_or_else(DataDir::default_path, |dir| Ok(dir.to_owned()))?;
     let dir = DataDir::open(&dir)?;
+    let admin = admin::describe();
+    let admin_listener = admin::start(settings.admin.listen.as_deref(), &admin).await?;
     let store = store(&dir, settings.store.durability.0)?;
     let mut builder = Broker::builder()
         .rules(rules)
@@ -210,41 +217,46 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     }
     let est = est::start(settings.est.as_ref(), certificates.main.as_ref()).await?;
     let broker = builder.start().await?;
+    admin.started(broker.monitor(), revocation::status(lists.as_ref()));
     for ((kind, _), address) in listeners.iter().zip(broker.listening()) {
         output::line(&format!("listening on {address} ({kind})"))?;
     }
     if let Some(summary) = summary {
         output::line(&summary)?;
     }
+    let mut reloader = Reloader::new(arguments, settings, change_log, open);
+    let mut watchdog = Watchdog::start();
+    systemd::tell(State::Ready);
     loop {
         tokio::select! {
             () = stop.asked() => break,
+            () = watchdog.due() => systemd::tell(State::Alive),
             () = hangup.asked() => {
-                match reload::read(&arguments, &settings) {
-                    Ok(newer) => {
-                        change_log(&newer.log.filter);
-                        settings = newer;
-                        open.reload(&broker, &settings).await;
+                tracing::info!("asked to reload");
+                systemd::tell(State::Reloading);
+                match reloader.reload(&broker, &certificates, &mut lists).await {
+                    Ok(()) => {
+                        tracing::info!("reloaded");
+                        systemd::tell(State::Reloaded("serving"));
                     }
-                    Err(failure) => tracing::error!(why = %failure, "the configuration stays as it was"),
-                }
-                if certificates.any() {
-                    tracing::info!("asked to reload: reading the server's certificate");
-                    certificates.reload();
-                } else {
-                    tracing::info!("asked to reload, and there is no certificate to read");
-                }
-                if let Some(lists) = &lists {
-                    tracing::info!("asked to reload: reading the revocation lists");
-                    lists.reload();
+                    Err(failure) => {
+                        tracing::error!(why = %failure, "not reloaded: everything stays as it was");
+                        systemd::tell(State::Reloaded("serving; the last reload failed, see the log"));
+                    }
                 }
             }
             rules = revocation::next(&mut lists) => broker.set_rules(rules).await,
         }
     }
     tracing::info!("asked to stop: telling clients, and stopping");
+    systemd::tell(State::Stopping);
+    let ended = async {
+        tokio::join!(broker.shutdown(), est.stop());
+        // Last, so that it can say until then that clients should go elsewhere.
+        admin_listener.stop().await;
+    };
     tokio::select! {
-        ((), ()) = async { tokio::join!(broker.shutdown(), est.stop()) } => Ok(()),
+        () = ended => Ok(()),
         () = stop.asked() => Err(Failure::failed("asked twice to stop: stopped without telling all clients")),
     }
 }
@@ -296,7 +308,7 @@ fn namespace(path: Option<&Path>) -> Result<(Option<Policy>, Option<String>), Fa
     let Some(path) = path else { return Ok((None, None)) };
     let text = files::read_text(path, MAX_NAMESPACE_BYTES, "the namespace file")?;
     let shown = files::shown(path);
-    let (policy, warnings) = policy(&text).map_err(|failure| failure.during(&shown))?;
+    let (policy, warnings) = policy(&text, next_generation()).map_err(|failure| failure.during(&shown))?;
     for warning in warnings {
         Style::stderr().warning(&format!("{shown}: {warning}"));
     }
@@ -319,11 +331,17 @@ fn store(dir: &DataDir, durability: Durability) -> Result<Option<Store>, Failure
     Ok(store)
 }
 
+/// A number that no rules of this process had: what was decided by others is decided again.
+pub(super) fn next_generation() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 /// Compiles a namespace's JSON, and gives what in it has no effect.
-pub(super) fn policy(text: &str) -> Result<(Policy, Vec<UnknownMember>), Failure> {
+pub(super) fn policy(text: &str, generation: u64) -> Result<(Policy, Vec<UnknownMember>), Failure> {
     let resources = Resources::from_json(text)?;
     let unknown = resources.unknown_members();
-    let policy = Policy::compile(resources, 1).map_err(|problems| {
+    let policy = Policy::compile(resources, generation).map_err(|problems| {
         let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
         Failure::failed(problems.join("\n"))
     })?;

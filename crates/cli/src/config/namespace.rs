@@ -9,7 +9,7 @@ section! {
     /// short for file.
     Namespace {
         /// Its resources as JSON. Default: none, and the broker is open. Flag: --namespace.
-        file: Option<PathBuf> = None, example "'namespace.json'";
+        file @reload: Option<PathBuf> = None, example "'namespace.json'";
     }
 }
 

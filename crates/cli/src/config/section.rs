@@ -68,6 +68,8 @@ pub(crate) trait Section: PartialEq {
     fn tree(name: &str) -> Tree;
     fn resolve(&mut self, base: &Path);
     fn changes(&self, other: &Self, prefix: &str, found: &mut Vec<Change>);
+    /// Takes over what a reload puts in force.
+    fn adopt(&mut self, newer: &Self);
 }
 
 impl<T: Section> Section for Option<T> {
@@ -86,6 +88,12 @@ impl<T: Section> Section for Option<T> {
             (Some(one), Some(other)) => one.changes(other, prefix, found),
             (None, None) => {}
             _ => found.push(Change { key: format!("[{prefix}]"), reloads: false }),
+        }
+    }
+
+    fn adopt(&mut self, newer: &Self) {
+        if let (Some(section), Some(newer)) = (self, newer) {
+            section.adopt(newer);
         }
     }
 }
@@ -110,6 +118,14 @@ impl<T: Section> Section for Vec<T> {
             one.changes(other, &format!("{prefix}[{number}]"), found);
         }
     }
+
+    fn adopt(&mut self, newer: &Self) {
+        if self.len() == newer.len() {
+            for (section, newer) in self.iter_mut().zip(newer) {
+                section.adopt(newer);
+            }
+        }
+    }
 }
 
 /// The name in the file of a field.
@@ -125,6 +141,13 @@ pub(crate) fn whole(prefix: &str, name: &str) -> String {
 /// Whether there is a mark.
 pub(crate) const fn is_marked(marks: &[&str]) -> bool {
     !marks.is_empty()
+}
+
+/// Takes over one key.
+pub(crate) fn adopt<T: Clone>(key: &mut T, newer: &T, reloads: bool) {
+    if reloads {
+        key.clone_from(newer);
+    }
 }
 
 /// Compares one key.
@@ -204,6 +227,13 @@ macro_rules! section {
             fn resolve(&mut self, base: &std::path::Path) {
                 $($crate::config::value::Value::resolve(&mut self.$key, base);)*
                 $($($crate::config::section::Section::resolve(&mut self.$nested, base);)*)?
+            }
+
+            #[allow(unused_variables, reason = "sections without keys")]
+            fn adopt(&mut self, newer: &Self) {
+                use $crate::config::section::{adopt, is_marked};
+                $(adopt(&mut self.$key, &newer.$key, is_marked(&[$(stringify!($reload))?]));)*
+                $($($crate::config::section::Section::adopt(&mut self.$nested, &newer.$nested);)*)?
             }
 
             #[allow(unused_variables, reason = "sections without keys")]

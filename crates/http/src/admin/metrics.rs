@@ -131,14 +131,14 @@ pub const METRICS: &[Metric] = &[
     ),
     stats!(
         "gridmq_messages_refused", Counter, "reason",
-        "PUBLISH packets refused: by the rules, for a subscriber's full queue, for too many retained messages, or by the store",
-        "rules": refused_by_rules, "queue_full": refused_queue_full, "retained_full": refused_retained_full,
+        "Messages refused: by the rules, by a hook, for a subscriber's full queue, for too many retained ones, or by the store",
+        "rules": refused_by_rules, "hook": refused_by_hook, "queue_full": refused_queue_full, "retained_full": refused_retained_full,
         "store": refused_store
     ),
     stats!(
         "gridmq_messages_dropped", Counter, "reason",
-        "Deliveries dropped: slow_client, those of QoS 0 that a client did not read in time",
-        "slow_client": messages_dropped
+        "Deliveries dropped: slow_client, of QoS 0 that a client did not read in time; too_large, larger than a client takes",
+        "slow_client": messages_dropped, "too_large": messages_too_large
     ),
     stat!("gridmq_sessions_overflowed", Counter, sessions_overflowed, "Sessions ended because their queue was full"),
     stat!("gridmq_sessions_moved", Counter, sessions_moved, "Sessions that moved from one worker to another"),

@@ -50,7 +50,8 @@ pub(super) fn ensure(material: &Material) -> Result<Ready, Failure> {
     } else {
         (write(material)?, How::Written)
     };
-    let (policy, warnings) = serve::policy(&text).map_err(|failure| failure.during(&shown))?;
+    let (policy, warnings) =
+        serve::policy(&text, serve::next_generation()).map_err(|failure| failure.during(&shown))?;
     for warning in warnings {
         Style::stderr().warning(&format!("{shown}: {warning}"));
     }

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use gridmq_broker::Broker;
 use gridmq_namespace::open::{Access, AccessProblem, Brake, CertificateNames, MAX_ACCESS_BYTES, Users};
 use gridmq_tls::Anchors;
 
@@ -44,18 +43,6 @@ impl Open {
         }
         self.generation += 1;
         Ok(rules.with_generation(self.generation))
-    }
-
-    /// Reads the files again, and has everybody judged by what they say now. A bad one changes nothing.
-    pub(super) async fn reload(&mut self, broker: &Broker, settings: &Settings) {
-        if settings.namespace.file.is_some() {
-            return;
-        }
-        tracing::info!("asked to reload: reading users and access rules");
-        match self.rules(settings) {
-            Ok(rules) => broker.set_rules(Arc::new(rules)).await,
-            Err(failure) => tracing::error!(why = %failure, "users and access rules stay as they were"),
-        }
     }
 }
 

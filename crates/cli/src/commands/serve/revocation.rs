@@ -8,12 +8,13 @@ use gridmq_tls::revocation::watched::{Edition, Event};
 use gridmq_tls::revocation::{Ocsp, RevocationError, WatchedLists};
 use gridmq_tls::time::Utc;
 
+use super::next_generation;
 use crate::config::Tls;
 use crate::error::Failure;
 
 /// Lists that are watched, and the namespace that they are applied to.
 pub(super) struct Lists {
-    watched: WatchedLists,
+    watched: Arc<WatchedLists>,
     resources: Resources,
     /// The edition that the latest rules were made with.
     edition: u64,
@@ -53,7 +54,7 @@ pub(super) fn rules(
         .map_err(|error| Failure::failed(error).during("crls of [tls]"))?;
     let edition = watched.current();
     tell_loaded(&edition.revocation);
-    let lists = Lists { watched, resources: policy.resources().clone(), edition: edition.number };
+    let lists = Lists { watched: Arc::new(watched), resources: policy.resources().clone(), edition: edition.number };
     Ok((Arc::new(policy.with_revocation(edition.revocation.clone())), Some(lists)))
 }
 
@@ -75,13 +76,27 @@ impl Lists {
         }
     }
 
+    /// Another namespace, with the lists that are in force.
+    pub(super) fn apply_to(&mut self, policy: Policy) -> Policy {
+        let edition = self.watched.current();
+        self.edition = edition.number;
+        self.resources = policy.resources().clone();
+        policy.with_revocation(edition.revocation.clone())
+    }
+
     fn with(&self, edition: &Edition) -> Result<Policy, String> {
-        let policy = Policy::compile(self.resources.clone(), edition.number).map_err(|problems| {
+        let policy = Policy::compile(self.resources.clone(), next_generation()).map_err(|problems| {
             let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
             problems.join("; ")
         })?;
         Ok(policy.with_revocation(edition.revocation.clone()))
     }
+}
+
+/// Tells how the lists stand, for metrics.
+pub(super) fn status(lists: Option<&Lists>) -> gridmq_http::admin::Lists {
+    let watched = lists.map(|lists| Arc::clone(&lists.watched));
+    Arc::new(move || watched.as_ref().map(|watched| watched.status()))
 }
 
 /// The next rules; never without lists.
