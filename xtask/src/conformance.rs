@@ -1,10 +1,12 @@
 //! `cargo xtask conformance`: which normative statements the tests' names cover.
 //!
 //! A name covers a statement if it contains its number: `mqtt5_3_1_2_24_…` is MQTT-3.1.2-24 of MQTT 5.0,
-//! `mqtt311_…` the same for 3.1.1, and `…_and_mqtt311_1_5_3_1_…` adds another one.
+//! `mqtt311_…` the same for 3.1.1, and `…_and_mqtt311_1_5_3_1_…` adds another one. `paho5_…` and `paho311_…` name a case
+//! of the Eclipse Paho interoperability suites.
 
 mod names;
 mod page;
+mod paho;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,6 +20,9 @@ const PAGE: &str = "docs/conformance.md";
 /// Where the lists of statements are.
 const LISTS: &str = "docs/statements";
 
+/// Where the tests are that speak with a broker over a socket.
+const OVER_SOCKETS: &str = "crates/testkit/tests/broker_";
+
 /// A test that covers a statement.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cover {
@@ -25,23 +30,71 @@ pub(crate) struct Cover {
     path: String,
 }
 
+impl Cover {
+    fn is_over_a_socket(&self) -> bool {
+        self.path.starts_with(OVER_SOCKETS)
+    }
+}
+
+/// Whom a statement binds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Binds {
+    /// The server, alone or as well as the client: shown over a socket.
+    Server,
+    /// The client alone.
+    Client,
+}
+
 /// One line of the table.
 #[derive(Debug)]
 pub(crate) struct Row {
     statement: Statement,
+    binds: Binds,
     codec: bool,
     covers: Vec<Cover>,
     reason: Option<String>,
 }
 
-/// Writes the page, or checks that it is up to date. Fails if a statement of the codec's has no test.
+impl Row {
+    /// Whether there is a test of the kind that the statement needs.
+    fn is_shown(&self) -> bool {
+        match self.binds {
+            Binds::Server => self.covers.iter().any(Cover::is_over_a_socket),
+            Binds::Client => !self.covers.is_empty(),
+        }
+    }
+
+    /// What is wrong with it, if anything is.
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let statement = &self.statement;
+        if self.codec && self.covers.is_empty() {
+            faults.push(format!("{statement} is the codec's and no test covers it"));
+        }
+        match (self.is_shown(), &self.reason, self.binds) {
+            (false, None, Binds::Server) => faults.push(format!(
+                "{statement} binds the server, and neither a test over a socket nor a reason is there: name a test in \
+                 {OVER_SOCKETS}*.rs after it, or give a reason in {LISTS}/reasons.txt"
+            )),
+            (false, None, Binds::Client) => faults.push(format!("{statement} has neither a test nor a reason")),
+            (true, Some(_), _) => {
+                faults.push(format!("{statement} has a test and also a reason why there can be none; remove one"));
+            }
+            _ => {}
+        }
+        faults
+    }
+}
+
+/// Writes the page, or checks that it is up to date. Fails if a statement is neither shown by a test nor reasoned.
 pub(crate) fn command(check: bool) -> Result<()> {
     let root = root();
     let lists = Lists::read(&root.join(LISTS))?;
     let (rows, strangers) = gather(&lists)?;
-    let text = page::render(&rows);
-    let file = root.join(PAGE);
     let mut faults: Vec<String> = strangers;
+    let cases = paho::gather(&lists.paho, &lists.paho_reasons, &mut faults)?;
+    let text = page::render(&rows, &cases);
+    let file = root.join(PAGE);
     if check {
         let have = std::fs::read_to_string(&file).unwrap_or_default();
         if have != text {
@@ -50,9 +103,8 @@ pub(crate) fn command(check: bool) -> Result<()> {
     } else {
         std::fs::write(&file, &text).context(format_args!("cannot write {}", file.display()))?;
     }
-    for row in rows.iter().filter(|row| row.codec && row.covers.is_empty()) {
-        faults.push(format!("{} is the codec's and no test covers it", row.statement));
-    }
+    faults.extend(rows.iter().flat_map(Row::faults));
+    faults.extend(cases.iter().filter_map(paho::Case::fault));
     for fault in &faults {
         println!("fault: {fault}");
     }
@@ -86,6 +138,7 @@ fn gather(lists: &Lists) -> Result<(Vec<Row>, Vec<String>)> {
         covers.dedup();
         Row {
             statement: *statement,
+            binds: if lists.client.contains(statement) { Binds::Client } else { Binds::Server },
             codec: lists.codec.contains(statement),
             covers,
             reason: lists.reasons.get(statement).cloned(),
@@ -99,7 +152,11 @@ struct Lists {
     /// In the order of the standards.
     all: Vec<Statement>,
     codec: Vec<Statement>,
+    client: Vec<Statement>,
     reasons: BTreeMap<Statement, String>,
+    /// Cases and what each checks.
+    paho: Vec<(Standard, String, String)>,
+    paho_reasons: Vec<(Standard, String, String)>,
 }
 
 impl Lists {
@@ -116,20 +173,21 @@ impl Lists {
                 Statement::parse(standard, number).ok_or_else(|| line.fault("a heading, or MQTT-3.1.2-24"))?;
             if all.contains(&statement) { Ok(statement) } else { Err(line.fault("a statement that is listed")) }
         };
-        let mut codec = Vec::new();
-        for (line, standard, text) in sections(&dir.join("codec.txt"))? {
-            codec.push(known(&line, standard, text.trim())?);
-        }
+        let numbers = |file: &str| -> Result<Vec<Statement>> {
+            let sections = sections(&dir.join(file))?;
+            sections.iter().map(|(line, standard, text)| known(line, *standard, text.trim())).collect()
+        };
+        let (codec, client) = (numbers("codec.txt")?, numbers("client.txt")?);
         let mut reasons = BTreeMap::new();
-        if dir.join("reasons.txt").is_file() {
-            for (line, standard, text) in sections(&dir.join("reasons.txt"))? {
-                let (number, reason) = text
-                    .split_once(char::is_whitespace)
-                    .ok_or_else(|| line.fault("a statement and, after it, a reason"))?;
-                reasons.insert(known(&line, standard, number)?, reason.trim().to_owned());
-            }
+        for (line, standard, number, reason) in named(&dir.join("reasons.txt"))? {
+            reasons.insert(known(&line, standard, &number)?, reason);
         }
-        Ok(Self { all, codec, reasons })
+        let cases = |file: &str| -> Result<Vec<(Standard, String, String)>> {
+            let named = named(&dir.join(file))?;
+            Ok(named.into_iter().map(|(_, standard, name, words)| (standard, name, words)).collect())
+        };
+        let (paho, paho_reasons) = (cases("paho.txt")?, cases("paho-reasons.txt")?);
+        Ok(Self { all, codec, client, reasons, paho, paho_reasons })
     }
 }
 
@@ -171,4 +229,15 @@ fn sections(file: &Path) -> Result<Vec<(Line, Standard, String)>> {
         }
     }
     Ok(found)
+}
+
+/// The lines of such a list, each a name and, after it, words.
+fn named(file: &Path) -> Result<Vec<(Line, Standard, String, String)>> {
+    let split = |(line, standard, text): (Line, Standard, String)| {
+        let (name, words) =
+            text.split_once(char::is_whitespace).ok_or_else(|| line.fault("a name and, after it, words"))?;
+        let (name, words) = (name.to_owned(), words.trim().to_owned());
+        Ok((line, standard, name, words))
+    };
+    sections(file)?.into_iter().map(split).collect()
 }

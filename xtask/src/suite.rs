@@ -31,10 +31,6 @@ const SUITES: [(&str, &[Peer]); 18] = [
     ("doctor_confusion", &[Peer::Broker, Peer::OpenSsl]),
 ];
 
-/// How the reason of an ignored test begins that measures, on a quiet machine and in a release build: said, and no skip,
-/// since a smaller test of the same runs always.
-const MEASUREMENT: &str = "a measurement";
-
 /// What came of a whole run.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
@@ -124,10 +120,6 @@ fn skips_of_single_tests(summary: &mut Summary) -> Result<()> {
         }
         for test in sources::tests(&source.text) {
             if let Ignored::Because(reason) = test.ignored {
-                if reason.starts_with(MEASUREMENT) {
-                    println!("not run: {} in {}: {reason}", test.name, source.path);
-                    continue;
-                }
                 summary.skipped.push((format!("{} in {}", test.name, source.path), reason));
             }
         }

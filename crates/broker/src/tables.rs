@@ -65,11 +65,11 @@ use bytestring::ByteString;
 use gridmq_proto::packet::Will;
 use gridmq_proto::session::{Position, Record};
 use gridmq_proto::time::Wall;
-use gridmq_proto::{Message, PacketId, QoS};
+use gridmq_proto::{Message, PacketId, QoS, TopicName};
 use gridmq_store::{EngineError, Key, NamespaceId, Table, WriteBatch};
 use thiserror::Error;
 
-pub(crate) use self::recover::{KeyRange, ranges, retained, sessions};
+pub(crate) use self::recover::recover;
 use self::value::Fault;
 
 /// Which sessions there are.
@@ -133,6 +133,19 @@ pub(crate) struct StoredSession {
     pub(crate) will: Option<WillRow>,
     /// For [`Session::restore`](gridmq_proto::session::server::Session::restore).
     pub(crate) records: Vec<Record>,
+}
+
+/// What was stored.
+#[derive(Debug, Default)]
+pub(crate) struct Recovered {
+    /// By namespace and client identifier.
+    pub(crate) sessions: Vec<StoredSession>,
+    /// By namespace and topic.
+    pub(crate) retained: Vec<(NamespaceId, TopicName, RetainedRow)>,
+    /// Removes what belongs to no session: rows of a client without a `Started` record or without an owner, who alone
+    /// could take the session up, and sent messages that are not there. To be submitted before the first client is
+    /// let in, lest a new session of that client inherit them. Empty as a rule.
+    pub(crate) leftovers: WriteBatch,
 }
 
 /// Why what is stored cannot be taken up. This machine's trouble, never a peer's.

@@ -426,7 +426,7 @@ fn mqtt5_4_6_0_4_and_mqtt311_4_6_0_4_pubrel_follows_the_order_of_pubrec() {
 }
 
 #[test]
-fn mqtt5_4_4_0_1_and_mqtt5_3_3_1_1_and_mqtt5_4_6_0_1_and_mqtt311_4_4_0_1_and_mqtt311_3_3_1_1_and_mqtt311_4_6_0_1_resumed()
+fn mqtt5_4_4_0_1_and_mqtt5_3_3_1_1_and_mqtt5_4_6_0_1_and_mqtt311_4_4_0_1_and_mqtt311_3_3_1_1_and_mqtt311_4_6_0_1_and_mqtt311_2_3_1_3_resumed()
  {
     for version in [V3, V5] {
         let mut server = Server::v(version);
@@ -605,7 +605,11 @@ fn messages_of_a_shared_subscription_can_be_taken_out() {
 }
 
 #[test]
-fn mqtt5_4_5_0_2_the_owner_decides_when_but_every_message_is_acknowledged() {
+fn mqtt5_4_5_0_2_and_mqtt311_4_5_0_2_the_owner_decides_when_but_every_message_is_acknowledged() {
+    let mut client = Client::v(V3);
+    let token = client.token(publish(1, Q1, "x"));
+    assert!(client.at(1000.0).sent.is_empty());
+    assert_eq!(client.complete(token, OK).names(), ["PUBACK 1"]);
     let mut client = Client::v(V5);
     let token = client.token(publish(1, Q1, "x"));
     assert!(client.at(1000.0).sent.is_empty());

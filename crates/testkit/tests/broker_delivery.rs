@@ -205,7 +205,8 @@ async fn mqtt5_3_3_4_5_each_copy_has_the_identifier_of_its_subscription() {
 }
 
 #[tokio::test]
-async fn mqtt5_3_9_3_2_and_mqtt5_3_11_3_2_each_filter_has_a_code_of_the_packet_in_the_order_of_the_filters() {
+async fn mqtt5_3_9_3_2_and_mqtt5_3_11_3_2_and_mqtt311_3_9_3_2_each_filter_has_a_code_of_the_packet_in_the_order_of_the_filters()
+ {
     let adjusted = Adjusted { forbidden: vec!["forbidden".to_owned()], ..Adjusted::default() };
     let broker = OpenBroker::start(Broker::builder().workers(1).rules(adjusted.rules())).await;
     let at = |qos| SubscribeOptions { qos, ..SubscribeOptions::default() };

@@ -24,7 +24,7 @@ fn ack(number: u16) -> Ack {
 }
 
 #[tokio::test]
-async fn mqtt5_3_8_4_8_and_mqtt5_4_8_2_3_the_lower_of_published_and_granted_qos_is_delivered() {
+async fn mqtt5_3_8_4_8_and_mqtt5_4_8_2_3_and_mqtt311_3_8_4_6_the_lower_of_published_and_granted_qos_is_delivered() {
     let broker = gridmq_testkit::open(4).await;
     let address = broker.address();
     for of_publisher in VERSIONS {

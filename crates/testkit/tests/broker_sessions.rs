@@ -42,7 +42,7 @@ async fn mqtt5_3_1_2_4_and_mqtt5_3_1_4_4_and_mqtt5_3_2_2_2_and_mqtt311_3_1_2_6_a
 }
 
 #[tokio::test]
-async fn mqtt5_3_1_2_5_and_mqtt5_3_1_2_6_and_mqtt5_3_2_2_3_and_mqtt311_3_1_2_4_and_mqtt311_3_2_2_2_and_mqtt311_3_2_2_3_a_session_is_resumed()
+async fn mqtt5_3_1_2_5_and_mqtt5_3_1_2_6_and_mqtt5_3_2_2_3_and_mqtt311_3_1_2_4_and_mqtt311_3_2_2_2_and_mqtt311_3_2_2_3_and_mqtt311_4_1_0_1_a_session_is_resumed()
  {
     let broker = gridmq_testkit::open(4).await;
     let address = broker.address();
@@ -219,7 +219,7 @@ async fn mqtt5_4_1_0_2_a_session_ends_when_its_expiry_has_passed() {
 }
 
 #[tokio::test]
-async fn mqtt5_4_1_0_1_a_session_does_not_end_under_its_connection() {
+async fn mqtt5_4_1_0_1_and_mqtt311_4_1_0_2_a_session_does_not_end_under_its_connection() {
     let broker = gridmq_testkit::open(4).await;
     let (mut wire, _) = Wire::open(broker.address(), "c", Version::V5, |connect| {
         lasting(connect);

@@ -92,7 +92,7 @@ fn connect_packet(client_id: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn mqtt5_6_0_0_1_only_binary_frames_are_taken_and_sent() {
+async fn mqtt5_6_0_0_1_and_mqtt311_6_0_0_1_only_binary_frames_are_taken_and_sent() {
     let broker = broker().await;
     let (mut socket, _) = Socket::open(&broker, "mqtt").await;
     socket.send(0x82, &connect_packet("binary")).await;
@@ -108,7 +108,7 @@ async fn mqtt5_6_0_0_1_only_binary_frames_are_taken_and_sent() {
 }
 
 #[tokio::test]
-async fn mqtt5_6_0_0_2_packets_and_frames_are_not_aligned() {
+async fn mqtt5_6_0_0_2_and_mqtt311_6_0_0_2_packets_and_frames_are_not_aligned() {
     let broker = broker().await;
     let (mut socket, _) = Socket::open(&broker, "mqtt").await;
     for byte in connect_packet("unaligned") {
@@ -135,7 +135,7 @@ async fn mqtt5_6_0_0_2_packets_and_frames_are_not_aligned() {
 }
 
 #[tokio::test]
-async fn mqtt5_6_0_0_3_who_does_not_offer_mqtt_gets_no_websocket() {
+async fn mqtt5_6_0_0_3_and_mqtt311_6_0_0_3_who_does_not_offer_mqtt_gets_no_websocket() {
     let broker = broker().await;
     for protocols in ["", "Sec-WebSocket-Protocol: mqttv3.1\r\n", "Sec-WebSocket-Protocol: MQTT, chat\r\n"] {
         let mut socket = Socket::connect(&broker).await;
@@ -146,7 +146,7 @@ async fn mqtt5_6_0_0_3_who_does_not_offer_mqtt_gets_no_websocket() {
 }
 
 #[tokio::test]
-async fn mqtt5_6_0_0_4_mqtt_is_what_the_server_chooses() {
+async fn mqtt5_6_0_0_4_and_mqtt311_6_0_0_4_mqtt_is_what_the_server_chooses() {
     let broker = broker().await;
     for protocols in ["mqtt", "mqttv3.1, mqtt", "chat,mqtt , mqttv5"] {
         let (_, answer) = Socket::open(&broker, protocols).await;

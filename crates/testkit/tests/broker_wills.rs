@@ -60,7 +60,7 @@ async fn mqtt5_3_1_2_7_and_mqtt5_3_1_2_8_and_mqtt311_3_1_2_8_a_lost_connection_p
 }
 
 #[tokio::test]
-async fn mqtt5_3_14_4_3_and_mqtt5_3_1_2_10_and_mqtt311_3_1_2_10_disconnect_deletes_the_will() {
+async fn mqtt5_3_14_4_3_and_mqtt5_3_1_2_10_and_mqtt311_3_1_2_10_and_mqtt311_3_14_4_3_disconnect_deletes_the_will() {
     let broker = gridmq_testkit::open(4).await;
     let mut heir = heir(&broker).await;
     let mut barrier = Barrier::new(broker.address(), 4).await;
