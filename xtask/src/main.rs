@@ -6,6 +6,7 @@ mod compare;
 mod conformance;
 mod doctor_doc;
 mod files;
+mod hours;
 mod setup;
 mod shell;
 mod sources;
@@ -32,6 +33,9 @@ usage: cargo xtask COMMAND
                          measure the broker beside its peers, and write docs/benchmarks.md once all is measured
   compare --clients [--quick] [--only publish|receive|latency|connect] [--broker gridmq|mosquitto]
                          measure the client beside its peers, and write docs/benchmarks.md unless --quick or --only
+  hours [--fuzz] [--crash] [--soak] [--slice 20m] [--write]
+                         a slice of each long run on this commit's programs, added up in target/hours;
+                         --write puts the counts into docs/reliability.md
 
 With CI=true a skipped suite is a failure. Exit code: 0 passed, 1 failed, 2 wrong usage.";
 
@@ -58,6 +62,9 @@ fn main() -> ExitCode {
         }
         ["compare", rest @ ..] if compare::brokers::Choice::read(rest).is_some() => {
             compare::brokers::Choice::read(rest).map_or(Ok(()), |choice| compare::brokers::command(&choice))
+        }
+        ["hours", rest @ ..] if hours::Choice::read(rest).is_some() => {
+            hours::Choice::read(rest).map_or(Ok(()), |choice| hours::command(&choice))
         }
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");

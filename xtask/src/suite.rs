@@ -10,7 +10,7 @@ use crate::sources::{self, Ignored};
 
 /// The suites that need more than their own package: other people's programs, and which, or a built example. Those of
 /// their tests that do are ignored in a plain `cargo test`.
-const SUITES: [(&str, &[Peer]); 18] = [
+const SUITES: [(&str, &[Peer]); 19] = [
     ("interop_mosquitto", &[Peer::Mosquitto]),
     ("interop_paho", &[Peer::Paho]),
     ("interop_samples", &[Peer::Paho]),
@@ -18,6 +18,7 @@ const SUITES: [(&str, &[Peer]); 18] = [
     ("interop_est", &[Peer::Curl, Peer::OpenSsl]),
     ("interop_websocket", &[Peer::Broker]),
     ("resilient_telemetry", &[]),
+    ("broker_killed", &[]),
     ("certs_openssl", &[Peer::OpenSsl]),
     ("pkcs11", &[Peer::SoftHsm]),
     ("client_netns", &[Peer::Namespaces]),

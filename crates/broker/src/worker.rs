@@ -447,7 +447,13 @@ impl Worker {
 
     fn event(&mut self, now: Now, key: ConnKey, event: Event) {
         match event {
-            Event::Connect(connect) => self.on_connect(now, key, connect),
+            Event::Connect(connect) => {
+                if let Some(conn) = self.conn(key) {
+                    // Binds the refusal too [MQTT-3.1.2-24].
+                    conn.maximum_packet_size = connect.properties.maximum_packet_size.map(u32::from);
+                }
+                self.on_connect(now, key, connect);
+            }
             Event::Auth(auth) => self.on_auth(now, key, &auth),
             Event::Publish(inbound) => self.on_publish(now, key, inbound),
             Event::Subscribe(subscribe) => self.on_subscribe(now, key, subscribe),
