@@ -94,10 +94,12 @@ fn unknown(name: &str, tree: &Tree, section: bool) -> String {
     format!("unknown {what} {name}{place}: {cure}")
 }
 
-/// The section below that has the key.
+/// The section below that has the key; rather one that is always there.
 fn elsewhere<'a>(name: &str, tree: &'a Tree) -> Option<&'a str> {
     let has = |section: &&Tree| section.keys.iter().any(|key| key.name == name);
-    tree.sections.iter().find(has).map(|section| section.name.as_str())
+    let sections = || tree.sections.iter().filter(has);
+    let section = sections().find(|section| section.how == How::Once).or_else(|| sections().next());
+    section.map(|section| section.name.as_str())
 }
 
 /// How many letters have to be put in, taken out or changed.

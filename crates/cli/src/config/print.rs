@@ -50,8 +50,10 @@ fn key(key: &Key, example: bool, text: &mut String) {
         comment(&format!("{line}{mark}"), text);
     }
     let (mark, value) = match (&key.default, key.example) {
-        (Some(default), _) => (if example { "##" } else { "#" }, default.as_str()),
-        (None, given) => ("##", given.unwrap_or("''")),
+        // An empty default shows nothing of how the key is written.
+        (_, Some(given)) => ("##", given),
+        (Some(default), None) => (if example { "##" } else { "#" }, default.as_str()),
+        (None, None) => ("##", "''"),
     };
     text.push_str(&format!("{mark}{} = {value}\n", key.name));
 }
