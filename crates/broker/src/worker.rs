@@ -18,6 +18,7 @@ mod publish;
 mod routes;
 mod run;
 mod session;
+mod state;
 mod subscribe;
 mod takeover;
 mod trace;
@@ -27,35 +28,29 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::RandomState;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use gridmq_namespace::gate::{Admission, Credentials, DecisionCache, Transport};
-use gridmq_proto::SubscriptionFilter;
+use gridmq_namespace::gate::DecisionCache;
 use gridmq_proto::codec::{self, Decoder};
-use gridmq_proto::session::server::{Connection, Event, Session, Subscription};
+use gridmq_proto::session::server::{Connection, Event};
 use gridmq_proto::session::{Output, Verdict};
 use gridmq_proto::time::{Monotonic, Now, Wall};
-use gridmq_tls::PresentedPeer;
 use slab::Slab;
 use tokio::sync::{Notify, oneshot};
 
 use crate::by_slot::BySlot;
-use crate::directory::{Slot, SlotId, WorkerId};
+use crate::directory::{SlotId, WorkerId};
 use crate::entrance::Guest;
-use crate::hooks::SessionEnd;
-use crate::listener::Door;
-use crate::mailbox::{Outbox, PendingWill};
+use crate::mailbox::Outbox;
 use crate::observer::ConnectionId;
-use crate::peer::PeerAddress;
-use crate::retained::Cursor;
 use crate::shared::{Realm, Shared};
 use crate::stats::Counters;
-use takeover::{Arriving, Leaving};
 
 pub(crate) use connect::queue_limits;
 pub(crate) use run::run;
+use state::{Client, Local, State};
+pub(crate) use state::{Conn, ConnKey, Scan};
 
 /// Bytes read from a socket at once.
 const SCRATCH: usize = 64 * 1024;
@@ -63,120 +58,6 @@ const SCRATCH: usize = 64 * 1024;
 /// A realm counted on this thread, so that workers do not write to one place for every message.
 #[allow(clippy::redundant_allocation, reason = "the inner count is the one that all workers share")]
 type OwnRealm = Rc<Arc<Realm>>;
-
-/// Names a connection of this worker; the number tells a place's later tenants apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ConnKey {
-    place: usize,
-    id: ConnectionId,
-}
-
-/// A connection.
-#[derive(Debug)]
-pub(crate) struct Conn {
-    id: ConnectionId,
-    pub(crate) machine: Connection,
-    decoder: Decoder,
-    /// Encoded and not written yet.
-    pub(crate) outgoing: BytesMut,
-    /// Weight of deliveries that were handed to the machine and are not encoded yet.
-    undrained: usize,
-    /// Wakes the connection's task.
-    pub(crate) waker: Option<Waker>,
-    /// When the machine wants to hear of the time.
-    pub(crate) deadline: Option<Monotonic>,
-    /// The machine is done; what is in `outgoing` still goes out.
-    pub(crate) closing: bool,
-    /// An outbox is over its mark: no more input until it has drained.
-    parked: bool,
-    /// A publish of its client was refused that MQTT 3.1.1 has no way to refuse: when the connection ends, and why.
-    withheld: Option<(Monotonic, Verdict)>,
-    /// The largest packet that the client takes.
-    maximum_packet_size: Option<u32>,
-    realm: OwnRealm,
-    from: PeerAddress,
-    /// The listener that it came through.
-    door: Arc<Door>,
-    transport: Transport,
-    presented: Option<PresentedPeer>,
-    /// The name that a trusted proxy has proven.
-    vouched: Option<Box<str>>,
-    cache: DecisionCache,
-    /// Set while the client is in.
-    client: Option<Client>,
-    /// A client on its way in whose next AUTH is due.
-    arrival: Option<Box<admission::Arrival>>,
-    /// A re-authentication under way.
-    challenge: Option<Box<admission::Challenge>>,
-    /// A decision that comes later; until then nothing is read.
-    pondering: Option<ponder::Pondering>,
-    /// The program ended it.
-    put_out: bool,
-    /// The session that it waits for while that is on its way from another worker.
-    awaiting: Option<SlotId>,
-    /// Bytes counted against the limit for those that are not in.
-    unadmitted: usize,
-}
-
-/// Who is in.
-#[derive(Debug)]
-struct Client {
-    slot: Arc<Slot>,
-    admission: Admission,
-    credentials: Credentials,
-    /// Its will is in the store.
-    will_stored: bool,
-    /// Since when.
-    since: Wall,
-}
-
-/// A session that this worker has, or is about to get, or has given away and passes on to.
-#[derive(Debug)]
-struct Local {
-    slot: Arc<Slot>,
-    state: State,
-    /// The epoch in which this worker last claimed it.
-    epoch: u64,
-    /// Rises when its session is discarded.
-    incarnation: u64,
-    /// Moves away from here that are not complete, by epoch.
-    leaving: Vec<Leaving>,
-    /// A will that waits for its delay.
-    will: Option<(Monotonic, PendingWill)>,
-    /// When the clerk looks at it.
-    alarm: Option<Monotonic>,
-    /// It holds more than it may and ends with the turn.
-    overflowed: bool,
-    /// It ends with its connection, and why.
-    ending: Option<SessionEnd>,
-    /// The generation of the rules that judged its subscriptions, if any has.
-    judged: Option<u64>,
-    /// When a session without a connection ends.
-    expires: Option<Monotonic>,
-    scans: Vec<Scan>,
-    /// Who it was admitted as, to judge an offline session and its will again.
-    admitted: Option<(Admission, Credentials)>,
-}
-
-#[derive(Debug)]
-enum State {
-    /// The session is in the machine of that connection.
-    Online(ConnKey),
-    Offline(Box<Session>),
-    /// Its last worker has been asked for it.
-    Arriving(Box<Arriving>),
-    /// Nothing here but what is leaving.
-    Away,
-}
-
-/// A subscription that still gets retained messages.
-#[derive(Debug)]
-pub(crate) struct Scan {
-    filter: SubscriptionFilter,
-    subscription: Subscription,
-    version: u64,
-    cursor: Cursor,
-}
 
 /// See the module.
 #[derive(Debug)]
