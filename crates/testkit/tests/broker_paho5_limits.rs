@@ -242,3 +242,23 @@ async fn paho5_flow_control2() {
     }
     assert_eq!(wire.expect_disconnect().await, ReasonCode::ReceiveMaximumExceeded);
 }
+
+#[tokio::test]
+async fn paho5_server_topic_alias() {
+    let broker = adjusted(|adjusted| adjusted.connection.outbound_topic_aliases = 16).await;
+    let mut publisher = Wire::join(broker.address(), "publisher", V5).await;
+    for (maximum, aliases) in [(Some(1), true), (Some(0), false), (None, false)] {
+        let (mut reader, _) = Wire::open(broker.address(), "reader", V5, |connect| {
+            connect.properties.topic_alias_maximum = maximum;
+        })
+        .await;
+        reader.subscribe("TopicA", QoS::ExactlyOnce).await;
+        for (number, qos) in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce].into_iter().enumerate() {
+            publisher.publish("TopicA", number.to_string(), qos).await;
+            let got = reader.take().await;
+            assert_eq!(payload_of(&got), number.to_string());
+            assert_eq!(got.topic_alias.map(u16::from), aliases.then_some(1), "{maximum:?}");
+            assert_eq!(got.topic.is_some(), number == 0 || !aliases, "the first names the topic: {got:?}");
+        }
+    }
+}
