@@ -93,10 +93,10 @@ async fn kills(durability: &str, seed: u64) {
         let (there, ledger) = (there.clone(), Arc::clone(&ledger));
         async move { drop(tell.send(Wanderer::new(seed).live(there, ledger).await)) }
     });
-    let (tell, mut retained) = tokio::sync::mpsc::unbounded_channel();
+    let (tell, mut retained) = tokio::sync::mpsc::channel(PUBLISHERS.len());
     for (index, version) in PUBLISHERS.into_iter().enumerate() {
         let (there, ledger, tell) = (there.clone(), Arc::clone(&ledger), tell.clone());
-        all.spawn(async move { drop(tell.send(Publisher::new(index, version).live(there, ledger).await)) });
+        all.spawn(async move { drop(tell.send(Publisher::new(index, version).live(there, ledger).await).await) });
     }
     drop(tell);
 
