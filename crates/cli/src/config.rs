@@ -1,5 +1,5 @@
 //! What `gridmq serve` is told: by defaults, over them by a TOML file, over that by `GRIDMQ_*` variables, over those by
-//! flags. See [`section`] for how a key is added.
+//! flags. See [`mod@section`] for how a key is added.
 
 mod address;
 mod admin;

@@ -71,11 +71,11 @@ section! {
         cert: Option<PathBuf> = None, example "'other.pem'";
         /// The private key of that, PEM. Default: it is in the file of cert.
         key: Option<PathBuf> = None, example "'other.key'";
-        /// Open connections here; more are closed at once. Default, as with the next three: that of [limits].
+        /// Open connections here; more are closed at once. Default, as with the next three: that of the section limits.
         connections: Option<usize> = None, example "1000";
-        /// handshake-timeout of [limits], if it is shorter here.
+        /// handshake-timeout of the section limits, if it is shorter here.
         handshake_timeout: Option<Span> = None, example "'5s'";
-        /// connect-timeout of [limits], if it is shorter here.
+        /// connect-timeout of the section limits, if it is shorter here.
         connect_timeout: Option<Span> = None, example "'5s'";
         /// The largest packet that is taken here, in bytes. Default: what the rules say.
         maximum_packet_size: Option<u32> = None, example "65536";
