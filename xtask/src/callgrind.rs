@@ -19,6 +19,10 @@ const PROGRAMS: [(&str, &str, &[&str]); 2] =
 const BASELINE: &str = "bench/instructions.txt";
 /// A case may execute so many per cent more than its baseline.
 const MARGIN: u64 = 3;
+/// The same for the broker's routes: the seeds of their tables differ from run to run.
+const MARGIN_OF_ROUTES: u64 = 8;
+/// How their names begin.
+const ROUTES: &str = "route_";
 /// And so many instructions: what the compiler inlines elsewhere moves a small case by that.
 const SLACK: u64 = 80;
 /// Rounds of a case in one call: `ROUNDS` of the measured programs.
@@ -114,7 +118,8 @@ fn case(function: &str) -> Option<&str> {
 fn page(counts: &Counts) -> String {
     let mut page = format!(
         "# Instructions of one round of each case of crates/proto/benches/instructions.rs and crates/broker/benches/routes.rs.\n\
-         # Written by `cargo xtask callgrind --bless`; `cargo xtask callgrind` fails beyond {MARGIN} per cent more,\n\
+         # Written by `cargo xtask callgrind --bless`; `cargo xtask callgrind` fails beyond {MARGIN} per cent more\n\
+         # ({MARGIN_OF_ROUTES} for routes, whose tables have other seeds in each run),\n\
          # and never for less than {SLACK} instructions.\n"
     );
     for (case, count) in counts {
@@ -141,7 +146,8 @@ fn compare(counts: &Counts, baseline: &Counts) -> (Vec<String>, Vec<String>) {
         };
         let change = (count as f64 / before.max(1) as f64 - 1.0) * 100.0;
         lines.push(format!("{case:<36} {count:>8} {change:>+7.1} %"));
-        if count > (before * (100 + MARGIN) / 100).max(before + SLACK) {
+        let margin = if case.starts_with(ROUTES) { MARGIN_OF_ROUTES } else { MARGIN };
+        if count > (before * (100 + margin) / 100).max(before + SLACK) {
             faults.push(format!("{case} takes {count} instructions, {change:.1} % more than {before}"));
         }
     }
