@@ -346,6 +346,8 @@ impl Pair {
                 let times = took.iter().filter(|it| **it == payload).count();
                 let fits = match (qos, forgotten.contains(payload)) {
                     (QoS::AtMostOnce, _) => times <= 1,
+                    // The server sends it while it is being stored: who sent it to the server does so again.
+                    (QoS::AtLeastOnce, true) if sender == Side::Server => true,
                     // Never said to be safe, and so never sent.
                     (_, true) => times == 0,
                     (QoS::AtLeastOnce, false) => times >= 1,

@@ -209,7 +209,7 @@ impl Pair {
     pub fn crash(&mut self, side: Side) {
         self.cut();
         let records = self.journal(side).crash();
-        self.wire(side).crash();
+        self.wire(side).crash(side == Side::Server);
         match side {
             Side::Client => {
                 self.client_session = client::Session::restore(limits(), records);

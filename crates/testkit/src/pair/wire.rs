@@ -14,7 +14,7 @@ pub(super) struct Wire {
     /// Sent on this connection and not acknowledged.
     out: BTreeSet<PacketId>,
     /// Sent on any connection of the session and not acknowledged.
-    unacknowledged: BTreeMap<PacketId, Bytes>,
+    unacknowledged: BTreeMap<PacketId, (QoS, Bytes)>,
     released: BTreeSet<PacketId>,
     pub(super) peak: usize,
 }
@@ -29,10 +29,14 @@ impl Wire {
         }
     }
 
-    /// The sender forgot what was not durable: what it did after that is not known to it.
-    pub(super) fn crash(&mut self) {
+    /// The sender forgot what was not durable: what it did after that is not known to it. An `eager` one sends QoS 1
+    /// before that is durable, so it may send such a message under another identifier, and give the old one away.
+    pub(super) fn crash(&mut self, eager: bool) {
         self.out.clear();
         self.released.clear();
+        if eager {
+            self.unacknowledged.retain(|_, (qos, _)| *qos != QoS::AtLeastOnce);
+        }
     }
 
     pub(super) fn is_quiet(&self) -> bool {
@@ -54,7 +58,7 @@ impl Wire {
             assert!(self.out.len() <= window, "{} out, {window} allowed", self.out.len());
         }
         self.peak = self.peak.max(self.out.len());
-        if let Some(before) = self.unacknowledged.insert(id, publish.payload.clone()) {
+        if let Some((_, before)) = self.unacknowledged.insert(id, (publish.qos, publish.payload.clone())) {
             assert_eq!(before, publish.payload, "{id} is in use");
             assert!(publish.dup, "{id} was sent before");
         }
