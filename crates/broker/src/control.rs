@@ -31,7 +31,8 @@ pub use sessions::{SessionCursor, SessionPage, SubscribeError};
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), gridmq_broker::StartError> {
 /// use gridmq_broker::{Broker, Listener};
 ///
-/// let broker = Broker::builder().listener(Listener::plain("127.0.0.1:0".parse().unwrap())).start().await?;
+/// let here = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+/// let broker = Broker::builder().listener(Listener::plain(here)).start().await?;
 /// let control = broker.control();
 /// assert!(control.sessions(None, 100).await.sessions.is_empty());
 /// assert!(control.session("nobody").await.is_none());
