@@ -98,7 +98,9 @@ pub(crate) fn command(choice: &Choice) -> Result<()> {
     for &kind in &choice.kinds {
         println!("== {}: {} s on commit {}", kind.name(), choice.slice.as_secs(), place.commit);
         let lines = match kind {
-            Kind::Fuzz => place.run("fuzz-broker", &["fuzzing::tests::whole_sessions", "--nocapture"], choice.slice),
+            Kind::Fuzz => {
+                place.run("fuzz-broker", &["fuzzing::session::tests::whole_sessions", "--nocapture"], choice.slice)
+            }
             Kind::Crash => {
                 place.run("broker_killed", &["--ignored", "--nocapture", "--test-threads", "1"], choice.slice)
             }

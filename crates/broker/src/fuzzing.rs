@@ -1,5 +1,11 @@
 //! What the fuzzers drive, and the seeded tests with them. Not for use; may change at any time.
 
+#[cfg(any(test, feature = "measure"))]
+mod session;
+
+#[cfg(any(test, feature = "measure"))]
+pub use session::{Life, broker_session};
+
 /// The readers of PROXY headers.
 pub fn proxy(bytes: &[u8]) {
     let _ = crate::proxy::v1(bytes);

@@ -6,6 +6,8 @@
 //! what it has for other workers lies in outboxes, which carriers empty after the turn.
 
 mod admission;
+#[cfg(any(test, feature = "measure"))]
+mod audit;
 mod connect;
 mod control;
 mod deliver;

@@ -165,6 +165,18 @@ impl Worker {
         mail.into_iter().for_each(|piece| self.receive(now, from, piece));
         self.commit();
     }
+
+    /// What the clerk does. Whether there is more to do now.
+    pub(crate) fn tick(&mut self, now: gridmq_proto::time::Now) -> bool {
+        let next = self.ring(now);
+        let mail = self.outboxes.iter().any(|outbox| !outbox.mail.is_empty());
+        self.judge_slice(now) || mail || next.is_some_and(|at| at <= now.monotonic)
+    }
+
+    /// How many sessions and open deliveries there are.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        (self.locals.len(), self.tickets.len())
+    }
 }
 
 impl Worker {
