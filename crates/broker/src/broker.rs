@@ -89,6 +89,7 @@ impl Broker {
             limits: builder.limits,
             realm: Arc::new(realm),
             directory: Directory::new(),
+            unfinished: std::sync::OnceLock::new(),
             volatile: builder.store.is_none(),
             store_state: Arc::default(),
             store: builder.store.unwrap_or_else(Store::memory),

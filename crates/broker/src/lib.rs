@@ -55,6 +55,7 @@ mod peer;
 mod proxy;
 mod retained;
 mod revive;
+mod routed;
 mod shared;
 mod stats;
 mod store_status;

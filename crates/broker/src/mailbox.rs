@@ -20,6 +20,7 @@ use tokio::sync::Notify;
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::listener::{Door, Incoming};
 use crate::peer::PeerAddress;
+use crate::routed::Origin;
 use crate::worker::{ConnKey, Scan, Worker};
 
 /// Batches that an inbox holds.
@@ -115,6 +116,8 @@ pub(crate) struct Routed {
     pub(crate) targets: SmallVec<[Target; 2]>,
     /// Where to send a receipt.
     pub(crate) ticket: Option<TicketId>,
+    /// What it was published as, where that must not happen twice.
+    pub(crate) origin: Option<Origin>,
 }
 
 /// One session that gets a message.

@@ -1,6 +1,6 @@
 //! What a start takes up from the store.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +8,10 @@ use std::time::Duration;
 use gridmq_proto::SharedMessage;
 use gridmq_proto::session::server::Session;
 
-use crate::directory::{SessionKey, Slot, WorkerId};
+use crate::directory::{SessionKey, Slot, SlotId, WorkerId};
 use crate::index::Entry;
 use crate::mailbox::{PendingWill, Testator};
+use crate::routed::Unfinished;
 use crate::shared::Shared;
 use crate::tables::{self, Recovered, StoredSession, WillRow};
 use crate::worker::queue_limits;
@@ -44,12 +45,24 @@ pub(crate) fn revive(shared: &Shared) -> Result<VecDeque<Vec<Revived>>, Box<dyn 
         shared.store.submit(leftovers)?;
     }
     let workers = shared.inboxes.len().max(1);
+    let mut routed = Vec::new();
     let mut revived: VecDeque<Vec<Revived>> = (0..workers).map(|_| Vec::new()).collect();
-    for (number, stored) in sessions.into_iter().enumerate() {
+    for (number, mut stored) in sessions.into_iter().enumerate() {
+        let sent = std::mem::take(&mut stored.routed);
         let worker = number % workers;
         if let (Some(session), Some(all)) = (enter(shared, stored, worker), revived.get_mut(worker)) {
+            routed.extend(sent.into_iter().map(|row| (session.slot.id, row)));
             all.push(session);
         }
+    }
+    if !routed.is_empty() {
+        let slots: HashMap<&str, SlotId> =
+            revived.iter().flatten().map(|revived| (&*revived.slot.key.client_id, revived.slot.id)).collect();
+        let unfinished = Unfinished::default();
+        for (publisher, (packet_id, fingerprint, receiver)) in &routed {
+            unfinished.add(*publisher, *packet_id, *fingerprint, receiver, |name| slots.get(name).copied());
+        }
+        let _ = shared.unfinished.set(unfinished);
     }
     shared.realm.index.update(|index| {
         for Revived { slot, session, .. } in revived.iter().flatten() {
@@ -62,7 +75,7 @@ pub(crate) fn revive(shared: &Shared) -> Result<VecDeque<Vec<Revived>>, Box<dyn 
 }
 
 fn enter(shared: &Shared, stored: StoredSession, worker: usize) -> Option<Revived> {
-    let StoredSession { namespace, client_id, row, will, records } = stored;
+    let StoredSession { namespace, client_id, row, will, records, .. } = stored;
     let limits = queue_limits(&shared.realm.gate.load().session_limits());
     let session = Session::restore(client_id.clone(), limits, records)?;
     let worker = WorkerId::try_from(worker).unwrap_or(WorkerId::MAX);

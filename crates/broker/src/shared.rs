@@ -22,6 +22,7 @@ use crate::live::LiveLimits;
 use crate::mailbox::Batch;
 use crate::observer::{Observer, Occurrence};
 use crate::retained::RetainedStore;
+use crate::routed::Unfinished;
 use crate::stats::Counters;
 use crate::store_status::StoreState;
 use crate::strategy::SharedStrategy;
@@ -64,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) directory: Directory,
     pub(crate) retained: RetainedStore,
     pub(crate) store: Store,
+    /// What was being routed at the end of the process before, if anything.
+    pub(crate) unfinished: std::sync::OnceLock<Unfinished>,
     /// Nobody gave a store: nothing outlives the process, so nothing is written down.
     pub(crate) volatile: bool,
     pub(crate) store_state: Arc<StoreState>,

@@ -11,6 +11,7 @@
 //! | `queue` | client identifier, position (`u64`) | [message](#delivery) not yet done with, sent or not |
 //! | `in-flight` | client identifier, position (`u64`) | [packet identifier](#in-flight) that the message has |
 //! | `received` | client identifier, packet identifier (`u16`) | [nothing](#received): QoS 2, taken over, not released |
+//! | `routed` | client identifier, packet identifier (`u16`), receiver | [message](#routed): QoS 2, not yet in `received` |
 //! | `wills` | client identifier | [message](#will) of a session that lasts, which has a delay |
 //! | `retained` | topic name | [message](#retained) |
 //!
@@ -43,6 +44,10 @@
 //! ## Received
 //! Nothing but the format byte.
 //!
+//! ## Routed
+//! `u64` FNV-1a of topic, a zero and payload of the message. The receiver, who has it, is `c` and a client identifier or
+//! `s` and the filter of a shared subscription.
+//!
 //! ## Will
 //! `u8` flags: bits 0 and 1 QoS, bit 2 RETAIN, bit 3 due; `u64`? time at which it is due in milliseconds since 1970,
 //! absent while its client is connected; `u32` delay in seconds; text topic; [body](#body).
@@ -69,6 +74,8 @@ use gridmq_proto::{Message, PacketId, QoS, TopicName};
 use gridmq_store::{EngineError, Key, NamespaceId, Table, WriteBatch};
 use thiserror::Error;
 
+use crate::routed::{Origin, Receiver};
+
 pub(crate) use self::recover::recover;
 use self::value::Fault;
 
@@ -82,13 +89,15 @@ pub(crate) const QUEUE: Table = Table::new("queue");
 pub(crate) const IN_FLIGHT: Table = Table::new("in-flight");
 /// QoS 2 packet identifiers of theirs that were taken over.
 pub(crate) const RECEIVED: Table = Table::new("received");
+/// QoS 2 packet identifiers of theirs whose messages some have, and that were not taken over yet.
+pub(crate) const ROUTED: Table = Table::new("routed");
 /// Wills of theirs that have a delay.
 pub(crate) const WILLS: Table = Table::new("wills");
 /// Retained messages.
 pub(crate) const RETAINED: Table = Table::new("retained");
 
 /// The tables whose keys begin with a client identifier.
-const OF_A_SESSION: [Table; 6] = [SESSIONS, SUBSCRIPTIONS, QUEUE, IN_FLIGHT, RECEIVED, WILLS];
+const OF_A_SESSION: [Table; 7] = [SESSIONS, SUBSCRIPTIONS, QUEUE, IN_FLIGHT, RECEIVED, ROUTED, WILLS];
 
 /// Second part of the key of a session's expiry.
 const STARTED: &[u8] = b"started";
@@ -131,6 +140,8 @@ pub(crate) struct StoredSession {
     pub(crate) client_id: ByteString,
     pub(crate) row: SessionRow,
     pub(crate) will: Option<WillRow>,
+    /// QoS 2 messages of its client that somebody has: packet identifier, fingerprint and who.
+    pub(crate) routed: Vec<(PacketId, u64, Receiver)>,
     /// For [`Session::restore`](gridmq_proto::session::server::Session::restore).
     pub(crate) records: Vec<Record>,
 }
@@ -200,7 +211,10 @@ pub(crate) fn write(batch: &mut WriteBatch, namespace: NamespaceId, client_id: &
             batch.delete(QUEUE, place(position)).put(IN_FLIGHT, place(position), rows::encode_in_flight(*id, true))
         }
         Record::Done(position) => batch.delete(QUEUE, place(position)).delete(IN_FLIGHT, place(position)),
-        Record::Received(packet_id) => batch.put(RECEIVED, id(packet_id), rows::encode_received()),
+        Record::Received(packet_id) => {
+            // From here on its publisher is answered without anybody getting it again.
+            batch.delete_prefix(ROUTED, id(packet_id)).put(RECEIVED, id(packet_id), rows::encode_received())
+        }
         Record::Forgotten(packet_id) => batch.delete(RECEIVED, id(packet_id)),
         _ => {
             tracing::error!(client_id = &**client_id, "a record of a kind that the tables do not know is not stored");
@@ -218,6 +232,13 @@ pub(crate) fn write_session_row(
 ) {
     let key = Key::new(namespace, &[client_id.as_bytes(), OWNER]);
     batch.put(SESSIONS, key, rows::encode_session_row(row));
+}
+
+/// Notes that somebody has a QoS 2 message.
+pub(crate) fn write_routed(batch: &mut WriteBatch, namespace: NamespaceId, origin: &Origin, receiver: &Receiver) {
+    let id = origin.packet_id.get().to_be_bytes();
+    let key = Key::new(namespace, &[origin.client_id.as_bytes(), &id, &receiver.0]);
+    batch.put(ROUTED, key, rows::encode_routed(origin.fingerprint));
 }
 
 /// Sets the will of a session; `None` removes it. `Ended` removes it too.

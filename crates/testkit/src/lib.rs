@@ -6,6 +6,7 @@
 //! - [`peers`]: servers that go wrong on purpose.
 //! - [`fixtures`]: a set-up for each entry of the doctor's catalogue, with its true cause, and healthy ones.
 //! - [`guide`]: what the examples of docs/client.md run in; they are this crate's documentation tests.
+//! - [`ledger`]: clients that note what they were told, over a disk whose power goes.
 //! - [`fault`]: a proxy that cuts, stalls, delays and splits what passes.
 //! - [`wire`]: a client that says and shows every packet, and barriers that show that nothing more comes.
 //! - The packet vectors are `gridmq_proto::vectors`; the pair of machines on a fake clock is [`pair`].
@@ -22,6 +23,7 @@ pub mod engine;
 pub mod fault;
 pub mod fixtures;
 pub mod guide;
+pub mod ledger;
 pub mod pair;
 pub mod peers;
 pub mod pki;

@@ -12,9 +12,10 @@ use gridmq_store::{Key, NamespaceId, Store, Table};
 
 use super::value::{Fault, text};
 use super::{
-    IN_FLIGHT, OWNER, QUEUE, RECEIVED, RETAINED, RecoverError, Recovered, SESSIONS, STARTED, SUBSCRIPTIONS, SessionRow,
-    StoredSession, WILLS, WillRow, remove_session, rows,
+    IN_FLIGHT, OWNER, QUEUE, RECEIVED, RETAINED, ROUTED, RecoverError, Recovered, SESSIONS, STARTED, SUBSCRIPTIONS,
+    SessionRow, StoredSession, WILLS, WillRow, remove_session, rows,
 };
+use crate::routed::Receiver;
 
 /// Rows read at once.
 const PAGE: usize = 1000;
@@ -48,6 +49,7 @@ struct Draft {
     will: Option<WillRow>,
     subscriptions: Vec<(SubscriptionFilter, Subscription)>,
     received: Vec<PacketId>,
+    routed: Vec<(PacketId, u64, Receiver)>,
     messages: BTreeMap<Position, Outgoing>,
 }
 
@@ -95,6 +97,13 @@ fn read_sessions(store: &Store, namespace: NamespaceId) -> Result<BTreeMap<ByteS
         draft.outgoing(part)?.sent = Some(rows::decode_in_flight(value)?);
         Ok(())
     })?;
+    for_each(store, ROUTED, namespace, |parts, value| {
+        let [client, part, receiver] = <[_; 3]>::try_from(parts).map_err(|_| Fault::KeyParts)?;
+        let id = NonZeroU16::new(u16::from_be_bytes(number(&part)?)).ok_or(Fault::ZeroIdentifier)?;
+        let row = (id, rows::decode_routed(value)?, Receiver(receiver));
+        drafts.entry(text(client.into())?).or_default().routed.push(row);
+        Ok(())
+    })?;
     for_each(store, WILLS, namespace, |parts, value| {
         let [client] = <[_; 1]>::try_from(parts).map_err(|_| Fault::KeyParts)?;
         drafts.entry(text(client.into())?).or_default().will = Some(rows::decode_will(value)?);
@@ -131,7 +140,14 @@ impl Recovered {
                 }
             }
         }
-        self.sessions.push(StoredSession { namespace, client_id, row, will: draft.will, records });
+        self.sessions.push(StoredSession {
+            namespace,
+            client_id,
+            row,
+            will: draft.will,
+            routed: draft.routed,
+            records,
+        });
     }
 }
 

@@ -275,7 +275,7 @@ impl Worker {
         let key = ConnKey { place: PROGRAM, id: ConnectionId(self.next_injection) };
         self.injected.insert(self.next_injection, answer);
         let slot = Arc::clone(client.unwrap_or(&self.shared.program.slot));
-        let publisher = Publisher { key, slot, token: Some(PublishToken::NONE) };
+        let publisher = Publisher { key, slot, token: Some(PublishToken::NONE), sent_as: None };
         let Publication { message, qos, retain } = publication;
         self.shared.counters.messages_received.one();
         let authorized = Gate::inject_as_system(Routable { message, qos, retain });

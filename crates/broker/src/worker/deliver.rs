@@ -43,7 +43,8 @@ impl Worker {
     }
 
     fn on_deliver(&mut self, now: Now, from: WorkerId, routed: Routed) {
-        let Routed { message, expires_at, targets, ticket } = routed;
+        let Routed { message, expires_at, targets, ticket, origin } = routed;
+        self.parts.origin = origin;
         let mut outcome = Outcome::TAKEN;
         for target in targets {
             outcome.add(self.deliver(now, target, &message, expires_at));
@@ -54,6 +55,7 @@ impl Worker {
             }
             None => self.forget_parts(),
         }
+        self.parts.origin = None;
     }
 
     /// Hands a message to a session, which is here or on the move.
@@ -104,8 +106,11 @@ impl Worker {
             return self.pass_on(now, slot, delivery, true).unwrap_or(Outcome::TAKEN);
         };
         let lasts = delivery.qos != QoS::AtMostOnce && !self.shared.volatile;
+        let routed = self.parts.origin.clone().filter(|_| delivery.qos == QoS::ExactlyOnce);
+        let routed = routed.map(|origin| (origin, delivery.share.clone()));
         let refuses = lasts && !forced && self.shared.store_state.is_down();
         let told = self.shared.events.is_heard().then(|| delivery.message.clone());
+        let local_slot = Arc::clone(&local.slot);
         let (admitted, lasts) = match &mut local.state {
             State::Online(key) => {
                 let key = *key;
@@ -177,6 +182,9 @@ impl Worker {
             State::Arriving(_) | State::Away => return Outcome::TAKEN,
         };
         if admitted != Admitted::Full {
+            if lasts && let Some((origin, share)) = routed {
+                self.journal.draft.write_routed(&origin, &local_slot, share.as_deref());
+            }
             return Outcome { stored: lasts, refused: None };
         }
         match self.shared.realm.gate.load().session_limits().offline_queue.overflow {
@@ -230,7 +238,8 @@ impl Worker {
             self.await_receipt(part)
         });
         let targets = SmallVec::from_iter([target]);
-        self.post(worker, Mail::Deliver(Box::new(Routed { message, expires_at, targets, ticket })), None);
+        let routed = Routed { message, expires_at, targets, ticket, origin: self.parts.origin.clone() };
+        self.post(worker, Mail::Deliver(Box::new(routed)), None);
         Outcome::TAKEN
     }
 

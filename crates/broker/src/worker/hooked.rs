@@ -86,7 +86,7 @@ impl Worker {
         let Some(later) = self.shared.hooks.publish_later(&caller, &publication) else {
             return self.route(now, realm, routable(publication), Some(publisher));
         };
-        let Publisher { key, slot, token } = publisher.clone();
+        let Publisher { key, slot, token, .. } = publisher.clone();
         let Some(place) = self.place() else {
             let words = "too many publishes wait to be judged: publish again later".to_owned();
             return self.answer_refused(key, &slot, token, ReasonCode::QuotaExceeded, words);
@@ -110,7 +110,7 @@ impl Worker {
         publisher: Publisher,
         decision: PublishDecision,
     ) {
-        let Publisher { key, slot, token } = publisher.clone();
+        let Publisher { key, slot, token, .. } = publisher.clone();
         match decision {
             PublishDecision::Route => self.route(now, realm, routable(publication), Some(publisher)),
             PublishDecision::RouteAs(other) => self.route(now, realm, routable(*other), Some(publisher)),

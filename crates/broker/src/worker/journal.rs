@@ -15,6 +15,7 @@ use super::{ConnKey, Worker};
 use crate::directory::{Slot, WorkerId};
 use crate::mailbox::{Mail, Outcome, TicketId};
 use crate::retained::Topic;
+use crate::routed::{Origin, Receiver};
 use crate::tables::{self, SessionRow, WillRow};
 
 /// Batches handed to the store and not durable at which connections are no longer read.
@@ -39,6 +40,14 @@ impl Draft {
     pub(super) fn write_session_row(&mut self, slot: &Slot, row: impl FnOnce() -> SessionRow) {
         if !self.volatile {
             tables::write_session_row(&mut self.batch, slot.key.namespace, &slot.key.client_id, &row());
+        }
+    }
+
+    /// Notes that a session has a QoS 2 message whose publisher was not told yet.
+    pub(super) fn write_routed(&mut self, origin: &Origin, slot: &Slot, share: Option<&str>) {
+        if !self.volatile {
+            let receiver = Receiver::new(&slot.key.client_id, share);
+            tables::write_routed(&mut self.batch, slot.key.namespace, origin, &receiver);
         }
     }
 

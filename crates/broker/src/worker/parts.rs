@@ -6,12 +6,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use gridmq_proto::SharedMessage;
 use gridmq_proto::session::{PublishToken, Record};
 
 use super::journal::Dependent;
+use super::publish::Publisher;
 use super::{ConnKey, State, Worker};
 use crate::directory::{Slot, WorkerId};
 use crate::mailbox::{Outcome, TicketId};
+use crate::routed::{self, Again, Origin};
 
 /// Names an open part on this worker.
 pub(super) type PartId = u64;
@@ -43,6 +46,8 @@ pub(super) struct Parts {
     last: PartId,
     /// Those of the message that is being routed.
     open: Vec<PartId>,
+    /// What is being routed, where that must not happen twice.
+    pub(super) origin: Option<Origin>,
     /// Who waits for the others.
     waited_for: HashMap<PartId, TicketId>,
 }
@@ -57,6 +62,22 @@ impl Parts {
 }
 
 impl Worker {
+    /// Notes what is about to be routed, where its publisher may send it again after the end of this process; answers
+    /// who has it from before the start.
+    pub(super) fn begin_routing(&mut self, publisher: Option<&Publisher>, message: &SharedMessage) -> Option<Again> {
+        let Publisher { key, slot, sent_as, .. } = publisher?;
+        let (packet_id, dup) = (*sent_as)?;
+        if self.shared.volatile {
+            return None;
+        }
+        self.conn(*key)?.machine.session().filter(|session| session.expiry_interval() != 0)?;
+        let client_id = slot.key.client_id.clone();
+        let origin = Origin { client_id, packet_id, fingerprint: routed::fingerprint(message.message()) };
+        let again = self.shared.unfinished.get().and_then(|all| all.again(slot.id, &origin, dup));
+        self.parts.origin = Some(origin);
+        again
+    }
+
     /// Has `whom` told when every open part and `remote` others have ended. `Some`: the ticket for the others.
     pub(super) fn wait_for_parts(&mut self, whom: Whom, outcome: Outcome, remote: usize) -> Option<TicketId> {
         let waiting = remote + self.parts.open.len();

@@ -9,7 +9,7 @@ use gridmq_proto::session::server::{Inbound, Subscription};
 use gridmq_proto::session::{PublishToken, Verdict};
 use gridmq_proto::time::{Now, Wall};
 use gridmq_proto::topic::Match;
-use gridmq_proto::{Message, QoS, ReasonCode, SharedMessage};
+use gridmq_proto::{Message, PacketId, QoS, ReasonCode, SharedMessage};
 use smallvec::SmallVec;
 
 use super::connect::refusal;
@@ -43,6 +43,8 @@ pub(super) struct Publisher {
     pub(super) key: ConnKey,
     pub(super) slot: Arc<Slot>,
     pub(super) token: Option<PublishToken>,
+    /// The packet identifier of a QoS 2 message, and whether it was marked as sent before.
+    pub(super) sent_as: Option<(PacketId, bool)>,
 }
 
 /// A session that a message matched, and the worker that has it.
@@ -57,7 +59,7 @@ impl Worker {
         let Some(conn) = self.conns.get_mut(key.place).filter(|conn| conn.id == key.id) else { return };
         let realm = Rc::clone(&conn.realm);
         let Some(client) = &conn.client else { return };
-        let Inbound { token, message, qos, retain, .. } = inbound;
+        let Inbound { token, packet_id, message, qos, retain, dup } = inbound;
         let topic = message.topic.clone();
         if sys::is_own(&self.shared, topic.as_str()) {
             let slot = Arc::clone(&client.slot);
@@ -75,7 +77,8 @@ impl Worker {
         self.shared.counters.received(qos);
         match gate.publish(&client.admission, &mut conn.cache, &topic, routable) {
             Ok(authorized) => {
-                let publisher = Publisher { key, slot: Arc::clone(&client.slot), token };
+                let sent_as = packet_id.filter(|_| qos == QoS::ExactlyOnce).map(|id| (id, dup));
+                let publisher = Publisher { key, slot: Arc::clone(&client.slot), token, sent_as };
                 if self.shared.hooks.is_silent_at_publish() {
                     self.route(now, &realm, authorized, Some(publisher));
                 } else {
@@ -145,7 +148,7 @@ impl Worker {
         let waits = qos != QoS::AtMostOnce && message.weight() <= SMALL;
         let message = SharedMessage::new(if waits { message.detached() } else { message });
         if retain && !self.shared.volatile && self.shared.store_state.is_down() {
-            if let Some(Publisher { key, slot, token }) = publisher {
+            if let Some(Publisher { key, slot, token, .. }) = publisher {
                 self.shared.counters.messages_refused.one();
                 self.shared.counters.refused_store.one();
                 let words = self.shared.store_state.words().to_owned();
@@ -157,7 +160,7 @@ impl Worker {
             let kept = self.shared.retained.set(realm.id, &message, qos, expires_at, &realm.index);
             let Some(snapshot) = kept else {
                 tracing::warn!(topic = %message.message().topic, "not retained: there are as many as there may be");
-                if let Some(Publisher { key, slot, token }) = publisher {
+                if let Some(Publisher { key, slot, token, .. }) = publisher {
                     let words = "there are as many retained messages as there may be".to_owned();
                     self.shared.counters.messages_refused.one();
                     self.shared.counters.refused_retained_full.one();
@@ -264,8 +267,12 @@ impl Worker {
         // One piece of mail per other worker.
         let mut remote: SmallVec<[(WorkerId, SmallVec<[Target; 2]>); 4]> = SmallVec::new();
         let mut delivered = 0;
+        let again = self.begin_routing(publisher.as_ref(), &message);
         for Hit { worker, target } in hits {
             delivered += 1;
+            if again.as_ref().is_some_and(|again| again.has(&target)) {
+                continue;
+            }
             if worker == self.id {
                 outcome.add(self.deliver(now, target, &message, expires_at));
                 continue;
@@ -279,7 +286,7 @@ impl Worker {
         self.shared.counters.messages_delivered.add(delivered);
         let needs_receipt = |targets: &[Target]| targets.iter().any(|target| target.qos != QoS::AtMostOnce);
         let ticket = match publisher {
-            Some(Publisher { key, slot, token: Some(token) }) => {
+            Some(Publisher { key, slot, token: Some(token), .. }) => {
                 let waiting = remote.iter().filter(|(_, targets)| needs_receipt(targets)).count();
                 self.wait_for_parts(Whom::Publisher { key, slot, token, matched }, outcome, waiting)
             }
@@ -290,9 +297,11 @@ impl Worker {
         };
         for (to, targets) in remote {
             let ticket = ticket.filter(|_| needs_receipt(&targets));
-            let routed = Routed { message: message.clone(), expires_at, targets, ticket };
+            let origin = self.parts.origin.clone().filter(|_| ticket.is_some());
+            let routed = Routed { message: message.clone(), expires_at, targets, ticket, origin };
             self.post(to, Mail::Deliver(Box::new(routed)), filler);
         }
+        self.parts.origin = None;
     }
 
     pub(super) fn answer_routed(

@@ -30,6 +30,7 @@ use super::parts::{PartId, Parts, Whom};
 use super::{ConnKey, Local, State, Worker};
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::mailbox::{Estate, Mail, Outcome};
+use crate::routed::Origin;
 
 /// Messages held for a session that is on its way, and bytes; further ones are refused.
 const HELD: usize = 10_000;
@@ -63,7 +64,7 @@ pub(super) struct Arriving {
 #[derive(Debug)]
 enum Held {
     /// And the part that ends when the session has it.
-    Delivery(Delivery, Option<PartId>),
+    Delivery(Delivery, Option<PartId>, Option<Origin>),
     Verdict(PublishToken, Verdict),
 }
 
@@ -96,7 +97,8 @@ impl Arriving {
         self.held_bytes += delivery.message.weight();
         // Who published it hears nothing before the session has it.
         let part = (delivery.qos != QoS::AtMostOnce).then(|| parts.open());
-        self.held.push(Held::Delivery(delivery, part));
+        let origin = parts.origin.clone().filter(|_| delivery.qos == QoS::ExactlyOnce);
+        self.held.push(Held::Delivery(delivery, part, origin));
         Outcome::TAKEN
     }
 }
@@ -330,17 +332,23 @@ impl Worker {
         let mut ended = Vec::new();
         let draft = &mut self.journal.draft;
         for held in held {
-            let record = |record| draft.write(namespace, client_id, &record);
             match held {
-                Held::Delivery(delivery, part) => {
+                Held::Delivery(delivery, part, origin) => {
+                    let share = delivery.share.clone();
                     // There was room for it when it was held.
                     let limits = session.queue_limits();
                     session.set_queue_limits(UNLIMITED);
-                    let _admitted = session.deliver(now.wall, delivery, record);
+                    let _admitted =
+                        session.deliver(now.wall, delivery, |record| draft.write(namespace, client_id, &record));
                     session.set_queue_limits(limits);
+                    if let Some(origin) = origin.filter(|_| lasts) {
+                        draft.write_routed(&origin, slot, share.as_deref());
+                    }
                     ended.extend(part);
                 }
-                Held::Verdict(token, verdict) => session.complete_offline(token, verdict, record),
+                Held::Verdict(token, verdict) => session.complete_offline(token, verdict, |record| {
+                    draft.write(namespace, client_id, &record);
+                }),
             }
         }
         for part in ended {
@@ -352,8 +360,10 @@ impl Worker {
     /// Drops what was held for a session that has ended, but for what other members of a group can have.
     fn give_away(&mut self, now: Now, slot: SlotId, held: Vec<Held>) {
         for held in held {
-            if let Held::Delivery(delivery, part) = held {
+            if let Held::Delivery(delivery, part, origin) = held {
+                self.parts.origin = origin;
                 let outcome = self.pass_on(now, slot, delivery, true).unwrap_or(Outcome::TAKEN);
+                self.parts.origin = None;
                 match part {
                     Some(part) => {
                         self.wait_for_parts(Whom::Part(part), outcome, 0);
@@ -383,6 +393,8 @@ impl Worker {
                 What::Here(estate) => {
                     let (namespace, client_id) = (local.slot.key.namespace, &local.slot.key.client_id);
                     let draft = &mut self.journal.draft;
+                    let share = delivery.share.clone();
+                    let origin = self.parts.origin.as_ref().filter(|_| delivery.qos == QoS::ExactlyOnce);
                     let limits = estate.session.queue_limits();
                     if forced {
                         estate.session.set_queue_limits(UNLIMITED);
@@ -393,7 +405,12 @@ impl Worker {
                     estate.session.set_queue_limits(limits);
                     match admitted {
                         gridmq_proto::session::Admitted::Full => Outcome::FULL,
-                        _ => Outcome { stored: !self.shared.volatile, refused: None },
+                        _ => {
+                            if let Some(origin) = origin {
+                                draft.write_routed(origin, &local.slot, share.as_deref());
+                            }
+                            Outcome { stored: !self.shared.volatile, refused: None }
+                        }
                     }
                 }
                 What::Awaited(arriving) => arriving.hold(delivery, forced, &mut self.parts),

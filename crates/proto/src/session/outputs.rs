@@ -103,6 +103,9 @@ impl<E> Outputs<E> {
     pub(crate) fn push_after_records(&mut self, output: Output<E>) {
         if self.safe >= self.issued && self.held.is_empty() && self.first.is_none() {
             self.ready.push_back(output);
+        } else if self.held.is_empty() && self.first.as_ref().is_some_and(|&(needed, _)| needed >= self.issued) {
+            // It waits for no more than the first packet does, and must not be overtaken by what waits for that alone.
+            self.behind.push_back(output);
         } else {
             self.held.push_back((self.issued, output));
         }
@@ -232,6 +235,19 @@ mod tests {
         assert_eq!(drain(&mut outputs), "send send ");
         outputs.persisted(2);
         assert_eq!(drain(&mut outputs), "event1 event2 ");
+    }
+
+    #[test]
+    fn what_waits_as_long_as_the_first_packet_keeps_its_place_behind_it() {
+        let mut outputs = Outputs::<u8>::default();
+        outputs.persist(Record::Ended);
+        outputs.send_first(Packet::PingResp);
+        outputs.push_after_records(Output::Event(1));
+        outputs.send(Packet::PingReq);
+        outputs.push_in_order(Output::Event(2));
+        assert_eq!(drain(&mut outputs), "persist1 event2 ");
+        outputs.persisted(1);
+        assert_eq!(drain(&mut outputs), "send event1 send ");
     }
 
     #[test]

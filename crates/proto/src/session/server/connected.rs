@@ -161,8 +161,9 @@ impl Connected {
         match self.session.arrive(publish.qos, publish.packet_id, maximum) {
             Arrival::New(token) => {
                 let (qos, retain, dup) = (publish.qos, publish.retain, publish.dup);
+                let packet_id = publish.packet_id;
                 let message = publish.into_message(topic);
-                out.event(Event::Publish(Inbound { token, message, qos, retain, dup }));
+                out.event(Event::Publish(Inbound { token, packet_id, message, qos, retain, dup }));
             }
             Arrival::Duplicate => self.session.inbound.release(out),
             Arrival::OverReceiveMaximum => return Err(violation(&rules::CLIENT_EXCEEDS_RECEIVE_MAXIMUM)),

@@ -6,7 +6,7 @@ use bytestring::ByteString;
 use super::Session;
 use crate::packet::{Auth, Connect, Subscribe, Unsubscribe, UserProperties, Will};
 use crate::session::{End, Position, PublishToken, Verdict};
-use crate::{Message, QoS, ReasonCode};
+use crate::{Message, PacketId, QoS, ReasonCode};
 
 /// Something for the owner.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub enum Event {
 pub struct Inbound {
     /// For [`Connection::complete`](super::Connection::complete); absent for QoS 0.
     pub token: Option<PublishToken>,
+    /// What the client knows it by; absent for QoS 0.
+    pub packet_id: Option<PacketId>,
     /// The message, its topic alias resolved.
     pub message: Message,
     /// Its QoS.

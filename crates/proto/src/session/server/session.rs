@@ -178,14 +178,14 @@ impl Session {
 
     pub(super) fn start<E>(&mut self, expiry_interval: u32, out: &mut Outputs<E>) {
         let was_lasting = self.is_lasting();
-        let changed = self.expiry_interval != expiry_interval;
         self.expiry_interval = expiry_interval;
         if self.is_lasting() && !was_lasting {
             // It was not stored until now, or only up to its last connection: store what it holds.
             for record in self.snapshot() {
                 out.persist(record);
             }
-        } else if self.is_lasting() && changed {
+        } else if self.is_lasting() {
+            // Stored as it is or not: what is said of it waits for everything that an earlier connection stored.
             out.persist(Record::Started { expiry_interval });
         } else if was_lasting && !self.is_lasting() {
             out.persist(Record::Ended);
