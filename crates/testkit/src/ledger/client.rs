@@ -49,6 +49,8 @@ pub struct Client {
     wire: Option<Wire>,
     entry: Option<Entry>,
     is_in: bool,
+    /// It asked for a new session and was not answered: it asks again.
+    starts_over: bool,
     /// It was told of a session that lasts, which it did not end since.
     has_session: bool,
     subscriptions: BTreeMap<String, Subscribed>,
@@ -76,6 +78,7 @@ impl Clone for Client {
             wire: None,
             entry: self.entry,
             is_in: false,
+            starts_over: self.starts_over,
             has_session: self.has_session,
             subscriptions: self.subscriptions.clone(),
             asked: BTreeMap::new(),
@@ -113,13 +116,14 @@ impl Client {
 
     /// How it comes back after a start, if it has something to come back to.
     pub(super) fn returning(&self) -> Option<Entry> {
-        self.entry.filter(|entry| entry.lasts).map(|entry| Entry { clean_start: false, ..entry })
+        self.entry.filter(|entry| entry.lasts).map(|entry| Entry { clean_start: self.starts_over, ..entry })
     }
 
     pub(super) async fn connect(&mut self, address: SocketAddr, name: &'static str, entry: Entry, will: Option<Will>) {
         self.name = name;
         self.hang_up();
         self.entry = Some(entry);
+        self.starts_over |= entry.clean_start;
         if entry.clean_start {
             self.lose_session();
         }
@@ -297,7 +301,7 @@ impl Client {
         if reason != ReasonCode::Success {
             return self.hang_up();
         }
-        self.is_in = true;
+        (self.is_in, self.starts_over) = (true, false);
         if self.has_session && !present {
             self.broken.push("its session has gone".to_owned());
         }
