@@ -10,8 +10,10 @@
 
 use std::time::Duration;
 
+use gridmq_broker::{Broker, Limits};
 use gridmq_proto::packet::{Publish, SubscribeOptions};
 use gridmq_proto::{QoS, ReasonCode, Version};
+use gridmq_testkit::OpenBroker;
 use gridmq_testkit::wire::{Wire, eventually, lasting, message, payload_of};
 
 const VERSIONS: [Version; 2] = [Version::V3_1_1, Version::V5];
@@ -301,7 +303,9 @@ async fn mqtt5_3_1_3_2_and_mqtt311_3_1_3_2_sessions_are_told_apart_by_client_ide
 
 #[tokio::test]
 async fn a_full_queue_refuses_and_loses_nothing_that_it_took() {
-    let broker = gridmq_testkit::open(4).await;
+    let mut limits = Limits::default();
+    limits.refused_publish_timeout = Duration::from_millis(100);
+    let broker = OpenBroker::start(Broker::builder().workers(4).limits(limits)).await;
     let address = broker.address();
     let (mut wire, _) = Wire::resume(address, "c", Version::V5).await;
     wire.subscribe("t", QoS::AtLeastOnce).await;
