@@ -16,6 +16,7 @@ const { values: wanted } = parseArgs({
   options: {
     host: text,
     port: text,
+    transport: { ...text, default: 'tls' },
     ca: text,
     cert: text,
     key: text,
@@ -46,7 +47,7 @@ function fail(error) {
 
 const v5 = wanted.version === '5'
 const options = {
-  ca: readFileSync(wanted.ca),
+  ca: wanted.ca && readFileSync(wanted.ca),
   cert: wanted.cert && readFileSync(wanted.cert),
   key: wanted.key && readFileSync(wanted.key),
   clientId: wanted['client-id'],
@@ -74,18 +75,25 @@ if (wanted['will-topic']) {
   }
 }
 
-const client = mqtt.connect(`mqtts://${wanted.host}:${wanted.port}`, options)
+const addresses = {
+  tcp: `mqtt://${wanted.host}:${wanted.port}`,
+  tls: `mqtts://${wanted.host}:${wanted.port}`,
+  ws: `ws://${wanted.host}:${wanted.port}/mqtt`,
+  wss: `wss://${wanted.host}:${wanted.port}/mqtt`,
+}
+const client = mqtt.connect(addresses[wanted.transport], options)
 let admitted = false
 let ended = false
 let received = 0
 
 client.on('connect', (connack) => {
   admitted = true
-  const { name: cipher } = client.stream.getCipher()
+  // Its WebSocket keeps the socket to itself.
+  const cipher = client.stream.getCipher?.().name ?? null
   say('connected', {
     reason: connack.reasonCode ?? connack.returnCode,
     session_present: Boolean(connack.sessionPresent),
-    tls: client.stream.getProtocol(),
+    tls: client.stream.getProtocol?.() ?? null,
     cipher,
   })
   obey().catch(fail)

@@ -26,7 +26,8 @@ def options():
     parser = argparse.ArgumentParser()
     parser.add_argument("--host", required=True)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--ca", required=True)
+    parser.add_argument("--transport", choices=["tcp", "tls", "ws", "wss"], default="tls")
+    parser.add_argument("--ca")
     parser.add_argument("--cert")
     parser.add_argument("--key")
     parser.add_argument("--tls", choices=TLS_VERSIONS)
@@ -65,6 +66,7 @@ class Session:
             client_id=wanted.client_id,
             protocol=protocol,
             reconnect_on_failure=False,
+            transport="websockets" if wanted.transport in ("ws", "wss") else "tcp",
             **clean,
         )
         self.client.on_connect = self.on_connect
@@ -76,12 +78,13 @@ class Session:
 
     def connect(self):
         wanted = self.wanted
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=wanted.ca)
-        if wanted.cert:
-            context.load_cert_chain(wanted.cert, wanted.key)
-        if wanted.tls:
-            context.minimum_version = context.maximum_version = TLS_VERSIONS[wanted.tls]
-        self.client.tls_set_context(context)
+        if wanted.transport in ("tls", "wss"):
+            context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=wanted.ca)
+            if wanted.cert:
+                context.load_cert_chain(wanted.cert, wanted.key)
+            if wanted.tls:
+                context.minimum_version = context.maximum_version = TLS_VERSIONS[wanted.tls]
+            self.client.tls_set_context(context)
         if wanted.username is not None:
             self.client.username_pw_set(wanted.username)
         if wanted.will_topic:
@@ -102,7 +105,8 @@ class Session:
     def on_connect(self, _client, _data, flags, reason, _properties):
         self.admitted = not reason.is_failure
         if self.admitted:
-            cipher = self.client.socket().cipher()
+            # Its WebSocket keeps the socket to itself.
+            cipher = getattr(self.client.socket(), "cipher", lambda: (None, None))()
             say("connected", reason=number(reason), session_present=flags.session_present, tls=cipher[1], cipher=cipher[0])
         else:
             say("refused", reason=number(reason))

@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::shell::{Context, Result, fail, quiet, root, target, which};
+use crate::shell::{Context, Result, cargo, fail, quiet, root, target, which};
 
 /// What a suite needs besides this workspace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
     /// `mosquitto_pub` and `mosquitto_sub`.
     Mosquitto,
-    /// paho-mqtt for Python.
+    /// paho-mqtt and awscrt for Python.
     Paho,
     /// MQTT.js for Node.js.
     MqttJs,
@@ -30,6 +30,8 @@ pub(crate) enum Peer {
     Valgrind,
     /// A C compiler, and the C clients that are measured beside ours: paho's and mosquitto's.
     ClientLibraries,
+    /// Programs of interop/ over those libraries and over rumqttc.
+    Programs,
 }
 
 /// What a suite needs to know of them: names and values of environment variables.
@@ -70,6 +72,7 @@ impl Installer {
             Peer::Namespaces => self.namespaces(),
             Peer::Valgrind => self.program("valgrind", &["valgrind"]).map(|()| Environment::new()),
             Peer::ClientLibraries => self.client_libraries(),
+            Peer::Programs => self.programs(),
         }
     }
 
@@ -127,6 +130,28 @@ impl Installer {
         Ok(Environment::new())
     }
 
+    fn programs(&mut self) -> Result<Environment> {
+        self.client_libraries()?;
+        let (from, dir) = (root().join("interop"), room("programs")?);
+        let compiled = |name: &str, library: &str| {
+            let (source, program) = (from.join(format!("{name}.c")), dir.join(name));
+            let mut command = Command::new("cc");
+            command.args(["-O1", "-Wall", "-Wextra", "-o"]).arg(&program).arg(source).arg(library).arg("-lpthread");
+            quiet(&mut command).map(|_| program)
+        };
+        let paho = compiled("paho_c_client", "-lpaho-mqtt3as")?;
+        let mosquitto = compiled("mosquitto_client", "-lmosquitto")?;
+        let mut build = cargo();
+        build.current_dir(from.join("rumqttc")).args(["build", "--quiet", "--locked", "--target-dir"]).arg(&dir);
+        quiet(&mut build)?;
+        let rumqttc = dir.join("debug/interop-rumqttc");
+        Ok(vec![
+            ("GRIDMQ_INTEROP_PAHO_C", paho),
+            ("GRIDMQ_INTEROP_LIBMOSQUITTO", mosquitto),
+            ("GRIDMQ_INTEROP_RUMQTTC", rumqttc),
+        ])
+    }
+
     fn mosquitto(&mut self) -> Result<Environment> {
         self.program("mosquitto_pub", &["mosquitto-clients"])?;
         self.program("mosquitto_sub", &["mosquitto-clients"])?;
@@ -138,7 +163,9 @@ impl Installer {
         let dir = room("py")?;
         let python = dir.join("bin/python");
         let stamp = Stamp::of(&dir, &wanted)?;
-        if !(stamp.is_fresh() && quiet(Command::new(&python).args(["-c", "import paho.mqtt.client"])).is_ok()) {
+        if !(stamp.is_fresh()
+            && quiet(Command::new(&python).args(["-c", "import paho.mqtt.client, awscrt.mqtt5"])).is_ok())
+        {
             self.program("python3", &["python3", "python3-venv"])?;
             let make = || quiet(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir));
             // Debian keeps the part of `venv` that installs pip in a package of its own.

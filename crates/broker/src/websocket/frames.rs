@@ -235,3 +235,15 @@ pub(super) fn close(code: Option<u16>) -> Vec<u8> {
     let payload = payload.as_ref().map(<[u8; 2]>::as_slice).unwrap_or_default();
     [Header::new(CLOSE, payload.len()).as_slice(), payload].concat()
 }
+
+/// The length of the MQTT packet that begins here, if its fixed header (section 2.1) is there.
+pub(super) fn packet_length(bytes: &[u8]) -> Option<usize> {
+    let mut length = 0;
+    for (index, byte) in bytes.iter().skip(1).take(4).enumerate() {
+        length |= usize::from(byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Some(2 + index + length);
+        }
+    }
+    None
+}

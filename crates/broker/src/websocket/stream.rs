@@ -1,5 +1,8 @@
 //! A WebSocket as a byte stream: binary frames, whose boundaries mean nothing [MQTT-6.0.0-2].
 //!
+//! What is written goes out as one frame for each MQTT packet all the same: some clients, paho's for C among them,
+//! leave a second packet of the same frame unread until the next frame comes.
+//!
 //! Reader and writer are one task: what waits for room in the carrier wakes whoever polled last.
 
 use std::fmt;
@@ -13,6 +16,8 @@ use super::frames::{self, Control, Fault, Header, Reader};
 
 /// Reads in one turn that brought nothing but control frames and headers, so that others get theirs.
 const EMPTY_READS: usize = 8;
+/// Packets that are copied together, so that several small frames are one write. In bytes, with their headers.
+const GATHERED: usize = 16 * 1024;
 
 pub(crate) struct Stream<IO> {
     io: IO,
@@ -23,6 +28,11 @@ pub(crate) struct Stream<IO> {
     header: Option<(Header, usize)>,
     /// Payload that this frame still lacks.
     left: usize,
+    /// What is written begins where a packet begins. Once it is not known, each write is a frame.
+    aligned: bool,
+    /// Several whole frames, and how much of them has been written.
+    gathered: Vec<u8>,
+    gathered_written: usize,
     /// A control frame to be written between two others. Of several pongs the last is enough (RFC 6455 section 5.5.3),
     /// and behind a close frame nothing comes.
     control: Vec<u8>,
@@ -43,6 +53,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
             came,
             header: None,
             left: 0,
+            aligned: true,
+            gathered: Vec::new(),
+            gathered_written: 0,
             control: Vec::new(),
             control_written: 0,
             closing: false,
@@ -50,11 +63,40 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
         }
     }
 
+    /// Frames as many whole packets as there are, if they are more than one, and tells how many bytes those were.
+    fn gather(&mut self, bytes: &[u8]) -> usize {
+        let mut taken = 0;
+        while let Some(rest) = bytes.get(taken..).filter(|rest| !rest.is_empty()) {
+            let whole = frames::packet_length(rest).and_then(|length| rest.get(..length));
+            let Some(packet) = whole.filter(|packet| self.gathered.len() + packet.len() < GATHERED) else { break };
+            if taken == 0 && packet.len() == bytes.len() {
+                break;
+            }
+            self.gathered.extend(Header::binary(packet.len()).as_slice());
+            self.gathered.extend(packet);
+            taken += packet.len();
+        }
+        taken
+    }
+
+    /// Writes what was gathered.
+    fn poll_gathered(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(rest) = self.gathered.get(self.gathered_written..).filter(|rest| !rest.is_empty()) {
+            match ready!(Pin::new(&mut self.io).poll_write(cx, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => self.gathered_written += written,
+            }
+        }
+        (self.gathered, self.gathered_written) = (Vec::new(), 0);
+        Poll::Ready(Ok(()))
+    }
+
     /// Writes the control frame, if it is its turn.
     fn poll_control(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.left > 0 {
             return Poll::Ready(Ok(()));
         }
+        ready!(self.poll_gathered(cx))?;
         while let Some(rest) = self.control.get(self.control_written..).filter(|rest| !rest.is_empty()) {
             match ready!(Pin::new(&mut self.io).poll_write(cx, rest))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -174,8 +216,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<IO> {
             if this.closing {
                 return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
             }
-            this.left = bytes.len();
-            this.header = Some((Header::binary(bytes.len()), 0));
+            let taken = if this.aligned { this.gather(bytes) } else { 0 };
+            if taken > 0 {
+                return match this.poll_gathered(cx) {
+                    Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                    // What did not go out does before anything else.
+                    _ => Poll::Ready(Ok(taken)),
+                };
+            }
+            let packet = frames::packet_length(bytes).filter(|_| this.aligned);
+            this.aligned = packet.is_some();
+            this.left = packet.unwrap_or(bytes.len());
+            this.header = Some((Header::binary(this.left), 0));
         }
         let bytes = bytes.get(..bytes.len().min(this.left)).unwrap_or_default();
         while let Some((header, written)) = &mut this.header {

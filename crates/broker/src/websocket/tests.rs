@@ -107,12 +107,53 @@ fn stream() -> (Stream<DuplexStream>, DuplexStream) {
     (Stream::new(near, Vec::new()), far)
 }
 
+/// A packet of that length altogether.
+fn packet(length: usize) -> Vec<u8> {
+    let mut packet = vec![0x30];
+    let digits = (1..5).find(|digits| length - 1 - digits < 1 << (7 * digits)).unwrap();
+    let rest = length - 1 - digits;
+    packet.extend((0..digits).map(|at| (rest >> (7 * at)) as u8 & 0x7f | if at + 1 < digits { 0x80 } else { 0 }));
+    packet.resize(length, 5);
+    packet
+}
+
+#[tokio::test]
+async fn each_packet_is_a_frame_however_it_is_written() {
+    // Less room than the packets need, so that they go out in parts.
+    let (near, mut far) = tokio::io::duplex(32);
+    let mut stream = Stream::new(near, Vec::new());
+    let (small, large) = (packet(20), packet(300));
+    let frame = |packet: &[u8]| [super::frames::Header::binary(packet.len()).as_slice(), packet].concat();
+    let written = [&small[..], &small, &large, &small, &large[..100]].concat();
+    let expected = [frame(&small), frame(&small), frame(&large), frame(&small), frame(&large), frame(&small)].concat();
+    let writing = async {
+        stream.write_all(&written).await.unwrap();
+        stream.write_all(&large[100..]).await.unwrap();
+        stream.write_all(&small).await.unwrap();
+        stream.flush().await.unwrap();
+    };
+    let mut bytes = vec![0; expected.len()];
+    let (_, read) = tokio::join!(writing, far.read_exact(&mut bytes));
+    read.unwrap();
+    assert_eq!(bytes, expected);
+    // The first byte of a packet alone: from then on each write is a frame.
+    let writing = async {
+        stream.write_all(&small[..1]).await.unwrap();
+        stream.write_all(&small[1..]).await.unwrap();
+        stream.flush().await.unwrap();
+    };
+    let mut bytes = vec![0; 3 + 21];
+    let (_, read) = tokio::join!(writing, far.read_exact(&mut bytes));
+    read.unwrap();
+    assert_eq!(bytes, [frame(&small[..1]), frame(&small[1..])].concat());
+}
+
 #[tokio::test]
 async fn each_write_is_a_frame_and_pongs_go_between_two() {
     let (mut stream, mut far) = stream();
     let writing = async {
-        stream.write_all(&[1; 200]).await.unwrap();
-        stream.write_all(&[2; 70_000]).await.unwrap();
+        stream.write_all(&packet(200)).await.unwrap();
+        stream.write_all(&packet(70_000)).await.unwrap();
         stream.flush().await.unwrap();
     };
     let reading = async {
@@ -121,8 +162,8 @@ async fn each_write_is_a_frame_and_pongs_go_between_two() {
         bytes
     };
     let ((), bytes) = tokio::join!(writing, reading);
-    assert_eq!((&bytes[..4], &bytes[4..204]), (&b"\x82\x7e\x00\xc8"[..], &[1; 200][..]));
-    assert_eq!((&bytes[204..214], &bytes[214..]), (&b"\x82\x7f\0\0\0\0\0\x01\x11\x70"[..], &[2; 70_000][..]));
+    assert_eq!((&bytes[..4], &bytes[4..204]), (&b"\x82\x7e\x00\xc8"[..], &packet(200)[..]));
+    assert_eq!((&bytes[204..214], &bytes[214..]), (&b"\x82\x7f\0\0\0\0\0\x01\x11\x70"[..], &packet(70_000)[..]));
     far.write_all(&[frame(0x89, b"one"), frame(0x89, b"two"), frame(0x82, b"x")].concat()).await.unwrap();
     let mut got = [0; 64];
     assert_eq!((stream.read(&mut got).await.unwrap(), got[0]), (1, b'x'));
@@ -135,17 +176,17 @@ async fn each_write_is_a_frame_and_pongs_go_between_two() {
 async fn a_pong_does_not_break_into_a_frame() {
     let (near, mut far) = tokio::io::duplex(64);
     let mut stream = Stream::new(near, Vec::new());
-    let writing = stream.write(&[5; 100]).await.unwrap();
+    let writing = stream.write(&packet(100)).await.unwrap();
     assert_eq!(writing, 62, "as much as there is room for, behind the header");
     far.write_all(&[frame(0x89, b"hi"), frame(0x82, b"x")].concat()).await.unwrap();
     assert_eq!(stream.read_u8().await.unwrap(), b'x');
     let mut bytes = vec![0; 64];
     far.read_exact(&mut bytes).await.unwrap();
-    stream.write_all(&[5; 38]).await.unwrap();
+    stream.write_all(&packet(100)[62..]).await.unwrap();
     stream.flush().await.unwrap();
     bytes.resize(64 + 38 + 4, 0);
     far.read_exact(&mut bytes[64..]).await.unwrap();
-    assert_eq!(bytes, [&b"\x82\x64"[..], &[5; 100], b"\x8a\x02hi"].concat());
+    assert_eq!(bytes, [&b"\x82\x64"[..], &packet(100), b"\x8a\x02hi"].concat());
 }
 
 #[tokio::test]

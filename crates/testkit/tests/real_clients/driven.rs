@@ -17,12 +17,24 @@ pub enum Kind {
     Paho,
     /// interop/mqttjs_client.mjs
     MqttJs,
+    /// interop/paho_c_client.c
+    PahoC,
+    /// interop/mosquitto_client.c
+    Mosquitto,
+    /// interop/rumqttc
+    Rumqttc,
+    /// interop/awscrt_client.py
+    Awscrt,
 }
 
 impl Kind {
-    fn command(self) -> Command {
+    pub fn command(self) -> Command {
         let script = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../interop").join(name);
         let (program, script) = match self {
+            Self::PahoC => return Command::new(variable("GRIDMQ_INTEROP_PAHO_C")),
+            Self::Mosquitto => return Command::new(variable("GRIDMQ_INTEROP_LIBMOSQUITTO")),
+            Self::Rumqttc => return Command::new(variable("GRIDMQ_INTEROP_RUMQTTC")),
+            Self::Awscrt => (variable("GRIDMQ_INTEROP_PYTHON"), script("awscrt_client.py")),
             Self::Paho => (variable("GRIDMQ_INTEROP_PYTHON"), script("paho_client.py")),
             Self::MqttJs => {
                 variable("GRIDMQ_INTEROP_NODE_DIR");
@@ -124,7 +136,7 @@ pub struct Received {
 }
 
 impl Driven {
-    fn spawn(mut command: Command, name: String) -> Self {
+    pub fn spawn(mut command: Command, name: String) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let stdin = child.stdin.take();
         let stdout = BufReader::new(child.stdout.take().unwrap());
@@ -176,6 +188,13 @@ impl Driven {
         self.early = rest;
         let messages: Vec<Value> = messages;
         messages.iter().map(Received::read).collect()
+    }
+
+    /// Takes the subscription back, and waits until that is acknowledged.
+    #[track_caller]
+    pub fn unsubscribe(&mut self, filter: &str) {
+        self.tell(&json!({"do": "unsubscribe", "filter": filter}));
+        self.expect("unsubscribed");
     }
 
     #[track_caller]

@@ -4,6 +4,7 @@
 
 pub mod driven;
 pub mod scenarios;
+pub mod script;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -46,7 +47,7 @@ pub fn payloads() -> [Vec<u8>; 3] {
     [1, 1024, 256 * 1024].map(pattern)
 }
 
-fn pattern(length: usize) -> Vec<u8> {
+pub fn pattern(length: usize) -> Vec<u8> {
     // A step that is prime to 256, and a slow drift: a shifted or repeated part does not compare equal.
     (0..length).map(|index| ((index * 151 + index / 256 * 7 + 42) & 0xff) as u8).collect()
 }
