@@ -104,7 +104,7 @@ impl Broker {
         let state = Arc::clone(&shared.store_state);
         // Before the workers, who look at it when they are told.
         let watch = shared.store.subscribe(move |progress| state.progress(&progress));
-        let mut revived = crate::revive::revive(&shared).map_err(StartError::Store)?;
+        let mut revived = crate::revive::revive(&shared, &shared.store).map_err(StartError::Store)?.sessions;
         let mut broker =
             Self { shared, addresses, doors, shutdown, ended: Vec::new(), threads: Vec::new(), _watch: watch };
         for (id, inbox) in receivers.into_iter().enumerate() {

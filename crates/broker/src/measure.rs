@@ -12,14 +12,17 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::task::Waker;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use gridmq_namespace::gate::Transport;
+use gridmq_store::Store;
 
 use crate::broker::Broker;
 use crate::directory::WorkerId;
 use crate::entrance::Guest;
 use crate::listener::Listener;
+use crate::revive::Revival;
 use crate::worker::{ConnKey, Worker};
 
 /// Workers that share what the workers of a broker share. The broker's own threads have nothing to do meanwhile.
@@ -96,4 +99,31 @@ impl Bench {
             }
         }
     }
+}
+
+/// Writes sessions with messages of 256 bytes into a store, as a broker would have.
+pub fn fill(store: &Store, sessions: usize, messages: u64) {
+    crate::revive::sample::fill(store, sessions, messages);
+}
+
+/// What a start takes up from a store, and how long the parts of that take.
+#[derive(Debug)]
+pub struct Start {
+    pub sessions: usize,
+    pub messages: usize,
+    /// Of all threads together.
+    pub read: Duration,
+    /// Of all threads together.
+    pub build: Duration,
+    pub index: Duration,
+    pub whole: Duration,
+}
+
+#[must_use]
+pub fn start(store: &Store) -> Start {
+    let bench = Bench::new(2);
+    let revival = crate::revive::revive(&bench.broker.shared, store).expect("the store is whole");
+    let sessions = revival.sessions.iter().map(Vec::len).sum();
+    let Revival { messages, read, build, index, whole, .. } = revival;
+    Start { sessions, messages, read, build, index, whole }
 }

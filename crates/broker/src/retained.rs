@@ -139,15 +139,9 @@ impl RetainedStore {
         store.submit(batch)
     }
 
-    /// Enters a message that was stored.
-    pub(crate) fn restore(&self, namespace: NamespaceId, message: SharedMessage, qos: QoS, expires_at: Option<Wall>) {
-        let topic = message.message().topic.clone();
-        if let Some(shard) = self.shards.get(self.shard_of(topic.as_str())) {
-            let retained = Retained { message, qos, expires_at, version: 0 };
-            if shard.lock().insert((namespace, topic.into_inner()), retained).is_none() {
-                self.count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            }
-        }
+    /// Takes in messages that were stored, before anybody else does.
+    pub(crate) fn load(&self) -> Loading<'_> {
+        Loading { store: self, shards: (0..SHARDS).map(|_| Vec::new()).collect() }
     }
 
     /// Looks at no more than `slice` topics from `cursor` on, and hands those that the query is for to `take`, until
@@ -207,6 +201,31 @@ impl RetainedStore {
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.count.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+/// Messages that were stored, on their way in.
+#[derive(Debug)]
+pub(crate) struct Loading<'a> {
+    store: &'a RetainedStore,
+    shards: Vec<Vec<(Topic, Retained)>>,
+}
+
+impl Loading<'_> {
+    pub(crate) fn take(&mut self, namespace: NamespaceId, message: SharedMessage, qos: QoS, expires_at: Option<Wall>) {
+        let topic = message.message().topic.clone().into_inner();
+        if let Some(shard) = self.shards.get_mut(self.store.shard_of(&topic)) {
+            shard.push(((namespace, topic), Retained { message, qos, expires_at, version: 0 }));
+        }
+    }
+
+    /// Makes each shard at once: what came in order needs no search, and fills its nodes.
+    pub(crate) fn finish(self) {
+        for (shard, messages) in self.store.shards.iter().zip(self.shards) {
+            let messages = Shard::from_iter(messages);
+            self.store.count.fetch_add(messages.len(), std::sync::atomic::Ordering::Relaxed);
+            *shard.lock() = messages;
+        }
     }
 }
 

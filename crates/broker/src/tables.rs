@@ -70,13 +70,13 @@ use bytestring::ByteString;
 use gridmq_proto::packet::Will;
 use gridmq_proto::session::{Position, Record};
 use gridmq_proto::time::Wall;
-use gridmq_proto::{Message, PacketId, QoS, TopicName};
+use gridmq_proto::{Message, PacketId, QoS};
 use gridmq_store::{EngineError, Key, NamespaceId, Table, WriteBatch};
 use thiserror::Error;
 
 use crate::routed::{Origin, Receiver};
 
-pub(crate) use self::recover::recover;
+pub(crate) use self::recover::{KeyRange, ranges, retained, sessions};
 use self::value::Fault;
 
 /// Which sessions there are.
@@ -133,6 +133,9 @@ pub(crate) struct RetainedRow {
     pub(crate) expires_at: Option<Wall>,
 }
 
+/// A QoS 2 message that somebody has: its packet identifier, its fingerprint and who.
+pub(crate) type Routed = (PacketId, u64, Receiver);
+
 /// A session as it was stored.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct StoredSession {
@@ -140,23 +143,10 @@ pub(crate) struct StoredSession {
     pub(crate) client_id: ByteString,
     pub(crate) row: SessionRow,
     pub(crate) will: Option<WillRow>,
-    /// QoS 2 messages of its client that somebody has: packet identifier, fingerprint and who.
-    pub(crate) routed: Vec<(PacketId, u64, Receiver)>,
+    /// QoS 2 messages of its client that somebody has.
+    pub(crate) routed: Vec<Routed>,
     /// For [`Session::restore`](gridmq_proto::session::server::Session::restore).
     pub(crate) records: Vec<Record>,
-}
-
-/// What was stored.
-#[derive(Debug, Default)]
-pub(crate) struct Recovered {
-    /// By namespace and client identifier.
-    pub(crate) sessions: Vec<StoredSession>,
-    /// By namespace and topic.
-    pub(crate) retained: Vec<(NamespaceId, TopicName, RetainedRow)>,
-    /// Removes what belongs to no session: rows of a client without a `Started` record or without an owner, who alone
-    /// could take the session up, and sent messages that are not there. To be submitted before the first client is
-    /// let in, lest a new session of that client inherit them. Empty as a rule.
-    pub(crate) leftovers: WriteBatch,
 }
 
 /// Why what is stored cannot be taken up. This machine's trouble, never a peer's.

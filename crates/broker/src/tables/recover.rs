@@ -1,6 +1,5 @@
 //! What a start finds in the tables.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 use bytes::Bytes;
@@ -8,37 +7,197 @@ use bytestring::ByteString;
 use gridmq_proto::session::server::Subscription;
 use gridmq_proto::session::{Delivery, Position, Record};
 use gridmq_proto::{PacketId, SubscriptionFilter, TopicName};
-use gridmq_store::{Key, NamespaceId, Store, Table};
+use gridmq_store::{Key, NamespaceId, Rows, Store, Table, WriteBatch};
 
 use super::value::{Fault, text};
 use super::{
-    IN_FLIGHT, OWNER, QUEUE, RECEIVED, RETAINED, ROUTED, RecoverError, Recovered, SESSIONS, STARTED, SUBSCRIPTIONS,
-    SessionRow, StoredSession, WILLS, WillRow, remove_session, rows,
+    IN_FLIGHT, OWNER, QUEUE, RECEIVED, RETAINED, ROUTED, RecoverError, RetainedRow, Routed, SESSIONS, STARTED,
+    SUBSCRIPTIONS, SessionRow, StoredSession, WILLS, WillRow, remove_session, rows,
 };
 use crate::routed::Receiver;
 
-/// Rows read at once.
-const PAGE: usize = 1000;
+/// Keys from one on and before another, or to the end.
+pub(crate) type KeyRange = (Key, Option<Key>);
 
-/// Reads the tables of these namespaces, each of which is to be named once. Changes nothing.
+/// Where the keys of a namespace can be cut so that about `parts` ranges have about as many sessions each: every key of
+/// the namespace is in one range, and all of a client are in the same.
+pub(crate) fn ranges(store: &Store, namespace: NamespaceId, parts: usize) -> Result<Vec<KeyRange>, RecoverError> {
+    let (from, to) = Key::range_of(namespace);
+    let mut rows = Cursor::open(store, SESSIONS, &(from.clone(), to.clone()))?;
+    let (mut cuts, mut step, mut count) = (Vec::<Key>::new(), 64, 0_usize);
+    let mut last = Vec::new();
+    while let Some(client) = rows.client() {
+        if last != client {
+            last.clear();
+            last.extend_from_slice(client);
+            if count > 0 && count.is_multiple_of(step) {
+                cuts.push(Key::from_bytes(Bytes::copy_from_slice(client)).map_err(|_| rows.error(Fault::KeyParts))?);
+            }
+            count += 1;
+            if cuts.len() > parts.saturating_mul(2) {
+                let mut keep = false;
+                cuts.retain(|_| {
+                    keep = !keep;
+                    !keep
+                });
+                step *= 2;
+            }
+        }
+        rows.advance()?;
+    }
+    let starts = std::iter::once(from).chain(cuts.iter().cloned());
+    let ends = cuts.iter().cloned().map(Some).chain(std::iter::once(to));
+    Ok(starts.zip(ends).collect())
+}
+
+/// Hands each session in a range to `each`, in the order of client identifiers. The tables are read side by side, so
+/// that no more than one session is in memory. Changes nothing: `leftovers` gets what removes what belongs to no session:
+/// rows of a client without a `Started` record or without an owner, who alone could take the session up, and sent
+/// messages that are not there. To be submitted before the first client is let in, lest a new session of that client
+/// inherit them.
 ///
 /// # Errors
 /// When the store cannot be read, and for the first row that is damaged or of an unknown format.
-pub(crate) fn recover(store: &Store, namespaces: &[NamespaceId]) -> Result<Recovered, RecoverError> {
-    let mut recovered = Recovered::default();
-    for &namespace in namespaces {
-        for (client, draft) in read_sessions(store, namespace)? {
-            recovered.take(namespace, client, draft);
+pub(crate) fn sessions(
+    store: &Store,
+    namespace: NamespaceId,
+    range: &KeyRange,
+    leftovers: &mut WriteBatch,
+    mut each: impl FnMut(StoredSession),
+) -> Result<(), RecoverError> {
+    let mut tables = Tables::open(store, range)?;
+    let mut client = Vec::new();
+    while tables.next_client(&mut client) {
+        let (client_id, draft) = tables.read(&client)?;
+        if let Some(session) = draft.finish(namespace, client_id, leftovers) {
+            each(session);
         }
-        for_each(store, RETAINED, namespace, |parts, value| {
-            let [topic] = <[_; 1]>::try_from(parts).map_err(|_| Fault::KeyParts)?;
-            let topic = TopicName::try_from(text(topic.into())?).map_err(Fault::Topic)?;
-            let row = rows::decode_retained(value, topic.clone())?;
-            recovered.retained.push((namespace, topic, row));
-            Ok(())
-        })?;
     }
-    Ok(recovered)
+    Ok(())
+}
+
+/// Hands each retained message of a namespace to `each`, in the order of topics. Changes nothing.
+///
+/// # Errors
+/// As [`sessions`].
+pub(crate) fn retained(
+    store: &Store,
+    namespace: NamespaceId,
+    mut each: impl FnMut(TopicName, RetainedRow),
+) -> Result<(), RecoverError> {
+    let mut rows = Cursor::open(store, RETAINED, &Key::range_of(namespace))?;
+    while rows.client().is_some() {
+        let row = || {
+            let (topic, rest) = rows.first_part()?;
+            if !rest.is_empty() {
+                return Err(Fault::KeyParts);
+            }
+            let topic = TopicName::try_from(topic).map_err(Fault::Topic)?;
+            let row = rows::decode_retained(rows.value.clone(), topic.clone())?;
+            Ok((topic, row))
+        };
+        let (topic, row) = row().map_err(|fault| rows.error(fault))?;
+        each(topic, row);
+        rows.advance()?;
+    }
+    Ok(())
+}
+
+/// A table that is read row by row, and the row that is next.
+struct Cursor {
+    table: Table,
+    rows: Box<dyn Rows>,
+    /// Empty behind the last row.
+    key: Vec<u8>,
+    /// How much of the key is the namespace and the first part.
+    first: usize,
+    value: Bytes,
+}
+
+impl Cursor {
+    fn open(store: &Store, table: Table, (from, to): &KeyRange) -> Result<Self, RecoverError> {
+        let rows = store.rows(table, from, to.as_ref())?;
+        let mut cursor = Self { table, rows, key: Vec::new(), first: 0, value: Bytes::new() };
+        cursor.advance()?;
+        Ok(cursor)
+    }
+
+    fn advance(&mut self) -> Result<(), RecoverError> {
+        self.key.clear();
+        let Some((key, value)) = self.rows.next()? else { return Ok(()) };
+        self.key.extend_from_slice(key);
+        self.value = Bytes::copy_from_slice(value);
+        match Key::split_bytes(key) {
+            Ok((first, _)) => self.first = first.len(),
+            Err(_) => return Err(self.error(Fault::KeyParts)),
+        }
+        Ok(())
+    }
+
+    /// The bytes of the key that the rows of one client begin with.
+    fn client(&self) -> Option<&[u8]> {
+        self.key.get(..self.first).filter(|client| !client.is_empty())
+    }
+
+    /// The key's first part, and the bytes of the others.
+    fn first_part(&self) -> Result<(ByteString, &[u8]), Fault> {
+        let (mut part, bytes) = (Vec::new(), self.key.get(NAMESPACE..).unwrap_or_default());
+        let rest = Key::take_part(bytes, &mut part).map_err(|_| Fault::KeyParts)?;
+        Ok((text(part.into())?, rest))
+    }
+
+    /// Hands the second and last part of the key, and the value, of each row of `client` to `take`.
+    fn each(
+        &mut self,
+        client: &[u8],
+        part: &mut Vec<u8>,
+        mut take: impl FnMut(&[u8], Bytes) -> Result<(), Fault>,
+    ) -> Result<(), RecoverError> {
+        while self.client().is_some_and(|next| next == client) {
+            let rest = Key::take_part(self.key.get(self.first..).unwrap_or_default(), part);
+            let whole = rest.ok().filter(|rest| rest.is_empty()).ok_or(Fault::KeyParts);
+            whole.and_then(|_| take(part, std::mem::take(&mut self.value))).map_err(|fault| self.error(fault))?;
+            self.advance()?;
+        }
+        Ok(())
+    }
+
+    /// A row of `routed`, whose key has three parts.
+    fn routed(&self, part: &mut Vec<u8>) -> Result<Routed, Fault> {
+        let rest = self.key.get(self.first..).unwrap_or_default();
+        let rest = Key::take_part(rest, part).map_err(|_| Fault::KeyParts)?;
+        let id = NonZeroU16::new(u16::from_be_bytes(number(part)?)).ok_or(Fault::ZeroIdentifier)?;
+        let rest = Key::take_part(rest, part).map_err(|_| Fault::KeyParts)?;
+        if !rest.is_empty() {
+            return Err(Fault::KeyParts);
+        }
+        Ok((id, rows::decode_routed(self.value.clone())?, Receiver(part.clone())))
+    }
+
+    fn error(&self, fault: Fault) -> RecoverError {
+        let key = Key::from_bytes(Bytes::copy_from_slice(&self.key));
+        RecoverError::Row {
+            table: self.table,
+            key: key.unwrap_or_else(|_| Key::new(<_>::default(), &[&self.key])),
+            fault,
+        }
+    }
+}
+
+/// How many bytes of a key are the namespace.
+const NAMESPACE: usize = 4;
+
+/// The tables of sessions, side by side.
+struct Tables {
+    sessions: Cursor,
+    subscriptions: Cursor,
+    received: Cursor,
+    queue: Cursor,
+    in_flight: Cursor,
+    routed: Cursor,
+    wills: Cursor,
+    /// Room for parts of keys.
+    part: Vec<u8>,
 }
 
 /// What the tables have of one client identifier.
@@ -49,85 +208,111 @@ struct Draft {
     will: Option<WillRow>,
     subscriptions: Vec<(SubscriptionFilter, Subscription)>,
     received: Vec<PacketId>,
-    routed: Vec<(PacketId, u64, Receiver)>,
-    messages: BTreeMap<Position, Outgoing>,
-}
-
-/// What `queue` and `in-flight` have of one position.
-#[derive(Debug, Default)]
-struct Outgoing {
-    delivery: Option<Delivery>,
+    routed: Vec<Routed>,
+    /// By position, as `in-flight` is.
+    queue: Vec<(Position, Delivery)>,
     /// The packet identifier, and whether it was released.
-    sent: Option<(PacketId, bool)>,
+    in_flight: Vec<(Position, (PacketId, bool))>,
 }
 
-fn read_sessions(store: &Store, namespace: NamespaceId) -> Result<BTreeMap<ByteString, Draft>, RecoverError> {
-    let mut drafts = BTreeMap::<ByteString, Draft>::new();
-    let mut read = |table, take: fn(&mut Draft, &[u8], Bytes) -> Result<(), Fault>| {
-        for_each(store, table, namespace, |parts, value| {
-            let [client, part] = <[_; 2]>::try_from(parts).map_err(|_| Fault::KeyParts)?;
-            take(drafts.entry(text(client.into())?).or_default(), &part, value)
+impl Tables {
+    fn open(store: &Store, range: &KeyRange) -> Result<Self, RecoverError> {
+        let open = |table| Cursor::open(store, table, range);
+        Ok(Self {
+            sessions: open(SESSIONS)?,
+            subscriptions: open(SUBSCRIPTIONS)?,
+            received: open(RECEIVED)?,
+            queue: open(QUEUE)?,
+            in_flight: open(IN_FLIGHT)?,
+            routed: open(ROUTED)?,
+            wills: open(WILLS)?,
+            part: Vec::new(),
         })
-    };
-    read(SESSIONS, |draft, part, value| {
-        match part {
-            STARTED => draft.expiry_interval = Some(rows::decode_started(value)?),
-            OWNER => draft.row = Some(rows::decode_session_row(value)?),
-            _ => return Err(Fault::KeyParts),
-        }
-        Ok(())
-    })?;
-    read(SUBSCRIPTIONS, |draft, part, value| {
-        let filter = text(Bytes::copy_from_slice(part))?;
-        let filter = SubscriptionFilter::try_from(filter).map_err(Fault::Topic)?;
-        draft.subscriptions.push((filter, rows::decode_subscription(value)?));
-        Ok(())
-    })?;
-    read(RECEIVED, |draft, part, value| {
-        let id = NonZeroU16::new(u16::from_be_bytes(number(part)?)).ok_or(Fault::ZeroIdentifier)?;
-        rows::decode_received(value)?;
-        draft.received.push(id);
-        Ok(())
-    })?;
-    read(QUEUE, |draft, part, value| {
-        draft.outgoing(part)?.delivery = Some(rows::decode_delivery(value)?);
-        Ok(())
-    })?;
-    read(IN_FLIGHT, |draft, part, value| {
-        draft.outgoing(part)?.sent = Some(rows::decode_in_flight(value)?);
-        Ok(())
-    })?;
-    for_each(store, ROUTED, namespace, |parts, value| {
-        let [client, part, receiver] = <[_; 3]>::try_from(parts).map_err(|_| Fault::KeyParts)?;
-        let id = NonZeroU16::new(u16::from_be_bytes(number(&part)?)).ok_or(Fault::ZeroIdentifier)?;
-        let row = (id, rows::decode_routed(value)?, Receiver(receiver));
-        drafts.entry(text(client.into())?).or_default().routed.push(row);
-        Ok(())
-    })?;
-    for_each(store, WILLS, namespace, |parts, value| {
-        let [client] = <[_; 1]>::try_from(parts).map_err(|_| Fault::KeyParts)?;
-        drafts.entry(text(client.into())?).or_default().will = Some(rows::decode_will(value)?);
-        Ok(())
-    })?;
-    Ok(drafts)
-}
+    }
 
-impl Draft {
-    fn outgoing(&mut self, part: &[u8]) -> Result<&mut Outgoing, Fault> {
-        Ok(self.messages.entry(Position::from_be_bytes(number(part)?)).or_default())
+    /// The client that any of the tables has next.
+    fn next_client(&self, client: &mut Vec<u8>) -> bool {
+        let Self { sessions, subscriptions, received, queue, in_flight, routed, wills, part: _ } = self;
+        let all = [sessions, subscriptions, received, queue, in_flight, routed, wills];
+        client.clear();
+        all.into_iter().filter_map(Cursor::client).min().map(|next| client.extend_from_slice(next)).is_some()
+    }
+
+    /// All that the tables have of it.
+    fn read(&mut self, client: &[u8]) -> Result<(ByteString, Draft), RecoverError> {
+        let Self { sessions, subscriptions, received, queue, in_flight, routed, wills, part } = self;
+        let mut draft = Draft::default();
+        let mut name = None;
+        for cursor in [&*sessions, subscriptions, received, queue, in_flight, routed, wills] {
+            if name.is_none() && cursor.client().is_some_and(|next| next == client) {
+                name = Some(cursor.first_part().map_err(|fault| cursor.error(fault))?.0);
+            }
+        }
+        sessions.each(client, part, |part, value| {
+            match part {
+                STARTED => draft.expiry_interval = Some(rows::decode_started(value)?),
+                OWNER => draft.row = Some(rows::decode_session_row(value)?),
+                _ => return Err(Fault::KeyParts),
+            }
+            Ok(())
+        })?;
+        subscriptions.each(client, part, |part, value| {
+            let filter = text(Bytes::copy_from_slice(part))?;
+            let filter = SubscriptionFilter::try_from(filter).map_err(Fault::Topic)?;
+            draft.subscriptions.push((filter, rows::decode_subscription(value)?));
+            Ok(())
+        })?;
+        received.each(client, part, |part, value| {
+            let id = NonZeroU16::new(u16::from_be_bytes(number(part)?)).ok_or(Fault::ZeroIdentifier)?;
+            rows::decode_received(value)?;
+            draft.received.push(id);
+            Ok(())
+        })?;
+        queue.each(client, part, |part, value| {
+            draft.queue.push((Position::from_be_bytes(number(part)?), rows::decode_delivery(value)?));
+            Ok(())
+        })?;
+        in_flight.each(client, part, |part, value| {
+            draft.in_flight.push((Position::from_be_bytes(number(part)?), rows::decode_in_flight(value)?));
+            Ok(())
+        })?;
+        while routed.client().is_some_and(|next| next == client) {
+            let row = routed.routed(part).map_err(|fault| routed.error(fault))?;
+            draft.routed.push(row);
+            routed.advance()?;
+        }
+        while wills.client().is_some_and(|next| next == client) {
+            let is_whole = wills.key.len() == wills.first;
+            let will = if is_whole { rows::decode_will(wills.value.clone()) } else { Err(Fault::KeyParts) };
+            draft.will = Some(will.map_err(|fault| wills.error(fault))?);
+            wills.advance()?;
+        }
+        Ok((name.unwrap_or_default(), draft))
     }
 }
 
-impl Recovered {
-    fn take(&mut self, namespace: NamespaceId, client_id: ByteString, draft: Draft) {
-        let (Some(expiry_interval), Some(row)) = (draft.expiry_interval, draft.row) else {
-            remove_session(&mut self.leftovers, namespace, client_id.as_bytes());
-            return;
+impl Draft {
+    fn finish(
+        self,
+        namespace: NamespaceId,
+        client_id: ByteString,
+        leftovers: &mut WriteBatch,
+    ) -> Option<StoredSession> {
+        let (Some(expiry_interval), Some(row)) = (self.expiry_interval, self.row) else {
+            remove_session(leftovers, namespace, client_id.as_bytes());
+            return None;
         };
-        let mut records = vec![Record::Started { expiry_interval }];
-        records.extend(draft.subscriptions.into_iter().map(|(filter, how)| Record::Subscribed(filter, how)));
-        records.extend(draft.received.into_iter().map(Record::Received));
-        for (position, Outgoing { delivery, sent }) in draft.messages {
+        let messages = self.queue.len() + self.in_flight.len();
+        let mut records = Vec::with_capacity(1 + self.subscriptions.len() + self.received.len() + messages);
+        records.push(Record::Started { expiry_interval });
+        records.extend(self.subscriptions.into_iter().map(|(filter, how)| Record::Subscribed(filter, how)));
+        records.extend(self.received.into_iter().map(Record::Received));
+        let (mut queue, mut in_flight) = (self.queue.into_iter().peekable(), self.in_flight.into_iter().peekable());
+        loop {
+            let next = [queue.peek().map(|&(at, _)| at), in_flight.peek().map(|&(at, _)| at)];
+            let Some(position) = next.into_iter().flatten().min() else { break };
+            let delivery = queue.next_if(|&(at, _)| at == position).map(|(_, delivery)| delivery);
+            let sent = in_flight.next_if(|&(at, _)| at == position).map(|(_, sent)| sent);
             match (delivery, sent) {
                 (_, Some((id, true))) => records.push(Record::Released(position, id)),
                 (Some(delivery), sent) => {
@@ -136,42 +321,11 @@ impl Recovered {
                 }
                 (None, _) => {
                     let key = Key::new(namespace, &[client_id.as_bytes(), &position.to_be_bytes()]);
-                    self.leftovers.delete(IN_FLIGHT, key);
+                    leftovers.delete(IN_FLIGHT, key);
                 }
             }
         }
-        self.sessions.push(StoredSession {
-            namespace,
-            client_id,
-            row,
-            will: draft.will,
-            routed: draft.routed,
-            records,
-        });
-    }
-}
-
-/// Hands every row of a namespace to `each`: the parts of its key, and its value.
-fn for_each(
-    store: &Store,
-    table: Table,
-    namespace: NamespaceId,
-    mut each: impl FnMut(Vec<Vec<u8>>, Bytes) -> Result<(), Fault>,
-) -> Result<(), RecoverError> {
-    let prefix = Key::new(namespace, &[]);
-    let mut from = None;
-    loop {
-        let page = store.scan(table, &prefix, from.as_ref(), PAGE)?;
-        for (key, value) in page.entries {
-            key.decode()
-                .map_err(|_| Fault::KeyParts)
-                .and_then(|(_, parts)| each(parts, value))
-                .map_err(|fault| RecoverError::Row { table, key, fault })?;
-        }
-        from = page.next;
-        if from.is_none() {
-            return Ok(());
-        }
+        Some(StoredSession { namespace, client_id, row, will: self.will, routed: self.routed, records })
     }
 }
 

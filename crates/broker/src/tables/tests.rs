@@ -6,13 +6,34 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use gridmq_proto::session::server::{Session, Subscription};
 use gridmq_proto::session::{Delivery, QueueLimits};
-use gridmq_proto::{QoS, SharedMessage, SubscriptionFilter};
+use gridmq_proto::{QoS, SharedMessage, SubscriptionFilter, TopicName};
 use gridmq_store::{MemoryEngine, Store};
 use proptest::prelude::*;
 
 use super::*;
 
 const NAMESPACES: [NamespaceId; 2] = [NamespaceId::DEFAULT, NamespaceId::new(0x0100)];
+
+/// What was stored.
+#[derive(Debug, Default)]
+struct Recovered {
+    /// By namespace and client identifier.
+    sessions: Vec<StoredSession>,
+    /// By namespace and topic.
+    retained: Vec<(NamespaceId, TopicName, RetainedRow)>,
+    leftovers: WriteBatch,
+}
+
+fn recover(store: &Store, namespaces: &[NamespaceId]) -> Result<Recovered, RecoverError> {
+    let mut all = Recovered::default();
+    for &namespace in namespaces {
+        for range in ranges(store, namespace, 4)? {
+            sessions(store, namespace, &range, &mut all.leftovers, |session| all.sessions.push(session))?;
+        }
+        retained(store, namespace, |topic, row| all.retained.push((namespace, topic, row)))?;
+    }
+    Ok(all)
+}
 
 /// A store, and the engine to look behind it.
 fn store() -> (Store, MemoryEngine) {
