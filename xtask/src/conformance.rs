@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::shell::{Context, Failure, Result, fail, root};
-use crate::sources;
+use crate::{mutate, sources};
 use names::{Standard, Statement};
 
 /// The page, relative to the root.
@@ -86,6 +86,50 @@ impl Row {
     }
 }
 
+/// A test that speaks with a broker over a socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Test {
+    /// The binary of the test, as cargo names it.
+    pub(crate) binary: String,
+    /// The name of the test in it.
+    pub(crate) name: String,
+}
+
+/// A statement that binds the server, and the tests that show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Drawable {
+    /// Its place among all.
+    pub(crate) order: usize,
+    /// `MQTT-3.1.2-24 of MQTT 5.0`
+    pub(crate) name: String,
+    pub(crate) tests: Vec<Test>,
+}
+
+impl Drawable {
+    pub(crate) fn tests_in_words(&self) -> String {
+        self.tests.iter().map(|test| format!("{}::{}", test.binary, test.name)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Every statement that binds the server and is shown over a socket.
+pub(crate) fn drawable() -> Result<Vec<Drawable>> {
+    let (rows, _) = gather(&Lists::read(&root().join(LISTS))?)?;
+    Ok(drawable_of(&rows))
+}
+
+fn drawable_of(rows: &[Row]) -> Vec<Drawable> {
+    let servers = rows.iter().enumerate().filter(|(_, row)| row.binds == Binds::Server && row.is_shown());
+    let drawable = |(order, row): (usize, &Row)| {
+        let covers = row.covers.iter().filter(|cover| cover.is_over_a_socket());
+        let test = |cover: &Cover| {
+            let binary = cover.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".rs").to_owned();
+            Test { binary, name: cover.test.clone() }
+        };
+        Drawable { order, name: row.statement.to_string(), tests: covers.map(test).collect() }
+    };
+    servers.map(drawable).collect()
+}
+
 /// Writes the page, or checks that it is up to date. Fails if a statement is neither shown by a test nor reasoned.
 pub(crate) fn command(check: bool) -> Result<()> {
     let root = root();
@@ -104,6 +148,7 @@ pub(crate) fn command(check: bool) -> Result<()> {
         std::fs::write(&file, &text).context(format_args!("cannot write {}", file.display()))?;
     }
     faults.extend(rows.iter().flat_map(Row::faults));
+    faults.extend(mutate::faults(&root, &drawable_of(&rows))?);
     faults.extend(cases.iter().filter_map(paho::Case::fault));
     for fault in &faults {
         println!("fault: {fault}");

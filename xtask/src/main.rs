@@ -7,6 +7,7 @@ mod conformance;
 mod doctor_doc;
 mod files;
 mod hours;
+mod mutate;
 mod setup;
 mod shell;
 mod sources;
@@ -36,6 +37,9 @@ usage: cargo xtask COMMAND
   hours [--fuzz] [--crash] [--soak] [--slice 20m] [--write]
                          a slice of each long run on this commit's programs, added up in target/hours;
                          --write puts the counts into docs/reliability.md
+  mutate [--seed N] [--count N] [--list] [--only PART] [--write]
+                         break the rules of statements drawn by a seed, one by one in a copy of the source, and demand
+                         that their tests notice; --write makes docs/mutations.md. Takes about a minute for each.
 
 With CI=true a skipped suite is a failure. Exit code: 0 passed, 1 failed, 2 wrong usage.";
 
@@ -65,6 +69,9 @@ fn main() -> ExitCode {
         }
         ["hours", rest @ ..] if hours::Choice::read(rest).is_some() => {
             hours::Choice::read(rest).map_or(Ok(()), |choice| hours::command(&choice))
+        }
+        ["mutate", rest @ ..] if mutate::Choice::read(rest).is_some() => {
+            mutate::Choice::read(rest).map_or(Ok(()), |choice| mutate::command(&choice))
         }
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");

@@ -50,6 +50,27 @@ async fn mqtt5_4_7_1_2_and_mqtt311_4_7_1_3_single_level_wildcard_matches_one_lev
 }
 
 #[tokio::test]
+async fn mqtt5_4_7_1_1_and_mqtt5_4_7_1_2_and_mqtt311_4_7_1_2_and_mqtt311_4_7_1_3_a_wildcard_is_a_whole_level() {
+    let broker = gridmq_testkit::open(2).await;
+    for version in [Version::V3_1_1, Version::V5] {
+        for filter in ["a+", "+a", "a/b+", "+b/c", "a/+b/c", "++", "a#", "a/b#", "#/a", "a/#/b", "##", "+#"] {
+            let mut body = vec![0, 1];
+            body.extend(version.is_v5().then_some(0));
+            body.extend([0, filter.len() as u8]);
+            body.extend_from_slice(filter.as_bytes());
+            let unsubscribe = [&[0xa2, body.len() as u8], &body[..]].concat();
+            body.push(0);
+            let subscribe = [&[0x82, body.len() as u8], &body[..]].concat();
+            for packet in [subscribe, unsubscribe] {
+                let mut wire = Wire::join(broker.address(), "c", version).await;
+                wire.send_raw(&packet).await;
+                wire.expect_end(ReasonCode::TopicFilterInvalid).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn mqtt5_4_7_2_1_and_mqtt311_4_7_2_1_leading_wildcards_do_not_match_dollar_topics() {
     check("+/monitor", &["a/monitor"], &["$SYS/monitor", "$other/monitor"]).await;
     check("$SYS/#", &["$SYS", "$SYS/monitor/Clients"], &["SYS/monitor", "$SYSX"]).await;
