@@ -21,6 +21,7 @@ use crate::directory::{Directory, WorkerId};
 use crate::events::{Events, Teller};
 use crate::handshakes::Handshakes;
 use crate::index::Index;
+use crate::insider::Insiders;
 use crate::listener::{self, Door, ListenAddress, Security};
 use crate::live::LiveLimits;
 use crate::mailbox::{Batch, INBOX_BATCHES, Mail};
@@ -79,6 +80,7 @@ impl Broker {
             system_topics: builder.system_topics,
             events: Teller::new(builder.limits.events),
             program: Program::new(NamespaceId::DEFAULT),
+            insiders: Insiders::new(builder.insiders),
             handshakes: Arc::new(Handshakes::new(
                 builder.limits.handshakes,
                 builder.limits.handshakes_per_source,

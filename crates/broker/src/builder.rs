@@ -1,8 +1,11 @@
 //! How a broker is set up.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytestring::ByteString;
+use gridmq_namespace::profile::QueueLimits;
 use gridmq_namespace::{Gate, Open, Rules};
 use gridmq_store::Store;
 
@@ -107,6 +110,7 @@ pub struct Builder {
     pub(crate) shared_strategy: SharedStrategy,
     pub(crate) system_topics: Option<Duration>,
     pub(crate) shutdown_deadline: Duration,
+    pub(crate) insiders: HashMap<ByteString, QueueLimits>,
 }
 
 impl Default for Builder {
@@ -122,6 +126,7 @@ impl Default for Builder {
             shared_strategy: SharedStrategy::default(),
             system_topics: None,
             shutdown_deadline: Duration::from_secs(5),
+            insiders: HashMap::new(),
         }
     }
 }
@@ -192,6 +197,14 @@ impl Builder {
     /// How long [`Broker::shutdown`] lets clients take what is on its way to them. Default 5 s.
     pub fn shutdown_deadline(mut self, deadline: Duration) -> Self {
         self.shutdown_deadline = deadline;
+        self
+    }
+
+    /// Keeps a client identifier for the program itself: only over [`Control::dial`](crate::Control::dial) does a client
+    /// come in with it, and its session may hold what `queue` says, in place of what the rules say, from the start on.
+    /// Everybody else who asks for it is refused with 0x85.
+    pub fn insider(mut self, client_id: impl Into<ByteString>, queue: QueueLimits) -> Self {
+        self.insiders.insert(client_id.into(), queue);
         self
     }
 

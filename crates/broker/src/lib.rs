@@ -43,6 +43,7 @@ pub mod fuzzing;
 mod handshakes;
 pub mod hooks;
 mod index;
+mod insider;
 mod listener;
 mod live;
 mod mailbox;
@@ -75,6 +76,7 @@ pub use events::{Event, Events};
 #[cfg(unix)]
 pub use listener::UnixSocket;
 pub use listener::{ListenAddress, Listener, ListenerLimits};
+pub use insider::Stopped;
 pub use monitor::{Health, Monitor};
 pub use observer::{ConnectionId, Observer, Occurrence};
 pub use peer::PeerAddress;

@@ -11,6 +11,8 @@ pub enum PeerAddress {
     Ip(SocketAddr),
     /// A process of this machine, over a Unix socket; also a proxy's client over one.
     Unix,
+    /// The program that the broker runs in, without a socket ([`Control::dial`](crate::Control::dial)).
+    Program,
 }
 
 impl PeerAddress {
@@ -19,7 +21,7 @@ impl PeerAddress {
     pub fn ip(&self) -> Option<IpAddr> {
         match self {
             Self::Ip(address) => Some(address.ip().to_canonical()),
-            Self::Unix => None,
+            Self::Unix | Self::Program => None,
         }
     }
 
@@ -36,12 +38,13 @@ impl From<SocketAddr> for PeerAddress {
     }
 }
 
-/// `192.0.2.1:5321`, or `unix`.
+/// `192.0.2.1:5321`, `unix` or `program`.
 impl fmt::Display for PeerAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ip(address) => address.fmt(f),
             Self::Unix => f.write_str("unix"),
+            Self::Program => f.write_str("program"),
         }
     }
 }

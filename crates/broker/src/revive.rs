@@ -200,7 +200,7 @@ impl Jobs<'_> {
 
 fn enter(shared: &Shared, stored: StoredSession, worker: usize) -> Option<Revived> {
     let StoredSession { namespace, client_id, row, will, records, .. } = stored;
-    let limits = queue_limits(&shared.realm.gate.load().session_limits());
+    let limits = queue_limits(&shared.insiders.queue(&client_id, &shared.realm.gate.load().session_limits()));
     let session = Session::restore(client_id.clone(), limits, records)?;
     let worker = WorkerId::try_from(worker).unwrap_or(WorkerId::MAX);
     let slot = shared.directory.restore(SessionKey { namespace, client_id }, &row.owner, worker)?;

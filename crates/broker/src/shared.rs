@@ -18,6 +18,7 @@ use crate::events::Teller;
 use crate::handshakes::Handshakes;
 use crate::hooks::Hooks;
 use crate::index::Index;
+use crate::insider::Insiders;
 use crate::live::LiveLimits;
 use crate::mailbox::Batch;
 use crate::observer::{Observer, Occurrence};
@@ -77,6 +78,7 @@ pub(crate) struct Shared {
     pub(crate) system_topics: Option<Duration>,
     pub(crate) events: Teller,
     pub(crate) program: Program,
+    pub(crate) insiders: Insiders,
     pub(crate) computing: Computing,
     pub(crate) observers: Vec<Arc<dyn Observer>>,
     /// One inbox per worker.

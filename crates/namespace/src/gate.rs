@@ -12,7 +12,7 @@
 //! use gridmq_namespace::gate::Admission;
 //! use gridmq_namespace::principal::{Principal, PrincipalKind};
 //! let principal = std::sync::Arc::new(Principal::new(PrincipalKind::Client, "me"));
-//! let forged = Admission { principal, generation: 0 };
+//! let forged = Admission { principal, generation: 0, program: false };
 //! ```
 //! ```compile_fail,E0308
 //! use gridmq_namespace::gate::Authorized;
@@ -36,11 +36,12 @@ pub use request::{ConnectRequest, Credentials, Transport};
 use std::fmt;
 use std::sync::Arc;
 
+use bytestring::ByteString;
 use gridmq_proto::time::Wall;
 use gridmq_proto::{ReasonCode, SubscriptionFilter, TopicFilter, TopicName};
 
 use crate::explain::Explanation;
-use crate::principal::Principal;
+use crate::principal::{Principal, PrincipalKind};
 use crate::profile::{ConnectionLimits, SessionLimits};
 
 /// Who may do what. Immutable: a change makes new rules with another generation.
@@ -184,7 +185,17 @@ impl Gate {
     /// Why the client is refused.
     pub fn admit(&self, request: &ConnectRequest<'_>, now: Wall) -> Result<Admission, Refusal> {
         let principal = self.0.admit(request, now)?;
-        Ok(Admission { principal: Arc::new(principal), generation: self.generation() })
+        Ok(Admission { principal: Arc::new(principal), generation: self.generation(), program: false })
+    }
+
+    /// Admits the program that embeds the broker, or a part of the broker, as a client of that name: rules are not asked,
+    /// now or later, and it may do everything.
+    ///
+    /// Never call it for a client that came through a listener.
+    #[must_use]
+    pub fn admit_program(&self, name: impl Into<ByteString>) -> Admission {
+        let principal = Arc::new(Principal::new(PrincipalKind::System, name));
+        Admission { principal, generation: self.generation(), program: true }
     }
 
     /// Work to be done before [`admit`](Self::admit), on another thread.
@@ -215,7 +226,7 @@ impl Gate {
         if from != to {
             return Err(RefusalKind::NameChanged { from: from.to_string(), to: to.to_string() }.into());
         }
-        Ok(Admission { principal: Arc::new(principal), generation: self.generation() })
+        Ok(Admission { principal: Arc::new(principal), generation: self.generation(), program: false })
     }
 
     /// Judges a connected client again.
@@ -223,8 +234,11 @@ impl Gate {
     /// # Errors
     /// Why the client must be disconnected.
     pub fn readmit(&self, admission: &Admission, credentials: &Credentials, now: Wall) -> Result<Admission, Refusal> {
+        if admission.program {
+            return Ok(Admission { generation: self.generation(), ..admission.clone() });
+        }
         let principal = self.0.readmit(&admission.principal, credentials, now)?;
-        Ok(Admission { principal: Arc::new(principal), generation: self.generation() })
+        Ok(Admission { principal: Arc::new(principal), generation: self.generation(), program: false })
     }
 
     /// Judges the owner of a stored session ([`Rules::readmit_stored`]).
@@ -233,7 +247,7 @@ impl Gate {
     /// Why a will of theirs is not published.
     pub fn readmit_stored(&self, authentication_name: &str, client_id: &str, now: Wall) -> Result<Admission, Refusal> {
         let principal = self.0.readmit_stored(authentication_name, client_id, now)?;
-        Ok(Admission { principal: Arc::new(principal), generation: self.generation() })
+        Ok(Admission { principal: Arc::new(principal), generation: self.generation(), program: false })
     }
 
     /// Judges a publish of `item` to `topic`, which must be the topic that `item` names.
@@ -247,7 +261,7 @@ impl Gate {
         topic: &TopicName,
         item: T,
     ) -> Result<Authorized<T>, Denied> {
-        if self.0.allows_every_publish(&admission.principal) {
+        if admission.program || self.0.allows_every_publish(&admission.principal) {
             return Ok(Authorized { item });
         }
         let generation = self.generation();
@@ -274,6 +288,9 @@ impl Gate {
         admission: &Admission,
         filter: &SubscriptionFilter,
     ) -> Result<Authorized<SubscriptionFilter>, Denied> {
+        if admission.program {
+            return Ok(Authorized { item: filter.clone() });
+        }
         match self.0.subscribe(&admission.principal, filter.filter()) {
             Verdict::Allowed(_) => Ok(Authorized { item: filter.clone() }),
             Verdict::Denied(explanation) => Err(Denied::new(explanation)),
@@ -305,6 +322,8 @@ impl Gate {
 pub struct Admission {
     principal: Arc<Principal>,
     generation: u64,
+    /// It is the program itself, whom rules are not asked about.
+    program: bool,
 }
 
 impl Admission {

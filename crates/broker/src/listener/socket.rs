@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use socket2::{Domain, Protocol, SockAddr, Type};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use super::{ListenAddress, Listener};
 use crate::peer::PeerAddress;
@@ -57,6 +57,8 @@ pub(crate) enum Incoming {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(std::os::unix::net::UnixStream),
+    /// From the program itself.
+    Program(DuplexStream),
 }
 
 /// A listening socket that the runtime watches.
@@ -144,6 +146,7 @@ impl Incoming {
             }
             #[cfg(unix)]
             Self::Unix(stream) => Socket::Unix(tokio::net::UnixStream::from_std(stream)?),
+            Self::Program(stream) => Socket::Program(stream),
         })
     }
 }
@@ -154,6 +157,7 @@ pub(crate) enum Socket {
     Tcp(tokio::net::TcpStream),
     #[cfg(unix)]
     Unix(tokio::net::UnixStream),
+    Program(DuplexStream),
 }
 
 impl Socket {
@@ -163,6 +167,8 @@ impl Socket {
             Self::Tcp(stream) => stream.readable().await,
             #[cfg(unix)]
             Self::Unix(stream) => stream.readable().await,
+            // The program's own speaks neither TLS nor behind a proxy.
+            Self::Program(_) => Ok(()),
         }
     }
 }
@@ -176,6 +182,10 @@ macro_rules! either {
             }
             #[cfg(unix)]
             Socket::Unix(stream) => {
+                let $stream = Pin::new(stream);
+                $call
+            }
+            Socket::Program(stream) => {
                 let $stream = Pin::new(stream);
                 $call
             }

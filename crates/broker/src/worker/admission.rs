@@ -21,6 +21,7 @@ use super::connect::{bounded, refusal};
 use super::{Conn, ConnKey, Worker};
 use crate::hooks;
 use crate::hooks::{Caller, Connecting, Welcome};
+use crate::peer::PeerAddress;
 
 /// A client that is on its way in.
 #[derive(Debug)]
@@ -84,6 +85,13 @@ impl Worker {
     pub(super) fn on_connect(&mut self, now: Now, key: ConnKey, connect: Box<Connect>) {
         let Some(conn) = self.conns.get_mut(key.place).filter(|conn| conn.id == key.id) else { return };
         conn.maximum_packet_size = connect.properties.maximum_packet_size.map(u32::from);
+        if conn.from == PeerAddress::Program {
+            return self.welcome_program(now, key, connect);
+        }
+        if self.shared.insiders.keep(&connect.client_id) {
+            let words = format!("the client identifier '{}' is this broker's own: use another one", connect.client_id);
+            return self.refuse(now, key, refusal(ReasonCode::ClientIdentifierNotValid, words));
+        }
         let gate = conn.realm.gate.load_full();
         let exchange = gate.exchange(&request(conn, &connect, None));
         let exchange = exchange.map(|exchange| Challenge { exchange, steps: 0 });
@@ -94,6 +102,15 @@ impl Worker {
         } else {
             self.prepare(now, key, Box::new(arrival));
         }
+    }
+
+    /// Lets the program itself in.
+    fn welcome_program(&mut self, now: Now, key: ConnKey, connect: Box<Connect>) {
+        let Some(conn) = self.conns.get(key.place).filter(|conn| conn.id == key.id) else { return };
+        let admission = conn.realm.gate.load().admit_program(connect.client_id.clone());
+        let credentials = Credentials::from(&request(conn, &connect, None));
+        let arrival = Arrival { connect, exchange: None, proof: None, data: None, welcome: Welcome::default() };
+        self.let_in(now, key, arrival, admission, credentials);
     }
 
     /// The next step of enhanced authentication before the CONNACK.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytestring::ByteString;
 use gridmq_namespace::Gate;
 use gridmq_namespace::gate::{Admission, Credentials, DecisionCache};
-use gridmq_namespace::profile::{ConnectionLimits, SessionLimits};
+use gridmq_namespace::profile::{self, ConnectionLimits, SessionLimits};
 use gridmq_proto::packet::Connect;
 use gridmq_proto::session::server::{Accepted, Config, ConnectDecision, Session};
 use gridmq_proto::session::{QueueLimits, Verdict, server};
@@ -55,10 +55,10 @@ pub(super) fn machine_config(
 }
 
 /// What the rules allow a session to keep.
-pub(crate) fn queue_limits(limits: &SessionLimits) -> QueueLimits {
+pub(crate) fn queue_limits(limits: &profile::QueueLimits) -> QueueLimits {
     QueueLimits {
-        messages: usize::try_from(limits.offline_queue.messages).unwrap_or(usize::MAX),
-        bytes: usize::try_from(limits.offline_queue.bytes).unwrap_or(usize::MAX),
+        messages: usize::try_from(limits.messages).unwrap_or(usize::MAX),
+        bytes: usize::try_from(limits.bytes).unwrap_or(usize::MAX),
     }
 }
 
@@ -123,7 +123,7 @@ impl Worker {
             clean_start: connect.clean_start,
             assigned_client_id,
             expiry_interval: expiry_interval(connect, &limits),
-            queue_limits: queue_limits(&limits),
+            queue_limits: queue_limits(&self.shared.insiders.queue(&session_key.client_id, &limits)),
             authentication_data: data,
             welcome: server::Welcome {
                 reason_string: welcome.words,

@@ -187,7 +187,11 @@ impl Worker {
             }
             return Outcome { stored: lasts, refused: None };
         }
-        match self.shared.realm.gate.load().session_limits().offline_queue.overflow {
+        let rules = self.shared.realm.gate.load().session_limits();
+        let limits = self.locals.get(&slot).map_or(rules.offline_queue, |local| {
+            self.shared.insiders.queue(&local.slot.key.client_id, &rules)
+        });
+        match limits.overflow {
             Overflow::EndSession => {
                 self.overflow(slot);
                 Outcome::TAKEN
