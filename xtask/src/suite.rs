@@ -10,7 +10,7 @@ use crate::sources::{self, Ignored};
 
 /// The suites that need more than their own package: other people's programs, and which, or a built example. Those of
 /// their tests that do are ignored in a plain `cargo test`.
-const SUITES: [(&str, &[Peer]); 20] = [
+const SUITES: [(&str, &[Peer]); 22] = [
     ("interop_mosquitto", &[Peer::Mosquitto]),
     ("interop_paho", &[Peer::Paho]),
     ("interop_samples", &[Peer::Paho]),
@@ -20,6 +20,8 @@ const SUITES: [(&str, &[Peer]); 20] = [
     ("interop_websocket", &[Peer::Broker]),
     ("resilient_telemetry", &[]),
     ("broker_killed", &[]),
+    ("bridge_killed", &[]),
+    ("bridge_mosquitto", &[Peer::Broker]),
     ("certs_openssl", &[Peer::OpenSsl]),
     ("pkcs11", &[Peer::SoftHsm]),
     ("client_netns", &[Peer::Namespaces]),

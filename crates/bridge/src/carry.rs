@@ -217,7 +217,9 @@ impl Carrier {
     async fn again(&self, mut letter: Letter, error: PublishError) -> Result<Option<Letter>, Over> {
         let fate = match fate::of(&error, letter.attempt) {
             // Its connection has ended, not its client.
-            Fate::Over if letter.qos == QoS::AtMostOnce && self.to.disconnected().is_none() => Fate::Lost(Loss::Offline),
+            Fate::Over if letter.qos == QoS::AtMostOnce && self.to.disconnected().is_none() => {
+                Fate::Lost(Loss::Offline)
+            }
             fate => fate,
         };
         match fate {

@@ -25,8 +25,13 @@ struct Side {
 #[non_exhaustive]
 pub enum MappingError {
     /// The filter is for a shared subscription.
-    #[error("the filter '{0}' is of a shared subscription, which a bridge does not make: leave $share and the group out")]
+    #[error(
+        "the filter '{0}' is of a shared subscription, which a bridge does not make: leave $share and the group out"
+    )]
     Shared(String),
+    /// The QoS is 2.
+    #[error("a bridge carries messages at QoS 1 at most, each at least once: give QoS 1")]
+    Qos,
     /// A prefix has a wildcard.
     #[error("the prefix '{0}' has a wildcard: + and # belong into the filter")]
     Wildcard(String),
@@ -74,12 +79,16 @@ impl Side {
 
 impl Mapping {
     /// A mapping. `filter` is what lies behind either prefix; a prefix is empty or ends with `/`. `qos` is the highest
-    /// that messages are carried with.
+    /// that messages are carried with, 0 or 1: what is published at QoS 2 is carried at QoS 1.
     ///
     /// # Errors
-    /// When a prefix or the filter is none.
+    /// When a prefix or the filter is none, or the QoS is 2.
     pub fn new(filter: &str, qos: QoS, local_prefix: &str, remote_prefix: &str) -> Result<Self, MappingError> {
-        if filter.starts_with("$share/") || local_prefix.starts_with("$share/") || remote_prefix.starts_with("$share/") {
+        if qos == QoS::ExactlyOnce {
+            return Err(MappingError::Qos);
+        }
+        if filter.starts_with("$share/") || local_prefix.starts_with("$share/") || remote_prefix.starts_with("$share/")
+        {
             return Err(MappingError::Shared(format!("{local_prefix}{filter}")));
         }
         Ok(Self { qos, local: Side::new(local_prefix, filter)?, remote: Side::new(remote_prefix, filter)? })
@@ -160,12 +169,14 @@ mod tests {
 
     #[test]
     fn a_mapping_that_cannot_be_is_refused_with_the_cure() {
-        let told = |filter, local, remote| Mapping::new(filter, QoS::AtMostOnce, local, remote).unwrap_err().to_string();
+        let told =
+            |filter, local, remote| Mapping::new(filter, QoS::AtMostOnce, local, remote).unwrap_err().to_string();
         assert!(told("#", "plant", "").contains("end with '/'"));
         assert!(told("#", "", "a/+/").contains("belong into the filter"));
         assert!(told("$share/g/a", "", "").contains("leave $share"));
         assert!(told("a/#/b", "", "").contains("'a/#/b' is no topic filter"));
         assert!(told("", "", "").contains("is no topic filter"));
+        assert_eq!(Mapping::new("#", QoS::ExactlyOnce, "", ""), Err(MappingError::Qos));
     }
 
     #[test]

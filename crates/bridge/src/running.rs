@@ -20,6 +20,9 @@ const ADMISSION: Duration = Duration::from_secs(30);
 /// How long each of its clients may take to leave.
 const LEAVING: Duration = Duration::from_secs(2);
 
+/// So many connections that were lost without anything acknowledged are hardly the network's doing.
+const SUSPICIOUS: u32 = 4;
+
 /// A bridge at work. Dropped, it stops as with [`stop`](Self::stop), in the background.
 #[derive(Debug)]
 #[must_use = "dropped, the bridge stops"]
@@ -118,6 +121,8 @@ impl Watcher {
         let bridge = &*self.name;
         let mut events = remote.events();
         self.tell(false).await;
+        // Connections that were lost since the other broker acknowledged something.
+        let (mut losses, mut acknowledged) = (0_u32, 0);
         while let Some(event) = events.next().await {
             match event {
                 ConnectionEvent::Connected { session_present } => {
@@ -137,11 +142,25 @@ impl Watcher {
                 }
                 ConnectionEvent::Lost { cause, retry_in } => {
                     self.counters.add(&self.counters.failures);
-                    tracing::warn!(bridge, %cause, ?retry_in, "bridge disconnected");
+                    let forwarded = self.counters.read().out.forwarded;
+                    losses = if forwarded == acknowledged { losses.saturating_add(1) } else { 1 };
+                    acknowledged = forwarded;
+                    if losses >= SUSPICIOUS && losses.is_power_of_two() && remote.queue().in_flight > 0 {
+                        tracing::error!(
+                            bridge, losses, %cause,
+                            "the remote broker ends each connection and acknowledges nothing: it may not want a message \
+                             that waits; look at its log, and at topic, QoS and size of what is carried"
+                        );
+                    } else {
+                        tracing::warn!(bridge, %cause, ?retry_in, "bridge disconnected");
+                    }
                     self.tell(false).await;
                 }
                 ConnectionEvent::SessionLost => {
-                    tracing::warn!(bridge, "the remote broker has no session of this bridge any more: what it kept is lost");
+                    tracing::warn!(
+                        bridge,
+                        "the remote broker has no session of this bridge any more: what it kept is lost"
+                    );
                 }
                 ConnectionEvent::SubscriptionLost { filter } => {
                     tracing::warn!(bridge, %filter, "the remote broker no longer allows a subscription");

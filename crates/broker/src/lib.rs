@@ -73,10 +73,10 @@ pub use builder::{Builder, Limits, StartError};
 pub use control::Control;
 pub use credentials::{ListenerCredentials, SetTlsError};
 pub use events::{Event, Events};
+pub use insider::Stopped;
 #[cfg(unix)]
 pub use listener::UnixSocket;
 pub use listener::{ListenAddress, Listener, ListenerLimits};
-pub use insider::Stopped;
 pub use monitor::{Health, Monitor};
 pub use observer::{ConnectionId, Observer, Occurrence};
 pub use peer::PeerAddress;

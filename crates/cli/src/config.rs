@@ -3,6 +3,7 @@
 
 mod address;
 mod admin;
+mod bridge;
 mod check;
 mod est;
 mod limits;
@@ -28,6 +29,7 @@ use value::text_or_section;
 
 pub(crate) use address::Address;
 pub(crate) use admin::Admin;
+pub(crate) use bridge::Bridge;
 pub(crate) use est::Est;
 pub(crate) use limits::Limits;
 pub(crate) use listener::{Certificate, Listener};
@@ -72,6 +74,7 @@ section! {
         open: Open;
         listener: Vec<Listener>;
         certificate: Vec<Certificate>;
+        bridge: Vec<Bridge>;
         tls: Option<Tls>;
         limits: Limits;
         store: Store;
@@ -112,6 +115,13 @@ impl Settings {
         }
         for (number, certificate) in self.certificate.iter().enumerate() {
             certificate.agree().map_err(|problem| format!("[[certificate]] {}: {problem}", number + 1))?;
+        }
+        for (number, bridge) in self.bridge.iter().enumerate() {
+            let problem = |problem: String| format!("[[bridge]] {}: {problem}", number + 1);
+            bridge.agree().map_err(problem)?;
+            if self.bridge.iter().take(number).any(|other| other.name == bridge.name) {
+                return Err(problem(format!("another bridge is called '{}': give it a name of its own", bridge.name)));
+            }
         }
         for (number, listener) in self.listener.iter().enumerate() {
             listener.agree().map_err(|problem| format!("[[listener]] {}: {problem}", number + 1))?;

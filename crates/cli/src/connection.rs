@@ -17,6 +17,7 @@ use crate::property::{Packet, Properties, Property};
 
 mod fresh;
 pub(crate) mod identity;
+pub(crate) mod remote;
 pub(crate) mod trust;
 
 use identity::IdentityOptions;

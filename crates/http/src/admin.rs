@@ -34,8 +34,26 @@ use crate::server::Peer;
 
 /// Tells how revocation lists stand.
 pub type Lists = Arc<dyn Fn() -> Option<RevocationStatus> + Send + Sync>;
+/// Tells how bridges stand.
+pub type Bridges = Arc<dyn Fn() -> Vec<BridgeNumbers> + Send + Sync>;
 /// Tells seconds since 1970.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// How a bridge to another broker stands.
+#[derive(Debug, Clone)]
+#[allow(clippy::exhaustive_structs, reason = "whoever runs bridges builds it")]
+pub struct BridgeNumbers {
+    /// Its name.
+    pub name: String,
+    /// Whether the other broker is connected.
+    pub connected: bool,
+    /// Connections that were made.
+    pub connects: u64,
+    /// Attempts that failed, and connections that were lost.
+    pub failures: u64,
+    /// Direction (`out` or `in`), outcome, and how many messages.
+    pub messages: Vec<(&'static str, &'static str, u64)>,
+}
 
 /// What the endpoints tell of. It can be asked before the broker has started: then that is what it tells.
 #[derive(Clone)]
@@ -44,6 +62,7 @@ pub struct Admin(Arc<Inner>);
 struct Inner {
     broker: OnceLock<Monitor>,
     lists: OnceLock<Lists>,
+    bridges: OnceLock<Bridges>,
     clock: Clock,
     version: &'static str,
 }
@@ -58,7 +77,13 @@ impl Admin {
     /// Nothing to tell yet. `version`: the program's, for `gridmq_build_info`.
     #[must_use]
     pub fn new(version: &'static str, clock: Clock) -> Self {
-        Self(Arc::new(Inner { broker: OnceLock::new(), lists: OnceLock::new(), clock, version }))
+        Self(Arc::new(Inner {
+            broker: OnceLock::new(),
+            lists: OnceLock::new(),
+            bridges: OnceLock::new(),
+            clock,
+            version,
+        }))
     }
 
     /// The broker has started, and what is stored is taken up. Only the first call counts.
@@ -66,6 +91,11 @@ impl Admin {
         // A second broker in one process has its own endpoints.
         let _ = self.0.lists.set(lists);
         let _ = self.0.broker.set(broker);
+    }
+
+    /// There are bridges. Only the first call counts.
+    pub fn bridges(&self, bridges: Bridges) {
+        let _ = self.0.bridges.set(bridges);
     }
 
     /// The routes. Those of `further`, such as backups, are answered to this machine alone.

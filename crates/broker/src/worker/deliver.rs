@@ -188,9 +188,10 @@ impl Worker {
             return Outcome { stored: lasts, refused: None };
         }
         let rules = self.shared.realm.gate.load().session_limits();
-        let limits = self.locals.get(&slot).map_or(rules.offline_queue, |local| {
-            self.shared.insiders.queue(&local.slot.key.client_id, &rules)
-        });
+        let limits = self
+            .locals
+            .get(&slot)
+            .map_or(rules.offline_queue, |local| self.shared.insiders.queue(&local.slot.key.client_id, &rules));
         match limits.overflow {
             Overflow::EndSession => {
                 self.overflow(slot);

@@ -1,6 +1,7 @@
 //! `gridmq serve`: a broker until it is asked to stop.
 
 mod admin;
+mod bridges;
 mod credentials;
 mod est;
 mod listeners;
@@ -199,6 +200,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         revocation::rules(settings.tls.as_ref(), policy, certificates.any(), open.rules(&settings)?)?;
     let dir = settings.directory().map_or_else(DataDir::default_path, |dir| Ok(dir.to_owned()))?;
     let dir = DataDir::open(&dir)?;
+    let bridges = bridges::bridges(&settings)?;
     let admin = admin::describe();
     let admin_listener = admin::start(settings.admin.listen.as_deref(), &admin).await?;
     let store = store(&dir, settings.store.durability.0)?;
@@ -215,8 +217,11 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     for (_, listener) in &listeners {
         builder = builder.listener(listener.clone());
     }
+    builder = bridges::keep(builder, &bridges);
     let est = est::start(settings.est.as_ref(), certificates.main.as_ref()).await?;
     let broker = builder.start().await?;
+    let bridges = bridges::start(bridges, &settings, &broker).await?;
+    admin.bridges(bridges.numbers());
     admin.started(broker.monitor(), revocation::status(lists.as_ref()));
     for ((kind, _), address) in listeners.iter().zip(broker.listening()) {
         output::line(&format!("listening on {address} ({kind})"))?;
@@ -251,6 +256,8 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     tracing::info!("asked to stop: telling clients, and stopping");
     systemd::tell(State::Stopping);
     let ended = async {
+        // While there is still a broker to acknowledge what they have carried.
+        bridges.stop().await;
         tokio::join!(broker.shutdown(), est.stop());
         // Last, so that it can say until then that clients should go elsewhere.
         admin_listener.stop().await;
@@ -269,6 +276,7 @@ fn check(settings: &Settings) -> Outcome {
     let (policy, summary) = namespace(settings.namespace.file.as_deref())?;
     let open = open::Open::default().rules(settings)?;
     revocation::rules(settings.tls.as_ref(), policy, certificates.any(), open)?;
+    bridges::bridges(settings)?;
     est::check(settings.est.as_ref(), certificates.main.is_some())?;
     if let Some(summary) = summary {
         output::line(&summary)?;

@@ -130,7 +130,7 @@ impl<T: Section> Section for Vec<T> {
 
 /// The name in the file of a field.
 pub(crate) fn kebab(field: &str) -> String {
-    field.replace('_', "-")
+    field.trim_start_matches("r#").replace('_', "-")
 }
 
 /// `name`, or `prefix.name`.

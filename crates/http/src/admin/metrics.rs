@@ -6,7 +6,7 @@ use gridmq_broker::{Monitor, Stats, StoreStatus};
 use prometheus_client::encoding::{DescriptorEncoder, MetricEncoder};
 use prometheus_client::metrics::MetricType;
 
-use super::Admin;
+use super::{Admin, BridgeNumbers};
 
 /// What kind of number a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +166,41 @@ pub const METRICS: &[Metric] = &[
     ),
     told!("gridmq_store_batches_durable", Counter, durable_batches, "Batches that the store has made durable"),
     metric(
+        "gridmq_bridge_connected",
+        Kind::Gauge,
+        &["bridge"],
+        "1 while the broker at the other end of the bridge is connected, else 0",
+        |seen| bridges(seen, |bridge| vec![(Vec::new(), i64::from(bridge.connected))]),
+    ),
+    metric(
+        "gridmq_bridge_connections",
+        Kind::Counter,
+        &["bridge", "result"],
+        "Connections to the broker at the other end that were made (ok), and attempts that failed or connections that were lost (error)",
+        |seen| {
+            bridges(seen, |bridge| {
+                vec![
+                    (vec!["ok".to_owned()], number(bridge.connects)),
+                    (vec!["error".to_owned()], number(bridge.failures)),
+                ]
+            })
+        },
+    ),
+    metric(
+        "gridmq_bridge_messages",
+        Kind::Counter,
+        &["bridge", "direction", "outcome"],
+        "Messages of a bridge, out or in: forwarded, retried, or given up: too_large, refused, expired, offline, unmapped",
+        |seen| {
+            bridges(seen, |bridge| {
+                let sample = |&(direction, outcome, count): &(&str, &str, u64)| {
+                    (vec![direction.to_owned(), outcome.to_owned()], number(count))
+                };
+                bridge.messages.iter().map(sample).collect()
+            })
+        },
+    ),
+    metric(
         "gridmq_x509_cert_not_after",
         Kind::Gauge,
         &["role", "listener", "sha256"],
@@ -222,6 +257,19 @@ pub const METRICS: &[Metric] = &[
         |seen| lists(seen, |list, _| number(list.next_update)),
     ),
 ];
+
+/// The samples of each bridge, behind its name.
+fn bridges(seen: &Seen<'_>, read: fn(&BridgeNumbers) -> Vec<Sample>) -> Vec<Sample> {
+    let all = seen.admin.0.bridges.get().map(|bridges| bridges()).unwrap_or_default();
+    let named = |bridge: &BridgeNumbers| {
+        let name = bridge.name.clone();
+        read(bridge).into_iter().map(move |(mut labels, value)| {
+            labels.insert(0, name.clone());
+            (labels, value)
+        })
+    };
+    all.iter().flat_map(|bridge| named(bridge).collect::<Vec<_>>()).collect()
+}
 
 fn words(counts: Option<Vec<(String, u64)>>) -> Vec<Sample> {
     counts.unwrap_or_default().into_iter().map(|(word, count)| (vec![word], number(count))).collect()
