@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gridmq_broker::Control;
-use gridmq_client::{ConnectError, Decision, Filter, Options, QueueOptions, Reconnect, RetainHandling};
+use gridmq_client::{ConnectError, Decision, Filter, Options, QueueOptions, Reconnect, RetainHandling, SubscribeError};
 use gridmq_namespace::profile::{Overflow, QueueLimits, SessionLimits};
 use gridmq_proto::{TopicName, Version};
 
@@ -70,6 +70,9 @@ pub enum StartError {
     /// One of its clients could not be made.
     #[error(transparent)]
     Client(#[from] ConnectError),
+    /// The broker in this process does not take its subscriptions.
+    #[error("the broker in this process: {0}")]
+    Subscribe(#[from] SubscribeError),
     /// The broker in this process does not take it.
     #[error("the broker in this process has not let the bridge in within {0:?}: is it running?")]
     NotAdmitted(Duration),
@@ -214,7 +217,8 @@ impl Bridge {
         self.inward.iter().map(|mapping| with_options(mapping.remote_filter().as_str(), mapping, v5)).collect()
     }
 
-    /// Starts it, and goes on trying to reach the remote broker until it is stopped.
+    /// Starts it, and goes on trying to reach the remote broker until it is stopped. What is published here after that is
+    /// carried; to miss nothing before the first start ever, let clients in only then.
     ///
     /// # Errors
     /// When it cannot work, or the broker in this process does not let it in.

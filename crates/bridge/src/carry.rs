@@ -74,13 +74,12 @@ impl Carrier {
         }
     }
 
-    /// Carries until the bridge stops. `rest` has what no subscription names. The answer is to be dropped when its client
+    /// Carries until the bridge stops. `subscription`: the one that is made already; `rest` has what none names. The answer is to be dropped when its client
     /// has left: before, that would give the subscription up.
-    pub(crate) async fn run(self, mut rest: Messages) -> Option<Subscription> {
+    pub(crate) async fn run(self, mut subscription: Option<Subscription>, mut rest: Messages) -> Option<Subscription> {
         let mut stop = self.stop.clone();
         let mut sent: VecDeque<Sent> = VecDeque::new();
-        let mut subscription: Option<Subscription> = None;
-        let mut subscribing = self.subscribe(Duration::ZERO);
+        let mut subscribing = if subscription.is_none() { self.subscribe(Duration::ZERO) } else { None };
         loop {
             let room = sent.len() < usize::from(WINDOW);
             let message = tokio::select! {

@@ -67,6 +67,12 @@ pub(crate) async fn start(bridge: Bridge, control: Control) -> Result<Running, S
     }
     let wanted: Vec<_> = bridge.out.iter().map(crate::Mapping::local_filter).collect();
     local::forget_other_filters(&control, &client_id, &wanted).await;
+    let mut subscription = None;
+    if !wanted.is_empty() {
+        // Before the bridge counts as started: what is published after that is carried.
+        let request = local.subscribe_all(bridge.local_filters()).manual_ack().or_fewer().timeout(ADMISSION);
+        subscription = Some(request.await?);
+    }
     let remote = bridge.options().start()?;
     let remote_rest = remote.messages().manual_ack();
     let carrier = |direction, from: &Client, to: &Client| {
@@ -87,8 +93,8 @@ pub(crate) async fn start(bridge: Bridge, control: Control) -> Result<Running, S
             stop: stopped.clone(),
         }
     };
-    let out = tokio::spawn(carrier(Direction::Out, &local, &remote).run(local_rest));
-    let inward = tokio::spawn(carrier(Direction::Inward, &remote, &local).run(remote_rest));
+    let out = tokio::spawn(carrier(Direction::Out, &local, &remote).run(subscription, local_rest));
+    let inward = tokio::spawn(carrier(Direction::Inward, &remote, &local).run(None, remote_rest));
     let watcher = Watcher {
         name: Arc::clone(&name),
         counters: Arc::clone(&counters),
