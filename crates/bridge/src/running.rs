@@ -58,7 +58,9 @@ pub(crate) async fn start(bridge: Bridge, control: Control) -> Result<Running, S
     let name: Arc<str> = bridge.name.as_str().into();
     let counters = Arc::new(Counters::default());
     let (stop, stopped) = watch::channel(false);
-    let local = local::start(control.clone(), &client_id, WINDOW)?;
+    // Its clients log what happens to them, and whose they are.
+    let span = tracing::info_span!("bridge", name = &*name);
+    let local = span.in_scope(|| local::start(control.clone(), &client_id, WINDOW))?;
     // Before there is a connection, so that none of a resumed session is missed.
     let local_rest = local.messages().manual_ack();
     match timeout(ADMISSION, local.connected()).await {
@@ -73,7 +75,7 @@ pub(crate) async fn start(bridge: Bridge, control: Control) -> Result<Running, S
         let request = local.subscribe_all(bridge.local_filters()).manual_ack().or_fewer().timeout(ADMISSION);
         subscription = Some(request.await?);
     }
-    let remote = bridge.options().start()?;
+    let remote = span.in_scope(|| bridge.options().start())?;
     let remote_rest = remote.messages().manual_ack();
     let carrier = |direction, from: &Client, to: &Client| {
         let (filters, mappings, other_way, version) = match direction {
@@ -138,15 +140,13 @@ impl Watcher {
                     self.tell(true).await;
                 }
                 ConnectionEvent::Rotated { .. } => self.tell(true).await,
-                ConnectionEvent::AttemptFailed { error, attempts, retry_in } => {
+                ConnectionEvent::AttemptFailed { .. } => {
                     self.counters.add(&self.counters.failures);
-                    tracing::warn!(bridge, %error, attempts, ?retry_in, "bridge not connected");
                 }
-                ConnectionEvent::RotationFailed { error, attempts, retry_in, .. } => {
+                ConnectionEvent::RotationFailed { .. } => {
                     self.counters.add(&self.counters.failures);
-                    tracing::warn!(bridge, %error, attempts, ?retry_in, "bridge not connected with its newer certificate");
                 }
-                ConnectionEvent::Lost { cause, retry_in } => {
+                ConnectionEvent::Lost { cause, .. } => {
                     self.counters.add(&self.counters.failures);
                     let forwarded = self.counters.read().out.forwarded;
                     losses = if forwarded == acknowledged { losses.saturating_add(1) } else { 1 };
@@ -157,8 +157,6 @@ impl Watcher {
                             "the remote broker ends each connection and acknowledges nothing: it may not want a message \
                              that waits; look at its log, and at topic, QoS and size of what is carried"
                         );
-                    } else {
-                        tracing::warn!(bridge, %cause, ?retry_in, "bridge disconnected");
                     }
                     self.tell(false).await;
                 }

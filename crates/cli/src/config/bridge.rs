@@ -108,7 +108,8 @@ section! {
         event_grid: Option<bool> = None, example "true";
         /// The client identifier there, which nobody else there may have. Default: gridmq- and the name.
         client_id: Option<String> = None, example "'site-berlin'";
-        /// The user name there; with Event Grid the client's authentication name. Default: none.
+        /// The user name there; with Event Grid the client's authentication name. Default: none, which Event Grid takes
+        /// where the namespace finds it in the certificate (alternativeAuthenticationNameSources).
         username: Option<String> = None, example "'site-berlin'";
         /// A file whose first line is the password.
         password_file: Option<PathBuf> = None, example "'cloud.secret'";

@@ -20,6 +20,8 @@ pub(crate) fn options(bridge: &Bridge) -> Result<Options, Failure> {
     options = options.keep_alive(bridge.keep_alive.0);
     if let Some(name) = &bridge.username {
         options = options.username(name.as_str());
+    } else if bridge.is_event_grid() && bridge.cert.is_some() {
+        options = options.alternative_name_source();
     }
     if let Some(path) = &bridge.password_file {
         options = options.password(super::password(path)?);
