@@ -24,11 +24,11 @@ use gridmq_testkit::wire::{Wire, payload_of};
 use tokio::sync::mpsc;
 
 /// A remote broker of these limits, and what is published to it.
-fn limited(properties: ConnAckProperties) -> (std::net::SocketAddr, mpsc::UnboundedReceiver<(String, QoS, bool)>) {
-    let (sender, receiver) = mpsc::unbounded_channel();
+fn limited(properties: ConnAckProperties) -> (std::net::SocketAddr, mpsc::Receiver<(String, QoS, bool)>) {
+    let (sender, receiver) = mpsc::channel(16);
     let script = Script::limits(properties).on_publish(move |publish| {
         let topic = publish.topic.as_ref().map(ToString::to_string).unwrap_or_default();
-        sender.send((topic, publish.qos, publish.retain)).unwrap();
+        sender.try_send((topic, publish.qos, publish.retain)).unwrap();
         let id = publish.packet_id.into_iter();
         id.map(|id| gridmq_testkit::peers::mqtt::Act::Send(ack(id))).collect()
     });
