@@ -13,7 +13,7 @@ use gridmq_proto::packet::Will;
 use gridmq_proto::session::server::Session;
 use gridmq_proto::session::{PublishToken, Verdict};
 use gridmq_proto::time::{Monotonic, Wall};
-use gridmq_proto::{QoS, SharedMessage};
+use gridmq_proto::{PacketId, QoS, SharedMessage};
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
@@ -57,7 +57,7 @@ pub(crate) enum Mail {
     /// The session itself; `None`: it had ended.
     HandOver { slot: SlotId, epoch: u64, estate: Option<Box<Estate>> },
     /// The verdict on a publish whose session has moved here since.
-    Complete { slot: Arc<Slot>, token: PublishToken, verdict: Verdict },
+    Complete { slot: Arc<Slot>, token: PublishToken, verdict: Verdict, routed: Option<PacketId> },
     /// The rules have changed.
     RulesChanged,
     /// The store has come further.

@@ -13,9 +13,9 @@ use gridmq_store::{EngineError, Store, WriteBatch};
 use crate::directory::{SessionKey, Slot, SlotId, WorkerId};
 use crate::index::Entry;
 use crate::mailbox::{PendingWill, Testator};
-use crate::routed::Unfinished;
+use crate::routed::{Again, Unfinished};
 use crate::shared::Shared;
-use crate::tables::{self, KeyRange, RecoverError, Routed, StoredSession, WillRow};
+use crate::tables::{self, KeyRange, OnItsWay, RecoverError, Routed, StoredSession, WillRow};
 use crate::worker::queue_limits;
 
 /// A session that was stored, on its way to the worker that will have it.
@@ -93,11 +93,17 @@ fn revive_in(shared: &Shared, store: &Store, threads: usize) -> Result<Revival, 
             store.submit(share.leftovers)?;
         }
     }
+    let mut without_will = WriteBatch::new();
+    let firing = tables::firing(store, namespace, &mut without_will)?;
+    if !without_will.is_empty() {
+        leftovers += without_will.len();
+        store.submit(without_will)?;
+    }
     if leftovers > 0 {
         tracing::warn!(rows = leftovers, "rows of incomplete sessions and expired retained messages are removed");
     }
-    if !routed.is_empty() {
-        let _ = shared.unfinished.set(unfinished(&revival, &routed));
+    if !routed.is_empty() || !firing.is_empty() {
+        let _ = shared.unfinished.set(unfinished(&revival, &routed, firing));
     }
     let indexed = Instant::now();
     shared.realm.index.update(|index| {
@@ -112,13 +118,19 @@ fn revive_in(shared: &Shared, store: &Store, threads: usize) -> Result<Revival, 
     Ok(revival)
 }
 
-/// Who has the messages that were being routed.
-fn unfinished(revival: &Revival, routed: &[(SlotId, Routed)]) -> Unfinished {
+/// Who has the messages and wills that were being routed.
+fn unfinished(revival: &Revival, routed: &[(SlotId, Routed)], firing: Vec<OnItsWay>) -> Unfinished {
     let sessions = revival.sessions.iter().flatten();
     let slots: HashMap<&str, SlotId> = sessions.map(|it| (&*it.slot.key.client_id, it.slot.id)).collect();
-    let unfinished = Unfinished::default();
+    let find = |name: &str| slots.get(name).copied();
+    let wills = firing.into_iter().map(|(id, row, receivers)| {
+        let mut again = Again::default();
+        receivers.iter().for_each(|receiver| again.add(receiver, find));
+        (id, row, again)
+    });
+    let unfinished = Unfinished::new(wills.collect());
     for (publisher, (packet_id, fingerprint, receiver)) in routed {
-        unfinished.add(*publisher, *packet_id, *fingerprint, receiver, |name| slots.get(name).copied());
+        unfinished.add(*publisher, *packet_id, *fingerprint, receiver, find);
     }
     unfinished
 }

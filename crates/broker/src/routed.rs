@@ -4,22 +4,44 @@
 //! publisher's packet identifier was received. In between its publisher knows nothing: after a start it sends the message
 //! again, as new, to sessions of which some have it. So whoever stores such a message stores in the same batch who has
 //! it; the batch with the identifier removes that again.
+//!
+//! What a start finds of this, and of wills on their way, is [`Unfinished`].
 
 use std::collections::HashMap;
 
 use bytestring::ByteString;
-use gridmq_proto::{Message, PacketId};
+use gridmq_proto::{Message, PacketId, QoS};
 use parking_lot::Mutex;
 
 use crate::directory::SlotId;
 use crate::mailbox::Target;
+use crate::tables::{FiringId, WillRow};
 
-/// What a QoS 2 message was published as by a session that lasts.
+/// What a message is known by that a start may route again.
 #[derive(Debug, Clone)]
-pub(crate) struct Origin {
-    pub(crate) client_id: ByteString,
-    pub(crate) packet_id: PacketId,
-    pub(crate) fingerprint: u64,
+pub(crate) enum Origin {
+    /// What a QoS 2 message was published as by a session that lasts.
+    Published { client_id: ByteString, packet_id: PacketId, fingerprint: u64 },
+    /// A will that the store has.
+    Will(FiringId),
+}
+
+impl Origin {
+    /// Whether those who get it at that QoS are noted.
+    pub(crate) fn is_noted_at(&self, qos: QoS) -> bool {
+        match self {
+            Self::Published { .. } => qos == QoS::ExactlyOnce,
+            Self::Will(_) => qos != QoS::AtMostOnce,
+        }
+    }
+
+    /// The packet identifier, if it has one.
+    pub(crate) const fn packet_id(&self) -> Option<PacketId> {
+        match self {
+            Self::Published { packet_id, .. } => Some(*packet_id),
+            Self::Will(_) => None,
+        }
+    }
 }
 
 /// Who has a message: a session, or a member of a shared subscription.
@@ -56,13 +78,36 @@ impl Again {
             None => self.sessions.contains(&target.slot),
         }
     }
+
+    /// `find` knows sessions by client identifier.
+    pub(crate) fn add(&mut self, receiver: &Receiver, find: impl Fn(&str) -> Option<SlotId>) {
+        let Some((kind, name)) = receiver.0.split_first() else { return };
+        let Ok(name) = std::str::from_utf8(name) else { return };
+        match kind {
+            b's' => self.shares.push(name.into()),
+            _ => self.sessions.extend(find(name)),
+        }
+    }
 }
 
-/// What was being routed when the process before this one ended, by publisher.
+/// What was being routed when the process before this one ended.
 #[derive(Debug, Default)]
-pub(crate) struct Unfinished(Mutex<HashMap<(SlotId, PacketId), Again>>);
+pub(crate) struct Unfinished {
+    /// By publisher.
+    messages: Mutex<HashMap<(SlotId, PacketId), Again>>,
+    wills: Mutex<Vec<(FiringId, WillRow, Again)>>,
+}
 
 impl Unfinished {
+    pub(crate) fn new(wills: Vec<(FiringId, WillRow, Again)>) -> Self {
+        Self { messages: Mutex::default(), wills: Mutex::new(wills) }
+    }
+
+    /// Wills that were on their way, and who has them.
+    pub(crate) fn take_wills(&self) -> Vec<(FiringId, WillRow, Again)> {
+        std::mem::take(&mut self.wills.lock())
+    }
+
     pub(crate) fn add(
         &self,
         publisher: SlotId,
@@ -71,25 +116,20 @@ impl Unfinished {
         receiver: &Receiver,
         find: impl Fn(&str) -> Option<SlotId>,
     ) {
-        let mut all = self.0.lock();
+        let mut all = self.messages.lock();
         let again = all.entry((publisher, packet_id)).or_default();
         if again.fingerprint != fingerprint {
             *again = Again { fingerprint, ..Again::default() };
         }
-        let Some((kind, name)) = receiver.0.split_first() else { return };
-        let Ok(name) = std::str::from_utf8(name) else { return };
-        match kind {
-            b's' => again.shares.push(name.into()),
-            _ => again.sessions.extend(find(name)),
-        }
+        again.add(receiver, find);
     }
 
     /// Who has the message, if it is the one that was being routed. Another one has taken its place.
-    pub(crate) fn again(&self, publisher: SlotId, origin: &Origin, dup: bool) -> Option<Again> {
-        let mut all = self.0.lock();
-        let key = (publisher, origin.packet_id);
+    pub(crate) fn again(&self, publisher: SlotId, packet_id: PacketId, fingerprint: u64, dup: bool) -> Option<Again> {
+        let mut all = self.messages.lock();
+        let key = (publisher, packet_id);
         let again = all.get(&key)?;
-        if dup && again.fingerprint == origin.fingerprint {
+        if dup && again.fingerprint == fingerprint {
             return Some(again.clone());
         }
         all.remove(&key);

@@ -13,6 +13,8 @@
 //! | `received` | client identifier, packet identifier (`u16`) | [nothing](#received): QoS 2, taken over, not released |
 //! | `routed` | client identifier, packet identifier (`u16`), receiver | [message](#routed): QoS 2, not yet in `received` |
 //! | `wills` | client identifier | [message](#will) of a session that lasts, which has a delay |
+//! | `firing` | time (`u64`), worker (`u16`), number (`u64`) in one | [message](#will) of a will that is on its way |
+//! | `firing` | the same, receiver | [nothing](#received): has that will |
 //! | `retained` | topic name | [message](#retained) |
 //!
 //! Positions and packet identifiers in keys are big-endian, so that rows sort as they were made. A message is in
@@ -74,9 +76,10 @@ use gridmq_proto::{Message, PacketId, QoS};
 use gridmq_store::{EngineError, Key, NamespaceId, Table, WriteBatch};
 use thiserror::Error;
 
+use crate::directory::WorkerId;
 use crate::routed::{Origin, Receiver};
 
-pub(crate) use self::recover::{KeyRange, ranges, retained, sessions};
+pub(crate) use self::recover::{KeyRange, firing, ranges, retained, sessions};
 use self::value::Fault;
 
 /// Which sessions there are.
@@ -93,6 +96,8 @@ pub(crate) const RECEIVED: Table = Table::new("received");
 pub(crate) const ROUTED: Table = Table::new("routed");
 /// Wills of theirs that have a delay.
 pub(crate) const WILLS: Table = Table::new("wills");
+/// Wills on their way to those who get them.
+pub(crate) const FIRING: Table = Table::new("firing");
 /// Retained messages.
 pub(crate) const RETAINED: Table = Table::new("retained");
 
@@ -122,6 +127,20 @@ pub(crate) struct WillRow {
     pub(crate) due: Option<Wall>,
 }
 
+/// Names a will that is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FiringId([u8; 18]);
+
+impl FiringId {
+    /// `number`: one that its worker gives once.
+    pub(crate) fn new(at: Wall, worker: WorkerId, number: u64) -> Self {
+        let mut bytes = [0; 18];
+        let parts = at.as_millis().to_be_bytes().into_iter().chain(worker.to_be_bytes()).chain(number.to_be_bytes());
+        bytes.iter_mut().zip(parts).for_each(|(to, byte)| *to = byte);
+        Self(bytes)
+    }
+}
+
 /// A stored retained message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RetainedRow {
@@ -148,6 +167,9 @@ pub(crate) struct StoredSession {
     /// For [`Session::restore`](gridmq_proto::session::server::Session::restore).
     pub(crate) records: Vec<Record>,
 }
+
+/// A will that is on its way, and who has it.
+pub(crate) type OnItsWay = (FiringId, WillRow, Vec<Receiver>);
 
 /// Why what is stored cannot be taken up. This machine's trouble, never a peer's.
 #[derive(Debug, Error)]
@@ -224,11 +246,20 @@ pub(crate) fn write_session_row(
     batch.put(SESSIONS, key, rows::encode_session_row(row));
 }
 
-/// Notes that somebody has a QoS 2 message.
+/// Notes that somebody has a message.
 pub(crate) fn write_routed(batch: &mut WriteBatch, namespace: NamespaceId, origin: &Origin, receiver: &Receiver) {
-    let id = origin.packet_id.get().to_be_bytes();
-    let key = Key::new(namespace, &[origin.client_id.as_bytes(), &id, &receiver.0]);
-    batch.put(ROUTED, key, rows::encode_routed(origin.fingerprint));
+    match origin {
+        Origin::Published { client_id, packet_id, fingerprint } => {
+            let key = Key::new(namespace, &[client_id.as_bytes(), &packet_id.get().to_be_bytes(), &receiver.0]);
+            batch.put(ROUTED, key, rows::encode_routed(*fingerprint))
+        }
+        Origin::Will(id) => batch.put(FIRING, Key::new(namespace, &[&id.0, &receiver.0]), rows::encode_received()),
+    };
+}
+
+/// A QoS 2 message of that packet identifier is nobody's any more.
+pub(crate) fn forget_routed(batch: &mut WriteBatch, namespace: NamespaceId, client_id: &ByteString, id: PacketId) {
+    batch.delete_prefix(ROUTED, Key::new(namespace, &[client_id.as_bytes(), &id.get().to_be_bytes()]));
 }
 
 /// Sets the will of a session; `None` removes it. `Ended` removes it too.
@@ -242,6 +273,15 @@ pub(crate) fn write_will(
     match row {
         Some(row) => batch.put(WILLS, key, rows::encode_will(row)),
         None => batch.delete(WILLS, key),
+    };
+}
+
+/// Notes a will that is on its way, and when it was due; `None`: all who get it have it.
+pub(crate) fn write_firing(batch: &mut WriteBatch, namespace: NamespaceId, id: FiringId, row: Option<&WillRow>) {
+    let key = Key::new(namespace, &[&id.0]);
+    match row {
+        Some(row) => batch.put(FIRING, key, rows::encode_will(row)),
+        None => batch.delete_prefix(FIRING, key),
     };
 }
 

@@ -11,6 +11,7 @@ mod audit;
 mod connect;
 mod control;
 mod deliver;
+mod firing;
 mod hooked;
 mod journal;
 mod parts;

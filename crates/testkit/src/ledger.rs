@@ -262,8 +262,9 @@ impl Stage {
                 }
             }
             for will in &client.wills_due {
-                if !client.received.contains_key(will) {
-                    broken.push(format!("{name} never got '{will}', a will"));
+                let count = client.received.get(will).copied().unwrap_or(0);
+                if count == 0 || count > 1 && client.due("will") == Some(QoS::ExactlyOnce) {
+                    broken.push(format!("{name} got '{will}', a will, {count} times"));
                 }
             }
         }

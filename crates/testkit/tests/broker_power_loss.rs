@@ -56,7 +56,7 @@ async fn act(stage: &mut Stage) {
         ("old", "q2", Q2),
         ("slow", "q2", Q2),
         ("heir", "will", Q1),
-        ("heiress", "will", Q1),
+        ("heiress", "will", Q2),
     ] {
         stage.subscribe(name, topic, qos).await;
     }
@@ -82,7 +82,7 @@ async fn act(stage: &mut Stage) {
     stage.unsubscribe("here", "q1").await;
     let will = |words: &str| {
         let message = Message::new("will".try_into().unwrap(), words.to_owned().into());
-        Will { message, qos: Q1, retain: false, delay_interval: 3600 }
+        Will { message, qos: Q2, retain: false, delay_interval: 3600 }
     };
     stage.enter("testator", V5, Some(will("gone"))).await;
     if stage.ledger.clients["testator"].is_in() {
@@ -91,6 +91,9 @@ async fn act(stage: &mut Stage) {
             stage.ledger.clients.get_mut(heir).unwrap().wills_due.insert("will gone".to_owned());
         }
     }
+    // What they have of it is in the store alone.
+    stage.drop("heir");
+    stage.drop("heiress");
     stage.drop("testator");
     stage.enter("here", V5, None).await;
     stage.publish("p", "q2", "while it moved", Q2).await;

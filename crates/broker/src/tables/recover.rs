@@ -11,8 +11,8 @@ use gridmq_store::{Key, NamespaceId, Rows, Store, Table, WriteBatch};
 
 use super::value::{Fault, text};
 use super::{
-    IN_FLIGHT, OWNER, QUEUE, RECEIVED, RETAINED, ROUTED, RecoverError, RetainedRow, Routed, SESSIONS, STARTED,
-    SUBSCRIPTIONS, SessionRow, StoredSession, WILLS, WillRow, remove_session, rows,
+    FIRING, FiringId, IN_FLIGHT, OWNER, OnItsWay, QUEUE, RECEIVED, RETAINED, ROUTED, RecoverError, RetainedRow, Routed,
+    SESSIONS, STARTED, SUBSCRIPTIONS, SessionRow, StoredSession, WILLS, WillRow, remove_session, rows,
 };
 use crate::routed::Receiver;
 
@@ -101,6 +101,44 @@ pub(crate) fn retained(
         rows.advance()?;
     }
     Ok(())
+}
+
+/// Hands out the wills of a namespace that were on their way. Changes nothing: `leftovers` gets what removes notes of who
+/// has a will that is not there.
+///
+/// # Errors
+/// As [`sessions`].
+pub(crate) fn firing(
+    store: &Store,
+    namespace: NamespaceId,
+    leftovers: &mut WriteBatch,
+) -> Result<Vec<OnItsWay>, RecoverError> {
+    let mut rows = Cursor::open(store, FIRING, &Key::range_of(namespace))?;
+    let mut found = Vec::<OnItsWay>::new();
+    while rows.client().is_some() {
+        let mut row = || {
+            let key = Key::from_bytes(Bytes::copy_from_slice(&rows.key)).map_err(|_| Fault::KeyParts)?;
+            let mut parts = key.decode().map_err(|_| Fault::KeyParts)?.1.into_iter();
+            let (Some(id), receiver, None) = (parts.next(), parts.next(), parts.next()) else {
+                return Err(Fault::KeyParts);
+            };
+            let id = FiringId(number(&id)?);
+            let Some(receiver) = receiver else {
+                found.push((id, rows::decode_will(rows.value.clone())?, Vec::new()));
+                return Ok(());
+            };
+            rows::decode_received(rows.value.clone())?;
+            // A will comes before those who have it.
+            match found.last_mut() {
+                Some((will, _, receivers)) if *will == id => receivers.push(Receiver(receiver)),
+                _ => _ = leftovers.delete(FIRING, key),
+            }
+            Ok(())
+        };
+        row().map_err(|fault| rows.error(fault))?;
+        rows.advance()?;
+    }
+    Ok(found)
 }
 
 /// A table that is read row by row, and the row that is next.

@@ -273,3 +273,34 @@ fn only_the_named_namespaces_are_read() {
     let found = |namespaces: &[NamespaceId]| recover(&store, namespaces).unwrap().sessions.len();
     assert_eq!((found(&[]), found(&NAMESPACES[..1]), found(&NAMESPACES)), (0, 1, 2));
 }
+
+#[test]
+fn a_will_on_its_way_comes_back_until_all_have_it() {
+    let (store, _) = store();
+    let will = Will { message: message("a", b"gone"), qos: QoS::ExactlyOnce, retain: false, delay_interval: 0 };
+    let row = WillRow { will, due: Some(Wall::from_millis(9)) };
+    let ids = [FiringId::new(Wall::from_millis(0), 0, 1), FiringId::new(Wall::from_millis(0), 1, 1)];
+    for id in ids {
+        submit(&store, |batch| write_firing(batch, NAMESPACES[1], id, Some(&row)));
+    }
+    let all = || {
+        let mut leftovers = WriteBatch::new();
+        assert_eq!(firing(&store, NAMESPACES[0], &mut leftovers).unwrap(), []);
+        let found = firing(&store, NAMESPACES[1], &mut leftovers).unwrap();
+        (found, leftovers.len())
+    };
+    let has_it = Receiver::new("c", None);
+    for id in ids {
+        submit(&store, |batch| write_routed(batch, NAMESPACES[1], &Origin::Will(id), &has_it));
+    }
+    assert_eq!(all(), (ids.map(|id| (id, row.clone(), vec![has_it.clone()])).to_vec(), 0));
+    submit(&store, |batch| write_firing(batch, NAMESPACES[1], ids[0], None));
+    let rest = vec![(ids[1], row, vec![has_it.clone()])];
+    assert_eq!(all(), (rest.clone(), 0));
+    // Without a will there is nothing to have.
+    submit(&store, |batch| write_routed(batch, NAMESPACES[1], &Origin::Will(ids[0]), &has_it));
+    assert_eq!(all(), (rest, 1));
+    submit(&store, |batch| _ = batch.put(FIRING, Key::new(NAMESPACES[1], &[b"short"]), Bytes::new()));
+    let error = firing(&store, NAMESPACES[1], &mut WriteBatch::new()).unwrap_err();
+    assert!(matches!(error, RecoverError::Row { table: FIRING, fault: Fault::KeyParts, .. }), "{error}");
+}

@@ -6,7 +6,7 @@ use gridmq_namespace::profile::Overflow;
 use gridmq_proto::session::server::Session;
 use gridmq_proto::session::{Admitted, Delivery, PublishToken, QueueLimits, Verdict};
 use gridmq_proto::time::{Now, Wall};
-use gridmq_proto::{QoS, SharedMessage, TopicName};
+use gridmq_proto::{PacketId, QoS, SharedMessage, TopicName};
 use smallvec::SmallVec;
 
 use super::hooked::Hooked;
@@ -33,7 +33,7 @@ impl Worker {
             Mail::Fence { slot, epoch, from: old } => self.on_fence(now, from, &slot, epoch, old),
             Mail::Passed { slot, epoch } => self.on_passed(from, slot, epoch),
             Mail::HandOver { slot, epoch, estate } => self.on_hand_over(now, slot, epoch, estate),
-            Mail::Complete { slot, token, verdict } => self.complete_away(&slot, token, verdict),
+            Mail::Complete { slot, token, verdict, routed } => self.complete_away(&slot, token, verdict, routed),
             Mail::RulesChanged => self.rules_changed(),
             Mail::Stored => self.stored(),
             Mail::Order(order) => order.run(self),
@@ -106,7 +106,7 @@ impl Worker {
             return self.pass_on(now, slot, delivery, true).unwrap_or(Outcome::TAKEN);
         };
         let lasts = delivery.qos != QoS::AtMostOnce && !self.shared.volatile;
-        let routed = self.parts.origin.clone().filter(|_| delivery.qos == QoS::ExactlyOnce);
+        let routed = self.parts.origin.clone().filter(|origin| origin.is_noted_at(delivery.qos));
         let routed = routed.map(|origin| (origin, delivery.share.clone()));
         let refuses = lasts && !forced && self.shared.store_state.is_down();
         let told = self.shared.events.is_heard().then(|| delivery.message.clone());
@@ -248,19 +248,31 @@ impl Worker {
         Outcome::TAKEN
     }
 
-    /// The verdict on a publish whose connection has ended.
-    pub(super) fn complete_away(&mut self, slot: &Arc<Slot>, token: PublishToken, verdict: Verdict) {
-        let Some(verdict) = self.complete_moving(slot.id, token, verdict) else { return };
+    /// The verdict on a publish whose connection has ended. Where its session has ended too, those who have the message
+    /// need not be known any more.
+    pub(super) fn complete_away(
+        &mut self,
+        slot: &Arc<Slot>,
+        token: PublishToken,
+        verdict: Verdict,
+        routed: Option<PacketId>,
+    ) {
+        let Some(verdict) = self.complete_moving(slot.id, token, verdict, routed) else { return };
         let worker = slot.worker();
-        let forward = |verdict| Mail::Complete { slot: Arc::clone(slot), token, verdict };
+        let forward = |verdict| Mail::Complete { slot: Arc::clone(slot), token, verdict, routed };
         let Some(local) = self.locals.get_mut(&slot.id) else {
             if worker != self.id {
                 self.post(worker, forward(verdict), None);
+            } else {
+                self.journal.draft.forget_routed(slot, routed);
             }
             return;
         };
         match &mut local.state {
             State::Offline(session) => {
+                if !session.awaits(token) {
+                    self.journal.draft.forget_routed(slot, routed);
+                }
                 let (namespace, client_id) = (local.slot.key.namespace, &local.slot.key.client_id);
                 let draft = &mut self.journal.draft;
                 session.complete_offline(token, verdict, |record| {
@@ -269,12 +281,15 @@ impl Worker {
             }
             State::Online(key) => {
                 let key = *key;
+                if !self.conn(key).and_then(|conn| conn.machine.session()).is_some_and(|it| it.awaits(token)) {
+                    self.journal.draft.forget_routed(slot, routed);
+                }
                 self.complete_here(key, token, verdict);
             }
             State::Arriving(_) | State::Away if worker != self.id => {
                 self.post(worker, forward(verdict), None);
             }
-            State::Arriving(_) | State::Away => {}
+            State::Arriving(_) | State::Away => self.journal.draft.forget_routed(slot, routed),
         }
     }
 }

@@ -116,7 +116,7 @@ impl Worker {
             PublishDecision::RouteAs(other) => self.route(now, realm, routable(*other), Some(publisher)),
             PublishDecision::Consume => {
                 if let Some(token) = token {
-                    self.complete(key, &slot, token, ReasonCode::Success.into());
+                    self.complete(key, &slot, token, ReasonCode::Success.into(), None);
                 }
             }
             PublishDecision::Refuse(refused) => {
@@ -131,7 +131,7 @@ impl Worker {
                 }
                 if let Some(token) = token {
                     // The session may outlive the connection, and must not wait for it.
-                    self.complete(key, &slot, token, verdict);
+                    self.complete(key, &slot, token, verdict, None);
                 }
             }
         }

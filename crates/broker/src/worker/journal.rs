@@ -7,8 +7,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use gridmq_proto::ByteString;
 use gridmq_proto::session::{PublishToken, Record, Seq as RecordSeq, Verdict};
+use gridmq_proto::{ByteString, PacketId};
 use gridmq_store::{NamespaceId, Seq, SubmitError, WriteBatch};
 
 use super::{ConnKey, Worker};
@@ -16,7 +16,7 @@ use crate::directory::{Slot, WorkerId};
 use crate::mailbox::{Mail, Outcome, TicketId};
 use crate::retained::Topic;
 use crate::routed::{Origin, Receiver};
-use crate::tables::{self, SessionRow, WillRow};
+use crate::tables::{self, FiringId, SessionRow, WillRow};
 
 /// Batches handed to the store and not durable at which connections are no longer read.
 const IN_STORE: usize = 256;
@@ -43,7 +43,7 @@ impl Draft {
         }
     }
 
-    /// Notes that a session has a QoS 2 message whose publisher was not told yet.
+    /// Notes that a session has a message that a start may route again.
     pub(super) fn write_routed(&mut self, origin: &Origin, slot: &Slot, share: Option<&str>) {
         if !self.volatile {
             let receiver = Receiver::new(&slot.key.client_id, share);
@@ -51,9 +51,23 @@ impl Draft {
         }
     }
 
+    /// The session that published that QoS 2 message has ended, or was refused: nobody sends it again.
+    pub(super) fn forget_routed(&mut self, slot: &Slot, id: Option<PacketId>) {
+        if let Some(id) = id.filter(|_| !self.volatile) {
+            tables::forget_routed(&mut self.batch, slot.key.namespace, &slot.key.client_id, id);
+        }
+    }
+
     pub(super) fn write_will(&mut self, slot: &Slot, row: impl FnOnce() -> Option<WillRow>) {
         if !self.volatile {
             tables::write_will(&mut self.batch, slot.key.namespace, &slot.key.client_id, row().as_ref());
+        }
+    }
+
+    /// Notes a will that is on its way; nothing: all have it.
+    pub(super) fn write_firing(&mut self, namespace: NamespaceId, id: FiringId, row: impl FnOnce() -> Option<WillRow>) {
+        if !self.volatile {
+            tables::write_firing(&mut self.batch, namespace, id, row().as_ref());
         }
     }
 
@@ -74,8 +88,8 @@ impl Draft {
 pub(super) enum Dependent {
     /// A machine's records.
     Records { key: ConnKey, seq: RecordSeq },
-    /// The answer to a publish.
-    Verdict { key: ConnKey, slot: Arc<Slot>, token: PublishToken, verdict: Verdict },
+    /// The answer to a publish; `routed`: its packet identifier, if those who have it were noted.
+    Verdict { key: ConnKey, slot: Arc<Slot>, token: PublishToken, verdict: Verdict, routed: Option<PacketId> },
     /// The answer to another worker.
     Receipt { to: WorkerId, ticket: TicketId, outcome: Outcome },
 }
@@ -305,7 +319,9 @@ impl Worker {
                 }
                 self.wake(key);
             }
-            Dependent::Verdict { key, slot, token, verdict } => self.complete(key, &slot, token, verdict),
+            Dependent::Verdict { key, slot, token, verdict, routed } => {
+                self.complete(key, &slot, token, verdict, routed);
+            }
             Dependent::Receipt { to, ticket, outcome } => self.post(to, Mail::Receipt { ticket, outcome }, None),
         }
     }

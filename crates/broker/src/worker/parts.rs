@@ -6,15 +6,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gridmq_proto::SharedMessage;
 use gridmq_proto::session::{PublishToken, Record};
+use gridmq_proto::{PacketId, SharedMessage};
 
+use super::firing::Firing;
 use super::journal::Dependent;
 use super::publish::Publisher;
 use super::{ConnKey, State, Worker};
 use crate::directory::{Slot, WorkerId};
 use crate::mailbox::{Outcome, TicketId};
 use crate::routed::{self, Again, Origin};
+use crate::tables::FiringId;
 
 /// Names an open part on this worker.
 pub(super) type PartId = u64;
@@ -23,13 +25,15 @@ pub(super) type PartId = u64;
 #[derive(Debug)]
 pub(super) enum Whom {
     /// The one who published.
-    Publisher { key: ConnKey, slot: Arc<Slot>, token: PublishToken, matched: bool },
+    Publisher { key: ConnKey, slot: Arc<Slot>, token: PublishToken, matched: bool, routed: Option<PacketId> },
     /// Another worker.
     Worker { to: WorkerId, ticket: TicketId },
     /// Somebody who waits for a part.
     Part(PartId),
     /// A session that gave messages away: it keeps them in the store until others have them.
     Giver { slot: Arc<Slot>, incarnation: u64, records: Vec<Record> },
+    /// A will on its way, which the store keeps until all have it.
+    Heirs(FiringId),
 }
 
 /// Somebody who waits for parts.
@@ -48,6 +52,8 @@ pub(super) struct Parts {
     open: Vec<PartId>,
     /// What is being routed, where that must not happen twice.
     pub(super) origin: Option<Origin>,
+    /// The will that is being routed, if the store has it.
+    pub(super) firing: Option<Box<Firing>>,
     /// Who waits for the others.
     waited_for: HashMap<PartId, TicketId>,
 }
@@ -55,8 +61,14 @@ pub(super) struct Parts {
 impl Parts {
     /// Opens a part of the message that is being routed.
     pub(super) fn open(&mut self) -> PartId {
+        let part = self.number();
+        self.open.push(part);
+        part
+    }
+
+    /// A number that was not given before.
+    pub(super) const fn number(&mut self) -> PartId {
         self.last += 1;
-        self.open.push(self.last);
         self.last
     }
 }
@@ -72,10 +84,9 @@ impl Worker {
         }
         self.conn(*key)?.machine.session().filter(|session| session.expiry_interval() != 0)?;
         let client_id = slot.key.client_id.clone();
-        let origin = Origin { client_id, packet_id, fingerprint: routed::fingerprint(message.message()) };
-        let again = self.shared.unfinished.get().and_then(|all| all.again(slot.id, &origin, dup));
-        self.parts.origin = Some(origin);
-        again
+        let fingerprint = routed::fingerprint(message.message());
+        self.parts.origin = Some(Origin::Published { client_id, packet_id, fingerprint });
+        self.shared.unfinished.get().and_then(|all| all.again(slot.id, packet_id, fingerprint, dup))
     }
 
     /// Has `whom` told when every open part and `remote` others have ended. `Some`: the ticket for the others.
@@ -131,11 +142,14 @@ impl Worker {
 
     fn tell(&mut self, whom: Whom, outcome: Outcome) {
         match whom {
-            Whom::Publisher { key, slot, token, matched } => self.answer_routed(key, slot, token, matched, outcome),
+            Whom::Publisher { key, slot, token, matched, routed } => {
+                self.answer_routed(key, slot, token, matched, outcome, routed);
+            }
             Whom::Worker { to, ticket } => {
                 self.after_batch(outcome.stored, Dependent::Receipt { to, ticket, outcome });
             }
             Whom::Part(part) => self.end_part(part, outcome),
+            Whom::Heirs(id) => self.journal.draft.write_firing(self.shared.realm.id, id, || None),
             Whom::Giver { slot, incarnation, records } => {
                 // Its rows may be another session's by now, or another worker's: then they come again after a restart.
                 let is_here = self.locals.get(&slot.id).is_some_and(|local| {

@@ -22,6 +22,7 @@ use crate::events::Event;
 use crate::index::{Entry, Snapshot};
 use crate::mailbox::{Mail, Outcome, Routed, Target, Unable};
 use crate::observer::Occurrence;
+use crate::routed::Origin;
 use crate::shared::Realm;
 use crate::strategy::{Choice, pick};
 use crate::sys;
@@ -125,7 +126,7 @@ impl Worker {
         verdict: Verdict,
     ) {
         match token {
-            Some(token) => self.complete(key, slot, token, verdict),
+            Some(token) => self.complete(key, slot, token, verdict, None),
             None => {
                 if let Some(conn) = self.conn(key) {
                     conn.machine.disconnect_with(verdict);
@@ -267,7 +268,11 @@ impl Worker {
         // One piece of mail per other worker.
         let mut remote: SmallVec<[(WorkerId, SmallVec<[Target; 2]>); 4]> = SmallVec::new();
         let mut delivered = 0;
-        let again = self.begin_routing(publisher.as_ref(), &message);
+        let mut firing = self.parts.firing.take();
+        let again = match &mut firing {
+            Some(firing) => firing.again.take(),
+            None => self.begin_routing(publisher.as_ref(), &message),
+        };
         for Hit { worker, target } in hits {
             delivered += 1;
             if again.as_ref().is_some_and(|again| again.has(&target)) {
@@ -285,11 +290,13 @@ impl Worker {
         let matched = delivered > 0;
         self.shared.counters.messages_delivered.add(delivered);
         let needs_receipt = |targets: &[Target]| targets.iter().any(|target| target.qos != QoS::AtMostOnce);
-        let ticket = match publisher {
-            Some(Publisher { key, slot, token: Some(token), .. }) => {
-                let waiting = remote.iter().filter(|(_, targets)| needs_receipt(targets)).count();
-                self.wait_for_parts(Whom::Publisher { key, slot, token, matched }, outcome, waiting)
+        let waiting = || remote.iter().filter(|(_, targets)| needs_receipt(targets)).count();
+        let ticket = match (publisher, firing) {
+            (Some(Publisher { key, slot, token: Some(token), .. }), _) => {
+                let routed = self.parts.origin.as_ref().and_then(Origin::packet_id);
+                self.wait_for_parts(Whom::Publisher { key, slot, token, matched, routed }, outcome, waiting())
             }
+            (_, Some(firing)) => self.keep_will(&firing, &message, outcome, waiting()),
             _ => {
                 self.forget_parts();
                 None
@@ -311,6 +318,7 @@ impl Worker {
         token: PublishToken,
         matched: bool,
         outcome: Outcome,
+        routed: Option<PacketId>,
     ) {
         let verdict = if let Some(why) = outcome.refused {
             self.shared.counters.messages_refused.one();
@@ -330,16 +338,28 @@ impl Worker {
         } else {
             ReasonCode::NoMatchingSubscribers.into()
         };
-        self.after_batch(outcome.stored, Dependent::Verdict { key, slot, token, verdict });
+        self.after_batch(outcome.stored, Dependent::Verdict { key, slot, token, verdict, routed });
     }
 
     /// Completes a publish on the connection that made it, or on its session where that is now.
-    pub(super) fn complete(&mut self, key: ConnKey, slot: &Arc<Slot>, token: PublishToken, verdict: Verdict) {
-        if self.conn(key).is_some_and(|conn| conn.machine.is_connected()) {
+    /// `routed`: its packet identifier, if those who have it were noted.
+    pub(super) fn complete(
+        &mut self,
+        key: ConnKey,
+        slot: &Arc<Slot>,
+        token: PublishToken,
+        verdict: Verdict,
+        routed: Option<PacketId>,
+    ) {
+        if let Some(conn) = self.conn(key).filter(|conn| conn.machine.is_connected()) {
+            if verdict.reason.is_failure() && conn.machine.version().is_v5() {
+                // What it publishes next under this identifier is another message.
+                self.journal.draft.forget_routed(slot, routed);
+            }
             return self.complete_here(key, token, verdict);
         }
         if !self.injection_done(key, &verdict) {
-            self.complete_away(slot, token, verdict);
+            self.complete_away(slot, token, verdict, routed);
         }
     }
 

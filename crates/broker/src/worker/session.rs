@@ -173,6 +173,9 @@ impl Worker {
             self.shared.counters.sessions.one();
             self.set_alarm(slot.id);
         }
+        if let Some(unfinished) = self.shared.unfinished.get().filter(|_| self.id == 0) {
+            self.fire_again(now, unfinished.take_wills());
+        }
     }
 
     /// Drops what a session holds: its subscriptions, its messages, its rows.
@@ -239,7 +242,7 @@ impl Worker {
         match authorized {
             Ok((admission, authorized)) => {
                 if let Some(authorized) = self.ask_about_will(slot, &admission, authorized) {
-                    self.route(now, &realm, authorized, None);
+                    self.route_will(now, &realm, authorized, stored);
                 }
             }
             Err(why) => tracing::warn!(%topic, why, "a will was not published"),

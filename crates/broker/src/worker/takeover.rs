@@ -22,7 +22,7 @@ use gridmq_namespace::gate::{Admission, Credentials};
 use gridmq_proto::session::server::{self, Session};
 use gridmq_proto::session::{Delivery, PublishToken, QueueLimits, Verdict};
 use gridmq_proto::time::Now;
-use gridmq_proto::{QoS, ReasonCode};
+use gridmq_proto::{PacketId, QoS, ReasonCode};
 
 use super::deliver::UNLIMITED;
 use super::journal::AfterSubmission;
@@ -65,7 +65,7 @@ pub(super) struct Arriving {
 enum Held {
     /// And the part that ends when the session has it.
     Delivery(Delivery, Option<PartId>, Option<Origin>),
-    Verdict(PublishToken, Verdict),
+    Verdict(PublishToken, Verdict, Option<PacketId>),
 }
 
 /// A session that is on its way from here.
@@ -97,7 +97,7 @@ impl Arriving {
         self.held_bytes += delivery.message.weight();
         // Who published it hears nothing before the session has it.
         let part = (delivery.qos != QoS::AtMostOnce).then(|| parts.open());
-        let origin = parts.origin.clone().filter(|_| delivery.qos == QoS::ExactlyOnce);
+        let origin = parts.origin.clone().filter(|origin| origin.is_noted_at(delivery.qos));
         self.held.push(Held::Delivery(delivery, part, origin));
         Outcome::TAKEN
     }
@@ -346,9 +346,12 @@ impl Worker {
                     }
                     ended.extend(part);
                 }
-                Held::Verdict(token, verdict) => session.complete_offline(token, verdict, |record| {
-                    draft.write(namespace, client_id, &record);
-                }),
+                Held::Verdict(token, verdict, routed) => {
+                    if !session.awaits(token) {
+                        draft.forget_routed(slot, routed);
+                    }
+                    session.complete_offline(token, verdict, |record| draft.write(namespace, client_id, &record));
+                }
             }
         }
         for part in ended {
@@ -360,16 +363,23 @@ impl Worker {
     /// Drops what was held for a session that has ended, but for what other members of a group can have.
     fn give_away(&mut self, now: Now, slot: SlotId, held: Vec<Held>) {
         for held in held {
-            if let Held::Delivery(delivery, part, origin) = held {
-                self.parts.origin = origin;
-                let outcome = self.pass_on(now, slot, delivery, true).unwrap_or(Outcome::TAKEN);
-                self.parts.origin = None;
-                match part {
-                    Some(part) => {
-                        self.wait_for_parts(Whom::Part(part), outcome, 0);
+            let (delivery, part, origin) = match held {
+                Held::Delivery(delivery, part, origin) => (delivery, part, origin),
+                Held::Verdict(_, _, routed) => {
+                    if let Some(local) = self.locals.get(&slot) {
+                        self.journal.draft.forget_routed(&local.slot, routed);
                     }
-                    None => self.forget_parts(),
+                    continue;
                 }
+            };
+            self.parts.origin = origin;
+            let outcome = self.pass_on(now, slot, delivery, true).unwrap_or(Outcome::TAKEN);
+            self.parts.origin = None;
+            match part {
+                Some(part) => {
+                    self.wait_for_parts(Whom::Part(part), outcome, 0);
+                }
+                None => self.forget_parts(),
             }
         }
     }
@@ -394,7 +404,7 @@ impl Worker {
                     let (namespace, client_id) = (local.slot.key.namespace, &local.slot.key.client_id);
                     let draft = &mut self.journal.draft;
                     let share = delivery.share.clone();
-                    let origin = self.parts.origin.as_ref().filter(|_| delivery.qos == QoS::ExactlyOnce);
+                    let origin = self.parts.origin.as_ref().filter(|origin| origin.is_noted_at(delivery.qos));
                     let limits = estate.session.queue_limits();
                     if forced {
                         estate.session.set_queue_limits(UNLIMITED);
@@ -424,26 +434,35 @@ impl Worker {
     }
 
     /// As [`deliver_moving`](Self::deliver_moving), for a verdict. `Some` hands it back.
-    pub(super) fn complete_moving(&mut self, slot: SlotId, token: PublishToken, verdict: Verdict) -> Option<Verdict> {
+    pub(super) fn complete_moving(
+        &mut self,
+        slot: SlotId,
+        token: PublishToken,
+        verdict: Verdict,
+        routed: Option<PacketId>,
+    ) -> Option<Verdict> {
         let Some(local) = self.locals.get_mut(&slot) else { return Some(verdict) };
         let (namespace, client_id) = (local.slot.key.namespace, local.slot.key.client_id.clone());
         let draft = &mut self.journal.draft;
         match local.leaving.last_mut().map(|leaving| &mut leaving.what) {
             Some(What::Here(estate)) => {
+                if !estate.session.awaits(token) {
+                    draft.forget_routed(&local.slot, routed);
+                }
                 estate.session.complete_offline(token, verdict, |record| {
                     draft.write(namespace, &client_id, &record);
                 });
                 return None;
             }
             Some(What::Awaited(arriving)) => {
-                arriving.held.push(Held::Verdict(token, verdict));
+                arriving.held.push(Held::Verdict(token, verdict, routed));
                 return None;
             }
             Some(What::Nothing) | None => {}
         }
         match &mut local.state {
             State::Arriving(arriving) => {
-                arriving.held.push(Held::Verdict(token, verdict));
+                arriving.held.push(Held::Verdict(token, verdict, routed));
                 None
             }
             _ => Some(verdict),

@@ -191,6 +191,11 @@ impl Inbound {
         }
     }
 
+    /// Whether the owner's judgement of that QoS 2 message is due.
+    pub(crate) fn awaits(&self, token: PublishToken) -> bool {
+        self.received.values().any(|received| received.stage == Stage::Pending(token))
+    }
+
     /// The owner will not judge it. Its acknowledgement stays due on this connection; on the next, a QoS 2 message that
     /// comes again is new to the owner.
     pub(crate) fn abandon(&mut self, token: PublishToken) {

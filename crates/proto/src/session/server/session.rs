@@ -132,6 +132,12 @@ impl Session {
         self.offline(records, |session, out| session.complete(token, verdict, out));
     }
 
+    /// Whether a verdict on that QoS 2 message is due. Later it changes nothing.
+    #[must_use]
+    pub fn awaits(&self, token: PublishToken) -> bool {
+        self.inbound.awaits(token)
+    }
+
     /// Makes a subscription while no connection is there, or changes one.
     pub fn add_subscription(&mut self, filter: SubscriptionFilter, how: Subscription, records: impl FnMut(Record)) {
         self.offline(records, |session, out| session.subscribe(filter, how, out));
