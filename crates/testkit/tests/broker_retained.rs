@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use gridmq_proto::packet::{Publish, RetainHandling, SubscribeOptions};
-use gridmq_proto::{QoS, ReasonCode, Version};
+use gridmq_proto::{MessageProperties, QoS, ReasonCode, Version};
 use gridmq_testkit::wire::{Barrier, Wire, eventually, message, payload_of, topic_of};
 
 const AT_LEAST_ONCE: SubscribeOptions = SubscribeOptions {
@@ -83,6 +83,23 @@ async fn mqtt5_3_3_1_6_and_mqtt5_3_3_1_7_and_mqtt311_3_3_1_10_and_mqtt311_3_3_1_
     let mut late = Wire::join(address, "l", Version::V3_1_1).await;
     late.subscribe("#", QoS::AtLeastOnce).await;
     assert!(late.ping_barrier().await.is_empty());
+}
+
+#[tokio::test]
+async fn defect_21_a_retained_message_that_differs_in_its_properties_alone_replaces_the_other() {
+    let broker = gridmq_testkit::open(2).await;
+    let mut publisher = Wire::join(broker.address(), "p", Version::V5).await;
+    for kind in ["text/plain", "application/json"] {
+        let content_type = Some(kind.into());
+        let properties = Some(Box::new(MessageProperties { content_type, ..MessageProperties::default() }));
+        let publish = Publish { retain: true, properties, ..message("a", "same", QoS::AtLeastOnce) };
+        assert!(!publisher.deliver(publish).await.is_failure());
+    }
+    let mut subscriber = Wire::join(broker.address(), "s", Version::V5).await;
+    subscriber.subscribe("a", QoS::AtMostOnce).await;
+    let kept = subscriber.take().await;
+    let content_type = kept.properties.as_ref().and_then(|properties| properties.content_type.as_deref());
+    assert_eq!((&*payload_of(&kept), content_type), ("same", Some("application/json")));
 }
 
 #[tokio::test]
