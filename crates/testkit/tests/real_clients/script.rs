@@ -173,7 +173,7 @@ impl Site {
         let authority = Authority::new("Common Script");
         let client = authority.client("script");
         let files = [
-            ("ca.pem", authority.root.certificate_pem().to_string()),
+            ("ca.pem", authority.root.certificate_pem()),
             ("client.pem", client.chain_pem()),
             ("client.key", client.key_pem().to_string()),
         ];
