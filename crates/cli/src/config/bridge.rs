@@ -98,7 +98,7 @@ impl Topics {
 
 section! {
     /// A bridge to another broker, or to Azure Event Grid: docs/bridge.md. What it carries waits in this broker while the
-    /// other one is away, as durably as [store] says.
+    /// other one is away, as durably as the section store says.
     Bridge {
         /// Its name, of letters, digits, '-' and '_'. What waits for it belongs to that name.
         name: String = String::new(), example "'cloud'";
