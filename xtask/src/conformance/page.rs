@@ -18,6 +18,8 @@ that binds the client alone by any test. What is not shown has a reason. CI fail
 *codec* marks the statements that are decided by the bytes of a packet and the syntax of topics alone. Each of them
 must have a test.
 
+That the tests notice when a rule is broken is shown for statements drawn by a seed in [mutations.md](mutations.md).
+
 ";
 
 const PAHO: &str = "
