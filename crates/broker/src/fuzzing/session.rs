@@ -33,11 +33,11 @@ use stage::Stage;
 /// Those whom the bytes move.
 const PEERS: usize = 6;
 /// The keeper's places, on different workers.
-const KEEPERS: [usize; 2] = [PEERS, PEERS + 1];
-const STEADY: usize = PEERS + 2;
+const KEEPERS: [usize; 3] = [PEERS, PEERS + 1, PEERS + 2];
+const STEADY: usize = PEERS + 3;
 /// On different workers.
-const WITNESSES: [usize; 2] = [PEERS + 3, PEERS + 4];
-const ALL: usize = PEERS + 5;
+const WITNESSES: [usize; 2] = [PEERS + 4, PEERS + 5];
+const ALL: usize = PEERS + 6;
 
 /// What came of a broker's life.
 #[derive(Debug, Default, Clone, Copy)]
@@ -86,8 +86,12 @@ pub fn broker_session(bytes: &[u8]) -> Life {
             12 => stage.advance(source.time()),
             13 => stage.answer(peer),
             14 => (0..PEERS).for_each(|peer| stage.answer(peer)),
+            // Something comes in pieces, between which others act.
+            15 if !stage.is_open(peer) => {
+                let connect = source.connect();
+                stage.introduce_slowly(peer, connect, usize::from(source.byte()));
+            }
             15 => {
-                // A packet that comes in pieces, between which others act.
                 let packet = source.packet(stage.version(peer));
                 stage.hold_back(peer, &packet, usize::from(source.byte()));
             }
@@ -100,8 +104,14 @@ pub fn broker_session(bytes: &[u8]) -> Life {
             20 => stage.return_keeper(peer),
             _ => stage.stall_keeper(),
         }
-        stage.settle();
+        match source.byte() {
+            // Several things happen before anything comes of them.
+            way @ 0..=80 => drop(stage.carry(way)),
+            81..=120 => {}
+            _ => stage.settle(),
+        }
     }
+    stage.settle();
     stage.witness();
     stage.end();
     (0..PEERS).for_each(|peer| stage.hang_up(peer));

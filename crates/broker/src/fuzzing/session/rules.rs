@@ -9,9 +9,9 @@ use gridmq_proto::time::Wall;
 use gridmq_proto::{TopicFilter, TopicName};
 
 /// Messages kept for one session.
-pub(super) const QUEUE: u32 = 24;
+pub(super) const QUEUE: u32 = 6;
 /// Sent to one client and not acknowledged.
-pub(super) const WINDOW: u16 = 8;
+pub(super) const WINDOW: u16 = 4;
 /// Subscriptions of one session.
 pub(super) const SUBSCRIPTIONS: usize = 6;
 /// Retained messages.

@@ -25,7 +25,7 @@ use crate::entrance::Guest;
 use crate::listener::Listener;
 use crate::worker::Worker;
 
-const WORKERS: u16 = 2;
+const WORKERS: u16 = 3;
 /// Turns after which a broker that still has something to do never stops.
 const RESTLESS: usize = 20_000;
 /// The largest packet that is published, and some more for a header.
@@ -113,6 +113,13 @@ impl Stage {
         self.send(peer, &Packet::Connect(Box::new(connect.clone())));
     }
 
+    /// Opens a connection and sends some of a CONNECT, and the rest later.
+    pub(super) fn introduce_slowly(&mut self, peer: usize, connect: Connect, at: usize) {
+        self.open(peer);
+        self.peer(peer).introduced(&connect);
+        self.hold_back(peer, &Packet::Connect(Box::new(connect)), at);
+    }
+
     /// Notes a packet as sent, `late`: not all of it now; answers its bytes.
     fn noted(&mut self, peer: usize, packet: &Packet, late: bool) -> Vec<u8> {
         let version = self.version(peer);
@@ -130,6 +137,8 @@ impl Stage {
     }
 
     pub(super) fn send(&mut self, peer: usize, packet: &Packet) {
+        // It answers what it has seen.
+        self.turn(peer);
         let bytes = self.noted(peer, packet, false);
         self.send_bytes(peer, &bytes);
     }
@@ -153,6 +162,7 @@ impl Stage {
 
     /// Sends some of the bytes, and the others later.
     pub(super) fn hold_back(&mut self, peer: usize, packet: &Packet, at: usize) {
+        self.turn(peer);
         let bytes = self.noted(peer, packet, true);
         let (first, rest) = bytes.split_at(at.min(bytes.len()));
         self.send_bytes(peer, first);
@@ -208,12 +218,8 @@ impl Stage {
             for keeper in KEEPERS {
                 moved |= !self.peer(keeper).stalled && self.keep(keeper);
             }
-            for from in 0..WORKERS {
-                for to in 0..WORKERS {
-                    let mail = self.workers.get_mut(usize::from(from)).expect("a worker").take_mail(to);
-                    moved |= !mail.is_empty();
-                    self.workers.get_mut(usize::from(to)).expect("a worker").receive_batch(from as WorkerId, mail);
-                }
+            for way in 0..WORKERS * WORKERS {
+                moved |= self.carry(way as u8);
             }
             let now = self.now();
             for worker in &mut self.workers {
@@ -224,6 +230,15 @@ impl Stage {
             }
         }
         panic!("the broker does not come to rest");
+    }
+
+    /// Takes mail one way between two workers. Whether there was any.
+    pub(super) fn carry(&mut self, way: u8) -> bool {
+        let (from, to) = (WorkerId::from(way) / WORKERS % WORKERS, WorkerId::from(way) % WORKERS);
+        let mail = self.workers.get_mut(usize::from(from)).expect("a worker").take_mail(to);
+        let moved = !mail.is_empty();
+        self.workers.get_mut(usize::from(to)).expect("a worker").receive_batch(from, mail);
+        moved
     }
 
     /// The broker rests: what it holds is what it may hold.

@@ -5,6 +5,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
+use gridmq_proto::packet::{ConnAck, Publish};
+use gridmq_proto::{Packet, QoS, ReasonCode, Version};
+
+use super::good::publish;
+use super::ledger::Ledger;
+use super::packets::{clean, encoded};
+use super::peer::Peer;
 use super::{Life, broker_session};
 
 /// Runs without a time.
@@ -78,6 +85,52 @@ fn an_input_can_be_run_again() {
     let digits: Vec<u8> = hex.chars().filter_map(|digit| digit.to_digit(16)).map(|digit| digit as u8).collect();
     let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
     run(&bytes, "again");
+}
+
+#[test]
+#[should_panic(expected = "message 0 was acknowledged and is lost")]
+fn what_was_acknowledged_and_does_not_arrive_is_seen() {
+    let (mut ledger, _) = one_message(QoS::AtLeastOnce);
+    ledger.acknowledged(0);
+    ledger.is_settled();
+}
+
+#[test]
+#[should_panic(expected = "message 0 came twice")]
+fn what_comes_twice_is_seen() {
+    let (mut ledger, message) = one_message(QoS::ExactlyOnce);
+    ledger.arrived(&message, 1);
+    ledger.arrived(&Publish { dup: true, ..message }, 2);
+}
+
+#[test]
+#[should_panic(expected = "message 0 came after 1")]
+fn what_comes_out_of_order_is_seen() {
+    let (mut ledger, first) = one_message(QoS::AtLeastOnce);
+    let mut second = first.clone();
+    ledger.mark(1, &mut second);
+    ledger.arrived(&second, 1);
+    ledger.arrived(&first, 1);
+}
+
+#[test]
+#[should_panic(expected = "identifier 1 is in use")]
+fn an_identifier_that_is_in_use_is_seen() {
+    let (mut ledger, message) = one_message(QoS::AtLeastOnce);
+    let mut peer = Peer::default();
+    peer.introduced(&clean("a", Version::V5));
+    let welcome = ConnAck { session_present: false, reason: ReasonCode::Success, properties: <_>::default() };
+    peer.take(&encoded(&Packet::ConnAck(Box::new(welcome)), Version::V5), &mut ledger);
+    for _ in 0..2 {
+        peer.take(&encoded(&Packet::Publish(message.clone()), Version::V5), &mut ledger);
+    }
+}
+
+fn one_message(qos: QoS) -> (Ledger, Publish) {
+    let mut ledger = Ledger::default();
+    let Packet::Publish(mut message) = publish("x", qos, 1, 20) else { panic!("not a PUBLISH") };
+    assert_eq!(ledger.mark(1, &mut message), Some(0));
+    (ledger, message)
 }
 
 #[test]
