@@ -47,17 +47,20 @@ pub(crate) struct Choice {
     kinds: Vec<Kind>,
     slice: Duration,
     write: bool,
+    /// The commit whose programs are there already, and are to go on.
+    commit: Option<String>,
 }
 
 impl Choice {
     /// `None`: they are not right.
     pub(crate) fn read(words: &[&str]) -> Option<Self> {
-        let mut choice = Self { kinds: Vec::new(), slice: Duration::from_secs(20 * 60), write: false };
+        let mut choice = Self { kinds: Vec::new(), slice: Duration::from_secs(20 * 60), write: false, commit: None };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match *word {
                 "--write" => choice.write = true,
                 "--slice" => choice.slice = time(words.next()?)?,
+                "--commit" => choice.commit = Some((*words.next()?).to_owned()).filter(|name| name.len() >= 4),
                 other => {
                     choice.kinds.push(*Kind::ALL.iter().find(|kind| other.strip_prefix("--") == Some(kind.name()))?)
                 }
@@ -90,11 +93,18 @@ struct Place {
 
 /// `cargo xtask hours`.
 pub(crate) fn command(choice: &Choice) -> Result<()> {
-    let commit = quiet(Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(root()))?;
-    let place = Place { dir: target().join("hours").join(&commit), commit };
-    if !choice.kinds.is_empty() {
-        place.prepare()?;
-    }
+    let place = match &choice.commit {
+        Some(name) => Place::of(name)?,
+        None => {
+            let commit = quiet(Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(root()))?;
+            let commit = commit.trim().to_owned();
+            let place = Place { dir: target().join("hours").join(&commit), commit };
+            if !choice.kinds.is_empty() {
+                place.prepare()?;
+            }
+            place
+        }
+    };
     for &kind in &choice.kinds {
         println!("== {}: {} s on commit {}", kind.name(), choice.slice.as_secs(), place.commit);
         let lines = match kind {
@@ -108,12 +118,34 @@ pub(crate) fn command(choice: &Choice) -> Result<()> {
         };
         place.note(kind, &lines?)?;
     }
-    let summary = place.summary()?;
+    let summary = place.summary();
     print!("\n{summary}");
-    if choice.write { write(&summary) } else { Ok(()) }
+    match choice.write {
+        true if summary.is_empty() => {
+            fail(format!("nothing has been run on commit {}: name another one by --commit", place.commit))
+        }
+        true => write(&summary),
+        false => Ok(()),
+    }
 }
 
 impl Place {
+    /// That of a commit whose programs are built, by the beginning of its name.
+    fn of(name: &str) -> Result<Self> {
+        let hours = target().join("hours");
+        let entries = fs::read_dir(&hours).context(hours.display())?;
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let found: Vec<String> = names.filter(|commit| commit.starts_with(name) || name.starts_with(commit)).collect();
+        match found.as_slice() {
+            [commit] => {
+                let place = Self { dir: hours.join(commit), commit: commit.clone() };
+                let complete = place.program("complete").is_file();
+                if complete { Ok(place) } else { fail(format!("the programs of commit {commit} are not complete")) }
+            }
+            _ => fail(format!("{} commits in {} begin with {name}", found.len(), hours.display())),
+        }
+    }
+
     fn program(&self, name: &str) -> PathBuf {
         self.dir.join("bin").join(name)
     }
@@ -170,16 +202,19 @@ impl Place {
         if noted { Ok(()) } else { fail(format!("the {} run told no counts: is there such a test?", kind.name())) }
     }
 
-    /// What came of everything so far, as Markdown.
-    fn summary(&self) -> Result<String> {
-        let mut text = format!("Commit {}:\n\n| run | counts |\n|---|---|\n", self.commit);
+    /// What came of everything so far, as Markdown; nothing if nothing did.
+    fn summary(&self) -> String {
+        let mut rows = String::new();
         for kind in Kind::ALL {
             let lines = fs::read_to_string(self.dir.join(kind.name())).unwrap_or_default();
             for (name, counts) in totals(&lines) {
-                text.push_str(&format!("| {}{name} | {counts} |\n", kind.name()));
+                rows.push_str(&format!("| {}{name} | {counts} |\n", kind.name()));
             }
         }
-        Ok(text)
+        if rows.is_empty() {
+            return rows;
+        }
+        format!("Commit {}:\n\n| run | counts |\n|---|---|\n{rows}", self.commit)
     }
 }
 
@@ -216,13 +251,18 @@ fn totals(lines: &str) -> Vec<(String, String)> {
 fn write(summary: &str) -> Result<()> {
     let file = root().join("docs/reliability.md");
     let text = fs::read_to_string(&file).context(file.display())?;
+    fs::write(&file, with_summary(&text, summary)).context(file.display())
+}
+
+/// The page with that summary in place of the one before, or at its end.
+fn with_summary(text: &str, summary: &str) -> String {
     let (before, after) = match (text.find(BEGIN), text.find(END)) {
         (Some(from), Some(to)) if from < to => (text.get(..from), text.get(to + END.len()..)),
-        _ => (Some(text.as_str()), Some("")),
+        _ => (Some(text), Some("")),
     };
     let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
-    let head = if before.contains("## Long runs") { "" } else { "\n## Long runs\n" };
-    fs::write(&file, format!("{before}{head}{BEGIN}{summary}{END}{after}")).context(file.display())
+    let head = if before.contains("\n## Long runs\n") { "" } else { "\n## Long runs\n" };
+    format!("{before}{head}{BEGIN}{summary}{END}{after}")
 }
 
 /// Builds for release; answers what cargo said.
@@ -251,12 +291,16 @@ mod tests {
     #[test]
     fn choices_are_read() {
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
-        let all = Choice { kinds: Kind::ALL.to_vec(), slice: minutes(20), write: false };
+        let all = Choice { kinds: Kind::ALL.to_vec(), slice: minutes(20), write: false, commit: None };
         assert_eq!(Choice::read(&[]), Some(all));
-        let some = Choice { kinds: vec![Kind::Crash, Kind::Fuzz], slice: Duration::from_secs(90), write: false };
+        let some =
+            Choice { kinds: vec![Kind::Crash, Kind::Fuzz], slice: Duration::from_secs(90), write: false, commit: None };
         assert_eq!(Choice::read(&["--crash", "--slice", "90s", "--fuzz"]), Some(some));
-        assert_eq!(Choice::read(&["--write"]), Some(Choice { kinds: Vec::new(), slice: minutes(20), write: true }));
-        for wrong in [&["--slice"][..], &["--slice", "20"], &["--slice", "0m"], &["--slice", ""], &["soak"]] {
+        let written = Choice { kinds: Vec::new(), slice: minutes(20), write: true, commit: Some("0123abc".to_owned()) };
+        assert_eq!(Choice::read(&["--write", "--commit", "0123abc"]), Some(written));
+        for wrong in
+            [&["--slice"][..], &["--commit"], &["--slice", "20"], &["--slice", "0m"], &["--slice", ""], &["soak"]]
+        {
             assert_eq!(Choice::read(wrong), None, "{wrong:?}");
         }
     }
@@ -268,6 +312,17 @@ mod tests {
         assert_eq!(totals(lines), expected.map(|(name, counts)| (name.to_owned(), counts.to_owned())));
         let soak = totals("seconds=5 last_kib=7\nseconds=6 last_kib=8\n");
         assert_eq!(soak, [(String::new(), "slices 2, seconds 11, kib 8".to_owned())]);
+    }
+
+    #[test]
+    fn a_summary_takes_the_place_of_the_one_before() {
+        let first = with_summary("# Page\n\n## Damage\nwords\n", "one\n");
+        assert_eq!(first, format!("# Page\n\n## Damage\nwords\n\n## Long runs\n{BEGIN}one\n{END}"));
+        let more = format!("{first}more\n");
+        assert_eq!(with_summary(&more, "two\n"), more.replace("one", "two"));
+        let placed = format!("## Long runs\nWords.\n{BEGIN}{END}\n## After\n");
+        let placed = format!("# Page\n{placed}");
+        assert_eq!(with_summary(&placed, "x\n"), format!("# Page\n## Long runs\nWords.\n{BEGIN}x\n{END}\n## After\n"));
     }
 
     #[test]
