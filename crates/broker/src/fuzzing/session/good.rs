@@ -90,6 +90,11 @@ impl Stage {
     /// Takes and answers what the keeper got. Whether that was anything.
     pub(super) fn keep(&mut self, peer: usize) -> bool {
         let mut moved = false;
+        if !self.peer(peer).unanswered.is_empty() {
+            // What it has not read of an older connection by now it never reads.
+            let older = self.keepers().into_iter().take_while(|&keeper| keeper != peer);
+            older.for_each(|keeper| self.peer(keeper).unanswered.clear());
+        }
         while let Some(packet) = self.peer(peer).unanswered.pop_front() {
             moved = true;
             match &packet {

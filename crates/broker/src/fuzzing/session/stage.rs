@@ -215,7 +215,7 @@ impl Stage {
             for peer in 0..self.peers.len() {
                 moved |= self.turn(peer);
             }
-            for keeper in KEEPERS {
+            for keeper in self.keepers() {
                 moved |= !self.peer(keeper).stalled && self.keep(keeper);
             }
             for way in 0..WORKERS * WORKERS {
@@ -230,6 +230,13 @@ impl Stage {
             }
         }
         panic!("the broker does not come to rest");
+    }
+
+    /// The keeper's places, the oldest connection first: what came on it came before what comes on the others.
+    pub(super) fn keepers(&mut self) -> [usize; KEEPERS.len()] {
+        let mut keepers = KEEPERS;
+        keepers.sort_by_key(|&keeper| self.peer(keeper).number);
+        keepers
     }
 
     /// Takes mail one way between two workers. Whether there was any.
