@@ -104,7 +104,7 @@ async fn handshake(
     let place = shared.handshakes.place(from).await;
     let place = place.map_err(|_| "too many TLS handshakes wait already: come back later".to_owned())?;
     let config = cell.config();
-    let handshake = gridmq_tls::stream::accept(socket, &config);
+    let handshake = gridmq_tls::stream::accept_briefly(socket, &config);
     tokio::pin!(handshake);
     let outcome = tokio::select! {
         biased;
@@ -118,11 +118,12 @@ async fn handshake(
             }
         },
     };
-    let (stream, info) = outcome.map_err(|error| {
+    let stream = outcome.map_err(|error| {
         shared.counters.handshake_failures.count(error.id().code());
         error.to_string()
     })?;
-    Ok((stream, info.presented))
+    let presented = stream.presented().cloned();
+    Ok((stream, presented))
 }
 
 fn refused(shared: &Shared, from: PeerAddress, why: &str) {

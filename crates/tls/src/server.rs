@@ -60,8 +60,7 @@ pub struct ServerConfig {
 struct Inner {
     #[cfg_attr(not(feature = "stream"), allow(dead_code, reason = "read by the stream"))]
     tls: Arc<rustls::ServerConfig>,
-    #[cfg_attr(not(feature = "stream"), allow(dead_code, reason = "read by the stream"))]
-    rules: Option<Arc<judge::Rules>>,
+    judge: Option<Arc<judge::Judge>>,
     identities: Arc<ByName>,
     client_certificate: ClientAuth,
     versions: TlsVersions,
@@ -101,25 +100,25 @@ impl ServerConfig {
     pub fn with_names(&self, named: impl IntoIterator<Item = (HostPattern, Identity)>) -> Result<Self, ConfigError> {
         let identities = Arc::new(ByName::new(self.identity().clone(), named));
         let alpn = self.inner.tls.alpn_protocols.clone();
-        let (rules, client_certificate) = (self.inner.rules.clone(), self.inner.client_certificate);
-        Self::made(self.inner.versions, client_certificate, rules, identities, alpn)
+        let (judge, client_certificate) = (self.inner.judge.clone(), self.inner.client_certificate);
+        Self::made(self.inner.versions, client_certificate, judge, identities, alpn)
     }
 
     fn made(
         versions: TlsVersions,
         client_certificate: ClientAuth,
-        rules: Option<Arc<judge::Rules>>,
+        judge: Option<Arc<judge::Judge>>,
         identities: Arc<ByName>,
         alpn: Vec<Vec<u8>>,
     ) -> Result<Self, ConfigError> {
-        let verifier: Arc<dyn ClientCertVerifier> = match &rules {
+        let verifier: Arc<dyn ClientCertVerifier> = match &judge {
             None => Arc::new(NoClientAuth),
-            Some(rules) => Arc::new(judge::Judge::new(Arc::clone(rules))),
+            Some(judge) => Arc::<judge::Judge>::clone(judge),
         };
         let resolver = Arc::new(Resolver(Arc::clone(&identities)));
         let asks = client_certificate != ClientAuth::Off;
         let tls = Arc::new(assemble(versions, verifier, resolver, alpn, asks)?);
-        Ok(Self { inner: Arc::new(Inner { tls, rules, identities, client_certificate, versions }) })
+        Ok(Self { inner: Arc::new(Inner { tls, judge, identities, client_certificate, versions }) })
     }
 
     /// Does it ask for a client certificate?
@@ -134,24 +133,9 @@ impl ServerConfig {
         self.inner.versions
     }
 
-    /// A configuration for one connection, whose judge remembers what the client presented.
     #[cfg(feature = "stream")]
-    pub(crate) fn recorded(&self) -> (Arc<rustls::ServerConfig>, Option<Arc<judge::Judge>>) {
-        let base = &self.inner.tls;
-        let Some(rules) = &self.inner.rules else { return (Arc::clone(base), None) };
-        let judge = Arc::new(judge::Judge::new(Arc::clone(rules)));
-        let verifier = Arc::<judge::Judge>::clone(&judge);
-        match assemble(
-            self.inner.versions,
-            verifier,
-            Arc::clone(&base.cert_resolver),
-            base.alpn_protocols.clone(),
-            true,
-        ) {
-            Ok(tls) => (Arc::new(tls), Some(judge)),
-            // It was built of the same parts before.
-            Err(_) => (Arc::clone(base), None),
-        }
+    pub(crate) fn as_rustls(&self) -> Arc<rustls::ServerConfig> {
+        Arc::clone(&self.inner.tls)
     }
 }
 
@@ -223,7 +207,8 @@ impl ServerConfigBuilder {
             (_, ClientTrust::Thumbprints(allowed)) => Some(judge::Rules::thumbprints(allowed, optional)),
         };
         let identities = Arc::new(ByName::new(identity, []));
-        ServerConfig::made(self.versions, self.client_certificate, rules.map(Arc::new), identities, self.alpn)
+        let judge = rules.map(|rules| Arc::new(judge::Judge::new(rules)));
+        ServerConfig::made(self.versions, self.client_certificate, judge, identities, self.alpn)
     }
 }
 

@@ -3,7 +3,7 @@
 //! Nothing here keeps time: a caller that wants a deadline for the handshake puts one around it.
 
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -16,6 +16,7 @@ use crate::client::ClientConfig;
 use crate::explain::{HandshakeReport, Role, Stage, TlsError};
 use crate::peer::PresentedPeer;
 use crate::server::ServerConfig;
+use crate::server::judge::{Notes, noting};
 use crate::versions::TlsVersion;
 
 mod late;
@@ -74,7 +75,9 @@ where
     match TlsConnector::from(tls).connect(name, Sniff::new(io)).into_fallible().await {
         Ok(stream) => {
             let seen = ClientSeen::new(bare, config, &recorder, stream.get_ref().0);
-            finish(stream.into(), Seen::Client(seen))
+            let stream = finish(stream.into(), Seen::Client(seen))?;
+            let info = stream.info();
+            Ok((stream, info))
         }
         Err((error, mut io)) => {
             let seen = ClientSeen::new(bare, config, &recorder, &io);
@@ -95,57 +98,55 @@ pub async fn accept<IO>(io: IO, config: &ServerConfig) -> Result<(TlsStream<IO>,
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    let (tls, judge) = config.recorded();
-    match TlsAcceptor::from(tls).accept(Sniff::new(io)).into_fallible().await {
+    let stream = accept_briefly(io, config).await?;
+    let info = stream.info();
+    Ok((stream, info))
+}
+
+/// As [`accept`], without putting into words what was agreed on, for servers of many clients: who the client is says
+/// [`TlsStream::presented`].
+///
+/// # Errors
+/// As [`accept`].
+pub async fn accept_briefly<IO>(io: IO, config: &ServerConfig) -> Result<TlsStream<IO>, TlsError>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut notes = Notes::default();
+    let mut handshake = TlsAcceptor::from(config.as_rustls()).accept(Sniff::new(io)).into_fallible();
+    let outcome = poll_fn(|cx| noting(&mut notes, || Pin::new(&mut handshake).poll(cx))).await;
+    match outcome {
         Ok(stream) => {
             let (io, connection) = stream.get_ref();
             let mut seen = ServerSeen::new(config, io, connection.server_name());
-            if let Some(chain) = connection.peer_certificates().filter(|chain| !chain.is_empty()) {
-                match PresentedPeer::from_chain(chain.iter().map(AsRef::as_ref)) {
-                    Ok(presented) => seen.presented = Some(presented),
-                    Err(_) => {
-                        let bad = rustls::Error::InvalidCertificate(rustls::CertificateError::BadEncoding);
-                        let error = io::Error::new(io::ErrorKind::InvalidData, bad);
-                        return Err(TlsError::new(&error, Stage::Handshake, seen.report()));
-                    }
-                }
+            let shown = connection.peer_certificates().and_then(<[_]>::first);
+            seen.presented =
+                notes.presented.filter(|presented| Some(presented.leaf().der()) == shown.map(|leaf| &**leaf));
+            if shown.is_some() && seen.presented.is_none() {
+                // Without a judge's notes there is no telling who this is.
+                let error = io::Error::other("the client's certificate was not judged in its own handshake");
+                return Err(TlsError::new(&error, Stage::Handshake, seen.report()));
             }
             finish(stream.into(), Seen::Server(seen))
         }
         Err((error, mut io)) => {
             let mut report = ServerSeen::new(config, &io, None).report();
-            if let Some(judge) = judge {
-                report::add_presented(&mut report, judge.notes());
-            }
+            report::add_presented(&mut report, notes);
             part(&mut io).await;
             Err(TlsError::new(&error, Stage::Handshake, report))
         }
     }
 }
 
-fn finish<IO>(
-    inner: tokio_rustls::TlsStream<Sniff<IO>>,
-    seen: Seen,
-) -> Result<(TlsStream<IO>, HandshakeInfo), TlsError> {
+fn finish<IO>(inner: tokio_rustls::TlsStream<Sniff<IO>>, seen: Seen) -> Result<TlsStream<IO>, TlsError> {
     let (_, connection) = inner.get_ref();
     let version = connection.protocol_version().and_then(TlsVersion::from_rustls);
-    let (Some(version), Some(suite)) = (version, connection.negotiated_cipher_suite()) else {
+    let (Some(version), Some(_)) = (version, connection.negotiated_cipher_suite()) else {
         let error = io::Error::other("the handshake ended without a version or cipher suite");
         return Err(TlsError::new(&error, Stage::Handshake, seen.report()));
     };
-    let info = HandshakeInfo {
-        version,
-        cipher: format!("{:?}", suite.suite()),
-        alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
-        server_name: seen.server_name().map(str::to_owned),
-        asked_for_certificate: seen.asked_for_certificate(),
-        sent_chain: seen.sent_chain(),
-        peer_chain: seen.peer_chain(),
-        presented: seen.presented().cloned(),
-    };
     let account = Box::new(Account::new(seen, version));
-    let stream = TlsStream { inner, account, version, heard: false, late: Late::default() };
-    Ok((stream, info))
+    Ok(TlsStream { inner, account, version, heard: false, late: Late::default() })
 }
 
 /// Closes towards a client that was refused and reads what it already sent: unread bytes would make
@@ -191,6 +192,31 @@ impl<IO> TlsStream<IO> {
     #[must_use]
     pub fn get_ref(&self) -> &IO {
         self.inner.get_ref().0.get_ref()
+    }
+
+    /// Server: the client's certificate, whose key the client holds.
+    #[must_use]
+    pub fn presented(&self) -> Option<&PresentedPeer> {
+        self.account.seen().presented()
+    }
+
+    /// What was agreed on and shown.
+    fn info(&self) -> HandshakeInfo {
+        let (_, connection) = self.inner.get_ref();
+        let seen = self.account.seen();
+        HandshakeInfo {
+            version: self.version,
+            cipher: connection
+                .negotiated_cipher_suite()
+                .map(|suite| format!("{:?}", suite.suite()))
+                .unwrap_or_default(),
+            alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
+            server_name: seen.server_name().map(str::to_owned),
+            asked_for_certificate: seen.asked_for_certificate(),
+            sent_chain: seen.sent_chain(),
+            peer_chain: seen.peer_chain(),
+            presented: seen.presented().cloned(),
+        }
     }
 
     /// What was seen of the handshake.

@@ -1,6 +1,7 @@
 //! The handshake's check of a client's chain. That the client holds the leaf's key is always proven.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::cell::Cell;
+use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
@@ -60,32 +61,43 @@ impl Rules {
     }
 }
 
-/// Applies the rules to one connection, and remembers what was presented and why it was refused.
+/// Applies the rules, and notes what was presented and why it was refused.
 #[derive(Debug)]
 pub(crate) struct Judge {
-    rules: Arc<Rules>,
+    rules: Rules,
     algorithms: WebPkiSupportedAlgorithms,
-    notes: Mutex<Notes>,
 }
 
 /// What one handshake showed.
 #[cfg_attr(not(feature = "stream"), allow(dead_code, reason = "only the stream reports them"))]
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Notes {
-    /// The client's chain, as far as it could be parsed; at most sixteen certificates.
-    pub(crate) chain: Vec<Certificate>,
+    /// The client's chain.
+    pub(crate) presented: Option<PresentedPeer>,
+    /// Of a chain that is no such one, what can be parsed; at most sixteen certificates.
+    pub(crate) parts: Vec<Certificate>,
     /// Why it was refused.
     pub(crate) refusal: Option<Refusal>,
 }
 
-impl Judge {
-    pub(super) fn new(rules: Arc<Rules>) -> Self {
-        Self { rules, algorithms: provider().signature_verification_algorithms, notes: Mutex::default() }
-    }
+thread_local! {
+    /// Of the handshake that is being stepped on this thread.
+    static NOTES: Cell<Notes> = Cell::default();
+}
 
-    #[cfg_attr(not(feature = "stream"), allow(dead_code, reason = "read by the stream"))]
-    pub(crate) fn notes(&self) -> Notes {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+/// Takes one step of a handshake, and its notes if that is the step in which the client's chain is judged: rustls calls
+/// the judge on the thread that hands it the bytes, so that all connections can share one judge and one configuration.
+#[cfg(feature = "stream")]
+pub(crate) fn noting<T>(notes: &mut Notes, step: impl FnOnce() -> T) -> T {
+    let others = NOTES.replace(std::mem::take(notes));
+    let done = step();
+    *notes = NOTES.replace(others);
+    done
+}
+
+impl Judge {
+    pub(super) fn new(rules: Rules) -> Self {
+        Self { rules, algorithms: provider().signature_verification_algorithms }
     }
 }
 
@@ -105,18 +117,26 @@ impl ClientCertVerifier for Judge {
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
         let chain = || std::iter::once(end_entity).chain(intermediates).map(AsRef::<[u8]>::as_ref);
-        let parsed = verify::parse(chain());
-        let judged = match PresentedPeer::from_chain(chain()) {
-            Ok(presented) => self.rules.judge(&presented, now.as_secs()),
+        let (presented, judged) = match PresentedPeer::from_chain(chain()) {
+            Ok(presented) => {
+                let judged = self.rules.judge(&presented, now.as_secs());
+                (Some(presented), judged)
+            }
             Err(problem) => {
-                let certificate = parsed.first().cloned();
+                let parts = verify::parse(chain());
+                let certificate = parts.first().cloned();
                 let subject = certificate.as_ref().map(|leaf| leaf.subject().to_string());
                 let rule = VerifyError::NotTaken { subject: subject.unwrap_or_default(), problem };
-                Err(Refusal { rule, certificate, chain: parsed.clone() })
+                (None, Err(Refusal { rule, certificate, chain: parts }))
             }
         };
-        let error = judged.as_ref().err().map(|refusal| as_rustls(refusal.rule.clone()));
-        *self.notes.lock().unwrap_or_else(PoisonError::into_inner) = Notes { chain: parsed, refusal: judged.err() };
+        let refusal = judged.err();
+        let error = refusal.as_ref().map(|refusal| as_rustls(refusal.rule.clone()));
+        let parts = match (&presented, &refusal) {
+            (None, Some(refusal)) => refusal.chain.clone(),
+            _ => Vec::new(),
+        };
+        NOTES.set(Notes { presented, parts, refusal });
         error.map_or_else(|| Ok(ClientCertVerified::assertion()), Err)
     }
 

@@ -34,6 +34,10 @@ impl Account {
         Self { seen, version, report: OnceLock::new() }
     }
 
+    pub(super) const fn seen(&self) -> &Seen {
+        &self.seen
+    }
+
     pub(super) const fn role(&self) -> Role {
         match self.seen {
             Seen::Client(_) => Role::Client,
@@ -231,8 +235,9 @@ fn subject_of_leaf(chain: &[Certificate]) -> String {
 }
 
 /// Adds what a client presented to a server that did not let it in, and why if that was the reason.
-pub(super) fn add_presented(report: &mut HandshakeReport, Notes { chain, refusal }: Notes) {
-    report.peer_chain = chain.iter().map(|certificate| certificate.subject().to_string()).collect();
+pub(super) fn add_presented(report: &mut HandshakeReport, Notes { presented, parts, refusal }: Notes) {
+    let chain = presented.map_or(parts, |presented| presented.shown().certificates());
+    report.peer_chain = subjects(&chain);
     report.peer_issuer = chain.last().map(|last| last.issuer().to_string());
     report.peer_certificates = chain;
     report.refusal = refusal.map(Box::new);
