@@ -80,7 +80,7 @@ impl Peer {
         }
     }
 
-    /// It sends a packet; `number`: the message in it; `late`: not all of it now.
+    /// It sends a packet; `number`: the message in it; `late`: not all of it now, or before all that was written to it was seen.
     pub(super) fn sends(&mut self, packet: &Packet, number: Option<usize>, late: bool) {
         match packet {
             Packet::Publish(Publish { packet_id: Some(id), qos, .. }) => {

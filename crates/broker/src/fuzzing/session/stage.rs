@@ -123,7 +123,9 @@ impl Stage {
     /// Notes a packet as sent, `late`: not all of it now; answers its bytes.
     fn noted(&mut self, peer: usize, packet: &Packet, late: bool) -> Vec<u8> {
         let version = self.version(peer);
-        let (_, from, ledger) = self.parts(peer);
+        let (worker, from, ledger) = self.parts(peer);
+        // What the broker has written and the client has not seen.
+        let late = late || from.key.and_then(|key| worker.conn(key)).is_some_and(|conn| !conn.outgoing.is_empty());
         let mut packet = packet.clone();
         let number = match &mut packet {
             Packet::Publish(publish) => ledger.mark(from.number, publish),
