@@ -118,12 +118,11 @@ pub(crate) fn command(choice: &Choice) -> Result<()> {
         };
         place.note(kind, &lines?)?;
     }
-    let summary = place.summary();
+    let done = counts(&target().join("hours"))?;
+    let summary = summary(&done);
     print!("\n{summary}");
     match choice.write {
-        true if summary.is_empty() => {
-            fail(format!("nothing has been run on commit {}: name another one by --commit", place.commit))
-        }
+        true if summary.is_empty() => fail("nothing has been run yet: cargo xtask hours"),
         true => write(&summary),
         false => Ok(()),
     }
@@ -201,21 +200,37 @@ impl Place {
         // A run of no tests is a success to the harness.
         if noted { Ok(()) } else { fail(format!("the {} run told no counts: is there such a test?", kind.name())) }
     }
+}
 
-    /// What came of everything so far, as Markdown; nothing if nothing did.
-    fn summary(&self) -> String {
-        let mut rows = String::new();
+/// The lines of counts of each kind, and of which commit: the one on which it ran last.
+fn counts(hours: &Path) -> Result<Vec<(Kind, String, String)>> {
+    let mut newest: BTreeMap<&str, (SystemTime, Kind, String, String)> = BTreeMap::new();
+    for entry in fs::read_dir(hours).context(hours.display())? {
+        let entry = entry.context(hours.display())?;
+        let commit = entry.file_name().to_string_lossy().into_owned();
         for kind in Kind::ALL {
-            let lines = fs::read_to_string(self.dir.join(kind.name())).unwrap_or_default();
-            for (name, counts) in totals(&lines) {
-                rows.push_str(&format!("| {}{name} | {counts} |\n", kind.name()));
+            let file = entry.path().join(kind.name());
+            let Ok(lines) = fs::read_to_string(&file) else { continue };
+            let at = fs::metadata(&file).and_then(|about| about.modified()).context(file.display())?;
+            if newest.get(kind.name()).is_none_or(|(before, ..)| *before < at) {
+                newest.insert(kind.name(), (at, kind, commit.clone(), lines));
             }
         }
-        if rows.is_empty() {
-            return rows;
-        }
-        format!("Commit {}:\n\n| run | counts |\n|---|---|\n{rows}", self.commit)
     }
+    let of =
+        |kind: Kind| newest.get(kind.name()).map(|(_, kind, commit, lines)| (*kind, commit.clone(), lines.clone()));
+    Ok(Kind::ALL.into_iter().filter_map(of).collect())
+}
+
+/// What came of everything so far, as Markdown; nothing if nothing did.
+fn summary(done: &[(Kind, String, String)]) -> String {
+    let mut rows = String::new();
+    for (kind, commit, lines) in done {
+        for (name, counts) in totals(lines) {
+            rows.push_str(&format!("| {}{name} | {commit} | {counts} |\n", kind.name()));
+        }
+    }
+    if rows.is_empty() { rows } else { format!("| run | commit | counts |\n|---|---|---|\n{rows}") }
 }
 
 /// The sums over all slices, by what is not a number; of numbers called `last_…` the newest.
@@ -303,6 +318,27 @@ mod tests {
         {
             assert_eq!(Choice::read(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn each_kind_has_the_commit_on_which_it_ran_last() {
+        let hours = std::env::temp_dir().join(format!("gridmq-hours-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&hours);
+        for (commit, kind, lines, at) in [
+            ("aaaa", "fuzz", "n=1\n", 10),
+            ("bbbb", "fuzz", "n=2\nn=3\n", 20),
+            ("aaaa", "crash", "durability=os n=4\n", 5),
+        ] {
+            fs::create_dir_all(hours.join(commit)).unwrap();
+            fs::write(hours.join(commit).join(kind), lines).unwrap();
+            let file = fs::File::options().append(true).open(hours.join(commit).join(kind)).unwrap();
+            file.set_modified(UNIX_EPOCH + Duration::from_secs(at)).unwrap();
+        }
+        let expected = "| run | commit | counts |\n|---|---|---|\n| fuzz | bbbb | slices 2, n 5 |\n\
+                        | crash, os | aaaa | slices 1, n 4 |\n";
+        assert_eq!(summary(&counts(&hours).unwrap()), expected);
+        fs::remove_dir_all(&hours).unwrap();
+        assert_eq!(summary(&[]), "");
     }
 
     #[test]

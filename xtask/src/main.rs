@@ -36,7 +36,7 @@ usage: cargo xtask COMMAND
                          measure the client beside its peers, and write docs/benchmarks.md unless --quick or --only
   hours [--fuzz] [--crash] [--soak] [--slice 20m] [--commit NAME] [--write]
                          a slice of each long run on this commit's programs, or on those built of --commit, added up
-                         in target/hours; --write puts the counts into docs/reliability.md
+                         in target/hours; --write puts the newest of each into docs/reliability.md
   mutate [--seed N] [--count N] [--list] [--only PART] [--write]
                          break the rules of statements drawn by a seed, one by one in a copy of the source, and demand
                          that their tests notice; --write makes docs/mutations.md. Takes about a minute for each.
