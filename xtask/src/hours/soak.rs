@@ -93,9 +93,10 @@ impl State {
     }
 }
 
-/// Messages delivered a second: the number of that name in the report's rates.
+/// Messages delivered a second: the number of that name in the report's rates, which unlike a plan's rate are an object.
 fn delivered(json: &str) -> Option<u64> {
-    let (_, rates) = json.split_once("\"rate\"")?;
+    let json: String = json.split_whitespace().collect();
+    let (_, rates) = json.split_once("\"rate\":{")?;
     let (_, number) = rates.split_once("\"delivered\"")?;
     let number = number.trim_start_matches([':', ' ']).split([',', '}', '\n', '.']).next()?;
     number.trim().parse().ok()
@@ -162,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_rate_is_found_in_a_report() {
-        let json = "{\"delivered\": 9, \"rate\": { \"sent\": 1.5, \"delivered\": 12345.6 }, \"x\": 1}";
+        let json = "{\"plan\": {\"rate\": null}, \"delivered\": 9, \"rate\": { \"sent\": 1.5, \"delivered\": 12345.6 }, \"x\": 1}";
         assert_eq!(delivered(json), Some(12345));
         assert_eq!(delivered("{\"rate\":{\"sent\":2,\"delivered\":7}}"), Some(7));
         assert_eq!(delivered("{}"), None);

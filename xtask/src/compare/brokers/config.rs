@@ -112,8 +112,8 @@ fn rmqttd(place: &Place<'_>) -> String {
         "max_inflight = 1000\nmax_mqueue_len = 1000000\nmqueue_rate_limit = '4000000000,1s'\n"
     };
     let common = format!(
-        "allow_anonymous = true\nnodelay = {}\nmax_connections = 30000\nmax_handshaking_limit = 20000\nmessage_retry_interval = '0s'\n\
-         max_packet_size = '1MB'\n{limits}",
+        "allow_anonymous = true\nnodelay = {}\nmax_connections = 30000\nmax_handshaking_limit = 20000\n\
+         message_retry_interval = '0s'\nmax_packet_size = '1MB'\n{limits}",
         place.nodelay
     );
     format!(
