@@ -38,6 +38,7 @@ pub(crate) async fn serve(worker: Rc<RefCell<Worker>>, key: ConnKey, stream: Str
         armed: None,
         lingering: None,
         discarded: 0,
+        shut: false,
     };
     std::future::poll_fn(|cx| task.poll(cx)).await;
     worker.borrow_mut().remove(key);
@@ -55,6 +56,8 @@ struct Task {
     /// The machine is done; until when to wait for the peer.
     lingering: Option<Monotonic>,
     discarded: usize,
+    /// This side is closed.
+    shut: bool,
 }
 
 impl Task {
@@ -116,6 +119,9 @@ impl Task {
         }
         let Some(conn) = worker.conn(self.key) else { return Poll::Ready(()) };
         if conn.closing {
+            if conn.parted && self.stream.ends_at_once(cx) {
+                return Poll::Ready(());
+            }
             let until = now.monotonic.after(LINGER);
             self.lingering = Some(until);
             self.arm(cx, until, now.monotonic, worker);
@@ -193,11 +199,14 @@ impl Task {
             self.arm(cx, until, now, &worker);
         }
         match self.write(cx, &mut worker) {
-            Poll::Ready(Ok(())) => {
+            Poll::Ready(Ok(())) if !self.shut => {
                 if ready!(self.stream.poll_shutdown(cx)).is_err() {
                     return Poll::Ready(());
                 }
+                // What is wrapped in something has more to say when the peer has.
+                self.shut = matches!(self.stream, Stream::Plain(_));
             }
+            Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(_)) => return Poll::Ready(()),
             Poll::Pending => {}
         }

@@ -55,6 +55,19 @@ impl Stream {
         each!(self, stream => stream.poll_flush(cx))
     }
 
+    /// Whether it can just be closed when the client waits for nothing. TLS says that it ends, if there is room for it; a
+    /// WebSocket has a closing handshake.
+    pub(crate) fn ends_at_once(&mut self, cx: &mut Context<'_>) -> bool {
+        match self {
+            Self::Plain(_) => true,
+            Self::Tls(stream) => {
+                drop(Pin::new(&mut **stream).poll_shutdown(cx));
+                true
+            }
+            Self::WebSocket(_) | Self::SecureWebSocket(_) => false,
+        }
+    }
+
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         each!(self, stream => stream.poll_shutdown(cx))
     }

@@ -37,7 +37,7 @@ use bytes::BytesMut;
 use gridmq_namespace::gate::DecisionCache;
 use gridmq_proto::codec::{self, Decoder};
 use gridmq_proto::session::server::{Connection, Event};
-use gridmq_proto::session::{Output, Verdict};
+use gridmq_proto::session::{End, Output, Verdict};
 use gridmq_proto::time::{Monotonic, Now, Wall};
 use slab::Slab;
 use tokio::sync::{Notify, oneshot};
@@ -176,6 +176,7 @@ impl Worker {
             waker: None,
             deadline: None,
             closing: false,
+            parted: false,
             parked: false,
             withheld: None,
             maximum_packet_size: None,
@@ -317,6 +318,7 @@ impl Worker {
                 Output::Event(event) => self.event(now, key, event),
                 Output::Close(end) => {
                     conn.closing = true;
+                    conn.parted = matches!(end, End::PeerDisconnected(_) | End::ConnectionLost);
                     tracing::trace!(from = %conn.from, ?end, "closing");
                 }
                 Output::Timeout(deadline) => {

@@ -45,6 +45,8 @@ pub(crate) struct Conn {
     pub(crate) deadline: Option<Monotonic>,
     /// The machine is done; what is in `outgoing` still goes out.
     pub(crate) closing: bool,
+    /// The client has said goodbye, or has gone: it waits for nothing.
+    pub(crate) parted: bool,
     /// An outbox is over its mark: no more input until it has drained.
     pub(super) parked: bool,
     /// A publish of its client was refused that MQTT 3.1.1 has no way to refuse: when the connection ends, and why.
