@@ -28,6 +28,8 @@ pub(crate) enum Peer {
     Namespaces,
     /// `valgrind`.
     Valgrind,
+    /// `protoc`, which rmqttd is built with.
+    Protoc,
     /// A C compiler, and the C clients that are measured beside ours: paho's and mosquitto's.
     ClientLibraries,
     /// Programs of interop/ over those libraries and over rumqttc.
@@ -71,6 +73,7 @@ impl Installer {
             Peer::SoftHsm => self.softhsm(),
             Peer::Namespaces => self.namespaces(),
             Peer::Valgrind => self.program("valgrind", &["valgrind"]).map(|()| Environment::new()),
+            Peer::Protoc => self.program("protoc", &["protobuf-compiler"]).map(|()| Environment::new()),
             Peer::ClientLibraries => self.client_libraries(),
             Peer::Programs => self.programs(),
         }

@@ -83,7 +83,10 @@ fn one(peer: Peer, gridmq: &Path, installer: &mut Installer) -> Result<Program> 
             (path, version)
         }
         Peer::Rumqttd => from_registry("rumqttd", RUMQTTD)?,
-        Peer::Rmqttd => from_registry("rmqttd", RMQTTD)?,
+        Peer::Rmqttd => {
+            installer.prepare(Package::Protoc)?;
+            from_registry("rmqttd", RMQTTD)?
+        }
     };
     Ok(Program { path, version })
 }
