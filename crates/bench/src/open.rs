@@ -64,7 +64,7 @@ pub(crate) async fn connect(
         clean_start: plan.connect.clean_start,
         keep_alive: plan.connect.keep_alive,
         client_id: client_id.into(),
-        username: plan.connect.username.as_ref().map(|name| name.replace("{n}", &number.to_string()).into()),
+        username: plan.connect.username.as_ref().map(|name| name.replace("{i}", &number.to_string()).into()),
         password: plan.connect.password.as_ref().map(|password| Bytes::copy_from_slice(password.as_bytes())),
         will: None,
         properties: ConnectProperties {

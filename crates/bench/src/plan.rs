@@ -108,9 +108,9 @@ pub struct Connecting {
     pub rate: Option<f64>,
     /// Seconds.
     pub keep_alive: u16,
-    /// With `{run}`, `{role}` and `{n}`.
+    /// With `{run}`, `{role}` and `{i}`.
     pub client_id: String,
-    /// With `{n}`.
+    /// With `{i}`.
     pub username: Option<String>,
     /// Never shown.
     #[serde(skip)]
@@ -165,11 +165,11 @@ pub struct Plan {
     pub idle: u32,
     /// Who gets what.
     pub audience: Audience,
-    /// What to publish to, with `{run}`, `{pub}` and `{n}`, the number of the topic.
+    /// What to publish to, with `{run}`, `{pub}` and `{i}`, the number of the topic.
     pub topic: String,
     /// How many numbers of topics there are, over all publishers.
     pub topics: u32,
-    /// What to subscribe to, with `{run}`, `{sub}` and `{n}`, the number of the filter.
+    /// What to subscribe to, with `{run}`, `{sub}` and `{i}`, the number of the filter.
     pub filter: String,
     /// How many filters each subscriber has.
     pub filters: u32,
@@ -326,11 +326,11 @@ impl Plan {
         if self.audience != Audience::One && self.filters > 1 {
             return refuse("--filters", "above 1 needs --audience one, and filters that do not overlap");
         }
-        if self.topics > 1 && !self.topic.contains("{n}") {
-            return refuse("--topics", "above 1 needs {n} in --topic");
+        if self.topics > 1 && !self.topic.contains("{i}") {
+            return refuse("--topics", "above 1 needs {i} in --topic");
         }
-        if self.filters > 1 && !self.filter.contains("{n}") {
-            return refuse("--filters", "above 1 needs {n} in --filter");
+        if self.filters > 1 && !self.filter.contains("{i}") {
+            return refuse("--filters", "above 1 needs {i} in --filter");
         }
         self.check_topics()
     }
@@ -377,7 +377,7 @@ impl Plan {
         Ok(())
     }
 
-    /// The topic of a publisher, still with `{n}`.
+    /// The topic of a publisher, still with `{i}`.
     pub(crate) fn topic_of(&self, run: u16, publisher: u32) -> String {
         self.topic.replace("{run}", &format!("{run:04x}")).replace("{pub}", &format!("{publisher:05}"))
     }

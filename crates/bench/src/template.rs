@@ -13,7 +13,7 @@ pub(crate) const DIGITS: usize = 6;
 #[derive(Debug, Clone)]
 pub(crate) struct Pattern {
     pub(crate) version: Version,
-    /// Where `{n}` stands, the number of a topic is written.
+    /// Where `{i}` stands, the number of a topic is written.
     pub(crate) topic: String,
     pub(crate) qos: QoS,
     pub(crate) retain: bool,
@@ -26,7 +26,7 @@ pub(crate) struct Pattern {
 
 /// The pattern's topic with a number in it.
 pub(crate) fn numbered(topic: &str, number: u32) -> String {
-    topic.replace("{n}", &format!("{number:0DIGITS$}"))
+    topic.replace("{i}", &format!("{number:0DIGITS$}"))
 }
 
 /// Why there is no template.
@@ -168,7 +168,7 @@ mod tests {
         });
         Pattern {
             version,
-            topic: "bench/{n}/x".to_owned(),
+            topic: "bench/{i}/x".to_owned(),
             qos,
             retain: false,
             properties,

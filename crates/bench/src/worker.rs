@@ -207,7 +207,7 @@ async fn opened(
 
 fn client_id(shared: &Shared, role: &str, number: u64) -> String {
     let id = shared.plan.connect.client_id.replace("{run}", &format!("{:04x}", shared.run));
-    id.replace("{role}", role).replace("{n}", &number.to_string())
+    id.replace("{role}", role).replace("{i}", &number.to_string())
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a number of connections")]

@@ -56,8 +56,8 @@ pub const ALL: &[Scenario] = &[
         plan.filters = 1000;
         plan.topics = 100_000;
         plan.audience = Audience::One;
-        plan.topic = "bench/{run}/{n}/x/s".to_owned();
-        plan.filter = "bench/{run}/{n}/+/s".to_owned();
+        plan.topic = "bench/{run}/{i}/x/s".to_owned();
+        plan.filter = "bench/{run}/{i}/+/s".to_owned();
         plan.size = 64;
         plan.window = 100;
     }),
@@ -159,7 +159,7 @@ fn fan_in() -> Plan {
             concurrency: 64,
             rate: None,
             keep_alive: 60,
-            client_id: "bench-{run}-{role}-{n}".to_owned(),
+            client_id: "bench-{run}-{role}-{i}".to_owned(),
             username: None,
             password: None,
             clean_start: true,
@@ -202,7 +202,7 @@ mod tests {
         assert!(refused(|plan| plan.filter = "other/#".to_owned()).contains("does not match the topic"));
         assert!(refused(|plan| plan.topic = "a/+".to_owned()).starts_with("--topic"));
         assert!(refused(|plan| plan.publishers = 70_000).starts_with("--publishers"));
-        assert!(refused(|plan| plan.topics = 5).contains("{n}"));
+        assert!(refused(|plan| plan.topics = 5).contains("{i}"));
         assert!(
             refused(|plan| {
                 plan.version = Version::V3_1_1;

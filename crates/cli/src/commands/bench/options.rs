@@ -28,13 +28,13 @@ pub(super) struct Load {
     /// Connections that do nothing
     #[arg(long, value_name = "N")]
     idle: Option<u32>,
-    /// What to publish to; {run}, {pub} and {n} stand for numbers
+    /// What to publish to; {run}, {pub} and {i} stand for numbers
     #[arg(long, value_name = "PATTERN")]
     topic: Option<String>,
-    /// How many numbers {n} takes
+    /// How many numbers {i} takes
     #[arg(long, value_name = "N")]
     topics: Option<u32>,
-    /// What to subscribe to; {run}, {sub} and {n} stand for numbers
+    /// What to subscribe to; {run}, {sub} and {i} stand for numbers
     #[arg(long, value_name = "PATTERN")]
     filter: Option<String>,
     /// Filters of each subscriber
@@ -110,10 +110,10 @@ pub(super) struct Connect {
     /// Connections begun a second [default: as fast as it goes]
     #[arg(long, value_name = "N", value_parser = positive)]
     connect_rate: Option<f64>,
-    /// Client identifiers; {run}, {role} and {n} stand for what differs
+    /// Client identifiers; {run}, {role} and {i} stand for what differs
     #[arg(long, value_name = "PATTERN")]
     client_id: Option<String>,
-    /// The user name; {n} stands for the connection's number
+    /// The user name; {i} stands for the connection's number
     #[arg(short = 'u', long, value_name = "NAME")]
     username: Option<String>,
     /// A file whose first line is the password
