@@ -258,16 +258,15 @@ impl Worker {
     /// Keeps what clients that are not in make us hold within its limit.
     fn count_unadmitted(&mut self, now: Now, key: ConnKey, held: usize) {
         use std::sync::atomic::Ordering::Relaxed;
-        let shared = Arc::clone(&self.shared);
-        let Some(conn) = self.conn(key) else { return };
+        let Some(conn) = self.conns.get_mut(key.place).filter(|conn| conn.id == key.id) else { return };
         let counted = if conn.client.is_some() || conn.closing { 0 } else { held };
         let before = std::mem::replace(&mut conn.unadmitted, counted);
         if counted == before {
             return;
         }
-        shared.unadmitted_bytes.fetch_sub(before, Relaxed);
-        let total = shared.unadmitted_bytes.fetch_add(counted, Relaxed) + counted;
-        if counted > 0 && total > shared.live.unadmitted_bytes() {
+        self.shared.unadmitted_bytes.fetch_sub(before, Relaxed);
+        let total = self.shared.unadmitted_bytes.fetch_add(counted, Relaxed) + counted;
+        if counted > 0 && total > self.shared.live.unadmitted_bytes() {
             conn.machine.disconnect(gridmq_proto::ReasonCode::ServerBusy, None);
             self.drain(now, key);
         }
