@@ -245,3 +245,27 @@ fn a_filter_matches_in_the_index_as_alone() {
         index.remove(&filter(text), &0);
     }
 }
+
+#[test]
+fn a_million_subscriptions_are_found_and_gone_again() {
+    const SITES: u32 = 1000;
+    let of = |site: u32, device: u32| filter(&format!("site/{site}/+/{device}"));
+    let all = || (0..SITES).flat_map(|site| (0..SITES).map(move |device| (site, device)));
+    let mut index = Index::new(7);
+    for (site, device) in all() {
+        assert_eq!(index.insert(&of(site, device), site, u64::from(device)), None);
+    }
+    assert_eq!(index.len(), 1_000_000);
+    let full = index.clone();
+    for (site, device) in all() {
+        assert_eq!(index.remove(&of(site, device), &site), Some(u64::from(device)));
+    }
+    assert!(index.is_empty());
+    for (site, device) in [(0_u32, 0_u32), (7, 13), (999, 999)] {
+        let topic = format!("site/{site}/temperature/{device}");
+        assert_eq!(lookup(&full, &topic).0, [(site, u64::from(device))]);
+        assert!(full.visited(&name(&topic)) <= 5, "a lookup looks at its own levels only");
+        assert!(lookup(&index, &topic).0.is_empty());
+    }
+    assert_eq!(index.visited(&name("site/7/temperature/13")), 1);
+}
