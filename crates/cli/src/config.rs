@@ -9,6 +9,7 @@ mod est;
 mod limits;
 mod listener;
 mod log;
+mod mqtt;
 mod namespace;
 mod open;
 mod print;
@@ -34,6 +35,7 @@ pub(crate) use est::Est;
 pub(crate) use limits::Limits;
 pub(crate) use listener::{Certificate, Listener};
 pub(crate) use log::{Log, LogFormat};
+pub(crate) use mqtt::Mqtt;
 pub(crate) use namespace::Namespace;
 pub(crate) use open::Open;
 pub(crate) use print::print;
@@ -76,6 +78,7 @@ section! {
         certificate: Vec<Certificate>;
         bridge: Vec<Bridge>;
         tls: Option<Tls>;
+        mqtt: Mqtt;
         limits: Limits;
         store: Store;
         #[serde(deserialize_with = "text_or_section")]
@@ -113,6 +116,7 @@ impl Settings {
         if self.est.as_ref().is_some_and(|est| est.ca.is_none()) {
             return Err("[est] needs ca, the directory that gridmq certs init filled".to_owned());
         }
+        self.agree_on_counters()?;
         for (number, certificate) in self.certificate.iter().enumerate() {
             certificate.agree().map_err(|problem| format!("[[certificate]] {}: {problem}", number + 1))?;
         }
@@ -125,6 +129,18 @@ impl Settings {
         }
         for (number, listener) in self.listener.iter().enumerate() {
             listener.agree().map_err(|problem| format!("[[listener]] {}: {problem}", number + 1))?;
+        }
+        Ok(())
+    }
+
+    /// A namespace of Event Grid publishes no counters. It may also be named by a flag.
+    pub(crate) fn agree_on_counters(&self) -> Result<(), String> {
+        if self.mqtt.system_topics.is_some() && self.namespace.file.is_some() {
+            return Err(
+                "a namespace has no topics of counters: leave system-topics out of [mqtt], and read /metrics of \
+                        [admin] instead"
+                    .to_owned(),
+            );
         }
         Ok(())
     }

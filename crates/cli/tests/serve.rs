@@ -103,6 +103,49 @@ fn an_open_broker_serves_over_tls_too() {
 }
 
 #[test]
+fn only_clients_that_speak_the_listeners_protocol_come_in() {
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path());
+    let file = "cert = 'server.pem'\nkey = 'server.key'\n[[listener]]\naddress = '127.0.0.1:0'\nalpn = ['mqtt']\n";
+    std::fs::write(dir.path().join("gridmq.toml"), file).unwrap();
+    let mut broker = Running::start(gridmq(dir.path()).args(["serve", "--config", "gridmq.toml", "--log", "error"]));
+    let port = broker.port();
+    let publish = format!("pub -h localhost -p {port} --cafile root-ca.pem -t a -m b -q 1");
+    run(dir.path(), &publish).done();
+    let examine = |protocol: &str| {
+        let words = format!("doctor --cafile root-ca.pem --alpn {protocol} mqtts://localhost:{port} --json");
+        let told: serde_json::Value = serde_json::from_str(&run(dir.path(), &words).out).unwrap();
+        told.to_string().contains("no-common-alpn")
+    };
+    assert_eq!((examine("mqtt"), examine("http/1.1")), (false, true));
+}
+
+#[test]
+fn what_mqtt_leaves_to_the_broker_is_configured() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = "plain = '127.0.0.1:0'\n[mqtt]\nshared-strategy = 'sticky-by-topic'\nsystem-topics = '1s'\n";
+    std::fs::write(dir.path().join("gridmq.toml"), file).unwrap();
+    let mut broker = Running::start(gridmq(dir.path()).args(["serve", "--config", "gridmq.toml", "--log", "error"]));
+    let port = broker.port();
+    let version = run(dir.path(), &format!("sub -p {port} -t $SYS/broker/version -C 1")).done();
+    assert_eq!(version, format!("gridmq {}\n", env!("CARGO_PKG_VERSION")));
+    run(dir.path(), &format!("pub -p {port} -t hello -m hello -r -q 1")).done();
+    let mut members: Vec<_> = (0..2)
+        .map(|_| {
+            let words = format!("sub -p {port} -t $share/g/t -t hello -C 5");
+            let mut member = Running::start(gridmq(dir.path()).args(words.split(' ')));
+            assert_eq!(member.line(), "hello");
+            member
+        })
+        .collect();
+    for number in 0..4 {
+        run(dir.path(), &format!("pub -p {port} -t t -m {number} -q 1")).done();
+    }
+    let mut ended = || members.iter_mut().filter_map(|member| member.child.try_wait().unwrap()).count();
+    common::eventually("one member has all four", || ended() == 1);
+}
+
+#[test]
 fn a_namespace_decides_who_may_do_what() {
     let dir = tempfile::tempdir().unwrap();
     certificates(dir.path());

@@ -112,7 +112,7 @@ async fn start(
     policy: namespace::Ready,
     words: &Arc<steps::Words>,
 ) -> Result<Broker, Failure> {
-    let config = serve::server_config(material.server.clone(), true)?;
+    let config = serve::server_config(material.server.clone(), true, &[])?;
     let observer: Arc<dyn gridmq_broker::Observer> = Arc::<steps::Words>::clone(words);
     let rules = steps::Watched { policy: policy.policy, words: Arc::clone(words) };
     let mut builder = Broker::builder().rules(Arc::new(rules)).observer(observer);

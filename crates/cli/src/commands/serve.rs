@@ -207,9 +207,13 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let mut builder = Broker::builder()
         .rules(rules)
         .limits(settings.limits.broker())
+        .shared_strategy(settings.mqtt.shared_strategy.into())
         .shutdown_deadline(settings.limits.shutdown_timeout.0);
     if let Some(store) = &store {
         builder = builder.store(store.clone());
+    }
+    if let Some(interval) = settings.mqtt.system_topics {
+        builder = builder.system_topics(interval.0);
     }
     if let Some(workers) = settings.workers {
         builder = builder.workers(usize::from(workers));
@@ -285,7 +289,7 @@ fn check(settings: &Settings) -> Outcome {
 }
 
 /// TLS that asks for clients' certificates, which are judged at CONNECT, or does not.
-pub(super) fn server_config(identity: Identity, asks: bool) -> Result<ServerConfig, Failure> {
+pub(super) fn server_config(identity: Identity, asks: bool, alpn: &[String]) -> Result<ServerConfig, Failure> {
     for finding in identity.findings_as(gridmq_tls::identity::Role::Server, utc::now()) {
         if finding.severity >= gridmq_tls::identity::Severity::Error {
             return Err(Failure::failed(finding));
@@ -298,11 +302,11 @@ pub(super) fn server_config(identity: Identity, asks: bool) -> Result<ServerConf
             leaf.subject()
         )));
     }
-    Ok(build_config(identity, asks)?)
+    Ok(build_config(identity, asks, alpn)?)
 }
 
-fn build_config(identity: Identity, asks: bool) -> Result<ServerConfig, ConfigError> {
-    let builder = ServerConfig::builder().identity(identity);
+fn build_config(identity: Identity, asks: bool, alpn: &[String]) -> Result<ServerConfig, ConfigError> {
+    let builder = ServerConfig::builder().identity(identity).alpn(alpn.iter().map(String::as_bytes));
     let builder = if asks {
         builder.client_certificate(ClientAuth::Optional).handshake_trust(ClientTrust::AnyPresented)
     } else {

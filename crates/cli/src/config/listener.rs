@@ -71,6 +71,9 @@ section! {
         cert: Option<PathBuf> = None, example "'other.pem'";
         /// The private key of that, PEM. Default: it is in the file of cert.
         key: Option<PathBuf> = None, example "'other.key'";
+        /// For tls and wss: the application protocols that are spoken here (ALPN, RFC 7301). A client that offers only
+        /// others is refused, one that offers none is not; browsers offer http/1.1 for wss. Default: nobody is asked.
+        alpn: Option<Vec<String>> = None, example "['mqtt']";
         /// Open connections here; more are closed at once. Default, as with the next three: that of the section limits.
         connections: Option<usize> = None, example "1000";
         /// handshake-timeout of the section limits, if it is shorter here.
@@ -166,6 +169,14 @@ impl Listener {
         }
         if !self.kind.is_secure() && self.cert.is_some() {
             return Err("it has a certificate and its kind is without TLS: write kind = 'tls' or 'wss'".to_owned());
+        }
+        if let Some(protocols) = &self.alpn {
+            if !self.kind.is_secure() {
+                return Err("alpn is for kind = 'tls' and 'wss'".to_owned());
+            }
+            if protocols.is_empty() || protocols.iter().any(|name| name.is_empty() || name.len() > 255) {
+                return Err("alpn is a list of names of 1 to 255 bytes, such as ['mqtt']".to_owned());
+            }
         }
         if !self.kind.is_websocket() && (self.path.is_some() || self.origins.is_some()) {
             return Err("path and origins are for kind = 'ws' and 'wss'".to_owned());

@@ -34,7 +34,7 @@ fn the_printed_file_is_accepted_and_changes_nothing() {
 fn its_examples_are_accepted_but_for_what_excludes_another() {
     let mut text = uncommented(true);
     toml::from_str::<Settings>(&text).unwrap();
-    for key in ["directory", "unix", "unix-mode", "path", "origins"] {
+    for key in ["directory", "system-topics", "unix", "unix-mode", "path", "origins"] {
         text = text.replace(&format!("\n{key} = "), &format!("\n#{key} = "));
     }
     let settings = parse(&text).unwrap();
@@ -102,6 +102,8 @@ fn a_wrong_value_is_refused_with_its_place() {
         ("[limits]\negress-bytes = '1MB'", "2:16", "64KiB"),
         ("[limits]\nconnections = -1", "2:15", "-1"),
         ("[log]\nformat = 'xml'", "2:10", "json"),
+        ("[mqtt]\nshared-strategy = 'fair'", "2:19", "`sticky-by-topic`"),
+        ("[mqtt]\nsystem-topics = '500ms'", "2:17", "\"1s\" or longer"),
         ("[log]\nfilter = 1", "2:10", "string"),
         ("log = 1", "1:7", "a text or a section"),
         ("[[listener]]\naddress = 1\nkind = 'udp'", "3:8", "kind: unknown variant `udp`"),
@@ -123,6 +125,9 @@ fn keys_that_contradict_each_other_are_refused_with_the_cure() {
         ("[[listener]]\naddress = 1\nkind = 'tcp'\ncert = 'a'", "kind = 'tls'"),
         ("[[listener]]\naddress = 1\ntrust-plain = true", "kind = 'tcp'"),
         ("[[listener]]\naddress = 1\npath = '/ws'", "kind = 'ws'"),
+        ("[[listener]]\naddress = 1\nkind = 'tcp'\nalpn = ['mqtt']", "kind = 'tls'"),
+        ("[[listener]]\naddress = 1\nalpn = ['']", "1 to 255 bytes"),
+        ("[mqtt]\nsystem-topics = '10s'\n[namespace]\nfile = 'a'", "leave system-topics out"),
         ("[[listener]]\naddress = 1\nproxies = ['10.0.0.0/99']", "not a network"),
         ("[[listener]]\nunix = 'a'\nunix-mode = '999'", "unix-mode"),
         ("[[listener]]\nunix = 'a'\naddress = 1", "two [[listener]]"),

@@ -54,6 +54,7 @@ fn tell(file: &str, event: &watched::Event) {
 /// A configuration of the same kind for another identity.
 pub(super) fn maker(
     asks: bool,
+    alpn: Vec<String>,
 ) -> impl Fn(Identity) -> Result<ServerConfig, gridmq_tls::client::ConfigError> + Send + Sync + 'static {
-    move |identity| super::build_config(identity, asks)
+    move |identity| super::build_config(identity, asks, &alpn)
 }

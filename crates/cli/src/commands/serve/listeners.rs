@@ -29,14 +29,19 @@ impl Certificates {
             return Ok(Arc::clone(files));
         }
         let files = Arc::new(credentials::watch(cert, key)?);
-        server_config(files.current().identity.clone(), self.asks)?;
+        server_config(files.current().identity.clone(), self.asks, &[])?;
         self.pairs.insert(pair, Arc::clone(&files));
         Ok(files)
     }
 
-    fn listener(&self, address: impl Into<ListenAddress>, files: &Arc<WatchedFiles>) -> Result<Listener, Failure> {
+    fn listener(
+        &self,
+        address: impl Into<ListenAddress>,
+        files: &Arc<WatchedFiles>,
+        alpn: &[String],
+    ) -> Result<Listener, Failure> {
         let follows: Arc<dyn CredentialProvider> = Arc::<WatchedFiles>::clone(files);
-        Ok(Listener::tls_with(address, follows, credentials::maker(self.asks))?)
+        Ok(Listener::tls_with(address, follows, credentials::maker(self.asks, alpn.to_vec()))?)
     }
 
     /// Whether any listener has TLS.
@@ -68,7 +73,7 @@ pub(super) fn listeners(settings: &Settings) -> Result<Listeners, Failure> {
             let unless_said = if settings.listener.is_empty() { &default[..] } else { &[] };
             let listen = settings.listen.as_deref().unwrap_or(unless_said);
             for address in listen.iter().flat_map(Address::addresses) {
-                listeners.push(("TLS", certificates.listener(*address, &files)?));
+                listeners.push(("TLS", certificates.listener(*address, &files, &[])?));
             }
             certificates.main = Some(files);
         }
@@ -110,7 +115,7 @@ pub(super) fn listeners(settings: &Settings) -> Result<Listeners, Failure> {
                         ))
                     })?,
                 };
-                ("TLS", certificates.listener(address, &files)?)
+                ("TLS", certificates.listener(address, &files, table.alpn.as_deref().unwrap_or_default())?)
             } else {
                 ("plain", Listener::plain(address))
             };

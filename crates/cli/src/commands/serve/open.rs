@@ -81,6 +81,7 @@ fn told(file: Option<&Path>, of_file: usize, problems: &[AccessProblem]) -> Fail
 
 /// Whether the settings go together, and whether they let in more than whoever typed them may have meant.
 pub(super) fn check(settings: &Settings) -> Outcome {
+    settings.agree_on_counters().map_err(Failure::usage)?;
     let open = &settings.open;
     if settings.namespace.file.is_some() {
         return if *open == config::Open::default() {
