@@ -28,8 +28,8 @@ pub(crate) enum Peer {
     Namespaces,
     /// `valgrind`.
     Valgrind,
-    /// `protoc`, which rmqttd is built with.
-    Protoc,
+    /// What rmqttd is built with: `protoc`, `cmake` and a C++ compiler.
+    BuildTools,
     /// A C compiler, and the C clients that are measured beside ours: paho's and mosquitto's.
     ClientLibraries,
     /// Programs of interop/ over those libraries and over rumqttc.
@@ -73,7 +73,7 @@ impl Installer {
             Peer::SoftHsm => self.softhsm(),
             Peer::Namespaces => self.namespaces(),
             Peer::Valgrind => self.program("valgrind", &["valgrind"]).map(|()| Environment::new()),
-            Peer::Protoc => self.program("protoc", &["protobuf-compiler"]).map(|()| Environment::new()),
+            Peer::BuildTools => self.build_tools(),
             Peer::ClientLibraries => self.client_libraries(),
             Peer::Programs => self.programs(),
         }
@@ -121,6 +121,13 @@ impl Installer {
         quiet(Command::new("ip").args(["netns", "add", &name]))?;
         quiet(Command::new("ip").args(["netns", "delete", &name]))?;
         Ok(vec![("GRIDMQ_NETNS", "1".into())])
+    }
+
+    fn build_tools(&mut self) -> Result<Environment> {
+        for (program, package) in [("protoc", "protobuf-compiler"), ("cmake", "cmake"), ("c++", "g++")] {
+            self.program(program, &[package])?;
+        }
+        Ok(Environment::new())
     }
 
     fn client_libraries(&mut self) -> Result<Environment> {

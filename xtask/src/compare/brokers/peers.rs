@@ -84,7 +84,7 @@ fn one(peer: Peer, gridmq: &Path, installer: &mut Installer) -> Result<Program> 
         }
         Peer::Rumqttd => from_registry("rumqttd", RUMQTTD)?,
         Peer::Rmqttd => {
-            installer.prepare(Package::Protoc)?;
+            installer.prepare(Package::BuildTools)?;
             from_registry("rmqttd", RMQTTD)?
         }
     };
