@@ -38,6 +38,7 @@ pub(crate) async fn serve(worker: Rc<RefCell<Worker>>, key: ConnKey, stream: Str
         armed: None,
         lingering: None,
         discarded: 0,
+        deferred: false,
         shut: false,
     };
     std::future::poll_fn(|cx| task.poll(cx)).await;
@@ -56,6 +57,8 @@ struct Task {
     /// The machine is done; until when to wait for the peer.
     lingering: Option<Monotonic>,
     discarded: usize,
+    /// What lies ready to be sent was left for the next turn.
+    deferred: bool,
     /// This side is closed.
     shut: bool,
 }
@@ -69,6 +72,7 @@ impl Task {
         let mut worker = shared_worker.borrow_mut();
         let worker = &mut *worker;
         let now = worker.now();
+        worker.begin_turn(self.key);
         let Some(conn) = worker.conn(self.key) else { return Poll::Ready(()) };
         conn.waker = Some(cx.waker().clone());
         if conn.deadline.is_some_and(|at| at <= now.monotonic) {
@@ -109,10 +113,18 @@ impl Task {
         };
         worker.commit();
         worker.drain(now, self.key);
+        let others = worker.end_turn();
         if self.incoming.is_empty() && self.incoming.capacity() > 0 {
             // An idle connection keeps no buffer.
             self.incoming = BytesMut::new();
         }
+        if others && !self.deferred && worker.conn(self.key).is_some_and(|conn| !conn.outgoing.is_empty()) {
+            // Messages first, then what acknowledges them: those whom they are for wait for nothing else.
+            self.deferred = true;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.deferred = false;
         if let Poll::Ready(Err(_)) = self.write(cx, worker) {
             worker.closed(now, self.key);
             return Poll::Ready(());

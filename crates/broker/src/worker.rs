@@ -76,6 +76,10 @@ pub(crate) struct Worker {
     next_injection: u64,
     realm: OwnRealm,
     conns: Slab<Conn>,
+    /// Whose turn it is: it sends what it has at the end of that, without being woken.
+    current: Option<ConnKey>,
+    /// Others of this thread were woken in this turn.
+    woke_others: bool,
     next_connection: u64,
     locals: BySlot<Local>,
     tickets: Slab<parts::Ticket>,
@@ -114,6 +118,8 @@ impl Worker {
             injected: HashMap::new(),
             next_injection: 0,
             conns: Slab::new(),
+            current: None,
+            woke_others: false,
             next_connection: 0,
             locals: BySlot::default(),
             tickets: Slab::new(),
@@ -364,9 +370,24 @@ impl Worker {
 
     /// Wakes the task of a connection, to send what lies ready for it.
     fn wake(&mut self, key: ConnKey) {
+        if self.current == Some(key) {
+            return;
+        }
         if let Some(waker) = self.conn(key).and_then(|conn| conn.waker.take()) {
+            self.woke_others = true;
             waker.wake();
         }
+    }
+
+    /// A connection's turn begins.
+    pub(crate) fn begin_turn(&mut self, key: ConnKey) {
+        (self.current, self.woke_others) = (Some(key), false);
+    }
+
+    /// It ends, but for what lies ready to be sent. Whether others of this thread have been given something to send.
+    pub(crate) fn end_turn(&mut self) -> bool {
+        self.current = None;
+        self.woke_others
     }
 
     /// Puts mail into an outbox; `filler`: the connection whose doing it is, parked when the box is over its mark.
