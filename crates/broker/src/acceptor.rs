@@ -1,12 +1,15 @@
-//! One thread that takes connections and deals them to the workers in turn.
+//! Takes connections and deals them to the workers in turn. It runs on the first worker's thread: a connection of that
+//! worker wakes no other thread, and one of another wakes one.
 
+use std::cell::Cell;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::task::spawn_local;
 
 use crate::directory::WorkerId;
 use crate::listener::{Bound, Door, Incoming, Security};
@@ -20,23 +23,19 @@ const TURN: usize = 64;
 /// How long nothing is taken after the system had no descriptor or memory left: others must go first.
 const STARVED: Duration = Duration::from_millis(50);
 
-/// Takes connections until shutdown.
-pub(crate) fn run(runtime: &Runtime, doors: Vec<(Bound, Arc<Door>)>, shared: Arc<Shared>) {
-    let next = Arc::new(AtomicUsize::new(0));
-    runtime.block_on(async {
-        let mut tasks = tokio::task::JoinSet::new();
-        for (socket, door) in doors {
-            let (next, shared) = (Arc::clone(&next), Arc::clone(&shared));
-            tasks.spawn(async move { Listening { door, next, shared, starved: false }.run(socket).await });
-        }
-        while tasks.join_next().await.is_some() {}
-    });
+/// Takes connections until shutdown, in tasks of this thread.
+pub(crate) fn start(doors: Vec<(Bound, Arc<Door>)>, shared: &Arc<Shared>) {
+    let next = Rc::new(Cell::new(0));
+    for (socket, door) in doors {
+        let (next, shared) = (Rc::clone(&next), Arc::clone(shared));
+        spawn_local(Listening { door, next, shared, starved: false }.run(socket));
+    }
 }
 
 struct Listening {
     door: Arc<Door>,
     /// Whose turn it is.
-    next: Arc<AtomicUsize>,
+    next: Rc<Cell<usize>>,
     shared: Arc<Shared>,
     /// The system had nothing left when a connection was to be taken last.
     starved: bool,
@@ -115,7 +114,8 @@ impl Listening {
         }
         shared.connections.fetch_add(1, Ordering::Relaxed);
         shared.counters.connections_accepted.one();
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % shared.inboxes.len().max(1);
+        let turn = self.next.get();
+        self.next.set((turn + 1) % shared.inboxes.len().max(1));
         let Some(inbox) = shared.inboxes.get(turn) else { return };
         let at = shared.clock.now().monotonic;
         let accepted = Accepted { stream, from, at, door: Arc::clone(&self.door) };

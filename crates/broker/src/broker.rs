@@ -11,7 +11,6 @@ use gridmq_store::{BackupError, NamespaceId, Store};
 use gridmq_tls::ServerConfig;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::acceptor;
 use crate::builder::{Builder, Limits, StartError};
 use crate::clock::Clock;
 use crate::computing::Computing;
@@ -109,16 +108,17 @@ impl Broker {
         let mut revived = crate::revive::revive(&shared, &shared.store).map_err(StartError::Store)?.sessions;
         let mut broker =
             Self { shared, addresses, doors, shutdown, ended: Vec::new(), threads: Vec::new(), _watch: watch };
+        let mut bound = Some(bound);
         for (id, inbox) in receivers.into_iter().enumerate() {
             let shared = Arc::clone(&broker.shared);
             let id = WorkerId::try_from(id).unwrap_or(WorkerId::MAX);
             let sessions = revived.pop_front().unwrap_or_default();
+            // The first takes connections for all.
+            let doors = bound.take().unwrap_or_default();
             broker.spawn(format!("gridmq-worker-{id}"), move |runtime| {
-                worker::run(runtime, id, shared, inbox, sessions);
+                worker::run(runtime, id, shared, inbox, sessions, doors);
             })?;
         }
-        let shared = Arc::clone(&broker.shared);
-        broker.spawn("gridmq-acceptor".to_owned(), move |runtime| acceptor::run(runtime, bound, shared))?;
         Ok(broker)
     }
 

@@ -9,9 +9,11 @@ use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 
 use super::Worker;
+use crate::acceptor;
 use crate::connection;
 use crate::directory::WorkerId;
 use crate::entrance;
+use crate::listener::{Bound, Door};
 use crate::mailbox::{Accepted, Batch, Mail};
 use crate::revive::Revived;
 use crate::shared::Shared;
@@ -26,6 +28,7 @@ pub(crate) fn run(
     shared: Arc<Shared>,
     inbox: mpsc::Receiver<Batch>,
     sessions: Vec<Revived>,
+    doors: Vec<(Bound, Arc<Door>)>,
 ) {
     let local = LocalSet::new();
     local.block_on(runtime, async move {
@@ -43,6 +46,7 @@ pub(crate) fn run(
             spawn_local(crate::sys::publish(Rc::clone(&worker), Arc::clone(&shared), interval));
         }
         spawn_local(post(Rc::clone(&worker), inbox));
+        acceptor::start(doors, &shared);
         let mut shutdown = shared.shutdown.clone();
         let _ = shutdown.wait_for(|&stop| stop).await;
         let emptied = Rc::clone(&worker.borrow().emptied);
