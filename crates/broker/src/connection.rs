@@ -111,9 +111,7 @@ impl Task {
                 Poll::Pending => break false,
             }
         };
-        worker.commit();
-        worker.drain(now, self.key);
-        let others = worker.end_turn();
+        let others = worker.end_turn(now, self.key);
         if self.incoming.is_empty() && self.incoming.capacity() > 0 {
             // An idle connection keeps no buffer.
             self.incoming = BytesMut::new();

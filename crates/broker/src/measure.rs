@@ -64,13 +64,13 @@ impl Bench {
     pub fn turn(&mut self, peer: &mut Peer, arrived: &[u8]) -> BytesMut {
         let worker = &mut self.workers[peer.worker];
         let now = worker.now();
+        worker.begin_turn(peer.key);
         worker.conn(peer.key).expect("the connection is there").waker = Some(Waker::noop().clone());
         worker.drain(now, peer.key);
         worker.input(now, peer.key, &mut peer.incoming);
         peer.incoming.extend_from_slice(arrived);
         worker.input(now, peer.key, &mut peer.incoming);
-        worker.commit();
-        worker.drain(now, peer.key);
+        worker.end_turn(now, peer.key);
         if peer.incoming.is_empty() {
             peer.incoming = BytesMut::new();
         }

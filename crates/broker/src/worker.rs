@@ -384,8 +384,17 @@ impl Worker {
         (self.current, self.woke_others) = (Some(key), false);
     }
 
-    /// It ends, but for what lies ready to be sent. Whether others of this thread have been given something to send.
-    pub(crate) fn end_turn(&mut self) -> bool {
+    /// It ends, but for what lies ready to be sent: all that it wants stored is with the store, and what the store
+    /// answered at once is done. Whether others of this thread have been given something to send.
+    pub(crate) fn end_turn(&mut self, now: Now, key: ConnKey) -> bool {
+        loop {
+            self.commit();
+            self.drain(now, key);
+            // What was answered may want more stored, and nobody wakes this connection in its own turn.
+            if !self.commits_more() {
+                break;
+            }
+        }
         self.current = None;
         self.woke_others
     }

@@ -8,8 +8,11 @@
     reason = "tests"
 )]
 
+use gridmq_broker::Broker;
 use gridmq_proto::packet::{Ack, PacketType, Publish};
 use gridmq_proto::{Packet, PacketId, QoS, ReasonCode, Version};
+use gridmq_store::{MemoryEngine, Options, Store};
+use gridmq_testkit::OpenBroker;
 use gridmq_testkit::wire::{Barrier, Wire, message, payload_of};
 
 const LEVELS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
@@ -310,5 +313,23 @@ async fn mqtt5_3_3_2_4_and_mqtt5_3_3_2_15_and_mqtt5_3_3_2_16_and_mqtt5_3_3_2_17_
         let got = subscriber.take().await;
         assert_eq!(got.properties.as_deref(), Some(&properties));
         assert_eq!(payload_of(&old.take().await), "x");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_gets_its_own_messages_is_answered_whatever_the_store_does() {
+    let in_time = || Store::open(MemoryEngine::new(), Options::default()).unwrap();
+    for store in [Store::memory(), Store::immediate(MemoryEngine::new()), in_time()] {
+        let broker = OpenBroker::start(Broker::builder().workers(1).store(store)).await;
+        for version in VERSIONS {
+            for (granted, published) in LEVELS.into_iter().flat_map(|granted| LEVELS.map(|level| (granted, level))) {
+                let (mut alone, _) = Wire::resume(broker.address(), "alone", version).await;
+                alone.subscribe("t", granted).await;
+                assert_eq!(alone.publish("t", "mine", published).await, ReasonCode::Success);
+                assert_eq!(payload_of(&alone.take().await), "mine");
+                assert!(alone.ping_barrier().await.is_empty(), "{version}, {published:?} at {granted:?}");
+                alone.leave().await;
+            }
+        }
     }
 }

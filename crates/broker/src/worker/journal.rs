@@ -199,6 +199,12 @@ impl Worker {
         }
     }
 
+    /// Whether another commit would hand something to the store.
+    pub(crate) fn commits_more(&self) -> bool {
+        let journal = &self.journal;
+        !journal.refused && !journal.failed && (journal.has_something() || !journal.unread.is_empty())
+    }
+
     /// Wakes every connection: what held them back is over.
     fn wake_all(&mut self) {
         for (_, conn) in &mut self.conns {

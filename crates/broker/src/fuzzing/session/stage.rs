@@ -176,6 +176,7 @@ impl Stage {
         let now = self.now();
         let (worker, from, ledger) = self.parts(peer);
         let Some(key) = from.key else { return false };
+        worker.begin_turn(key);
         let due = worker.conn(key).is_some_and(|conn| {
             conn.waker = Some(Waker::noop().clone());
             conn.deadline.is_some_and(|at| at <= now.monotonic)
@@ -191,8 +192,7 @@ impl Stage {
         let before = from.incoming.len();
         worker.drain(now, key);
         worker.input(now, key, &mut from.incoming);
-        worker.commit();
-        worker.drain(now, key);
+        worker.end_turn(now, key);
         let mut moved = from.incoming.len() != before;
         let Some(conn) = worker.conn(key) else { panic!("a connection has gone by itself") };
         let closing = conn.closing;
