@@ -87,6 +87,7 @@ impl Broker {
             )),
             live: LiveLimits::new(&builder.limits),
             traces: Traces::default(),
+            hasher: std::hash::RandomState::new(),
             limits: builder.limits,
             realm: Arc::new(realm),
             directory: Directory::new(),

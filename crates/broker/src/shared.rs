@@ -62,6 +62,8 @@ pub(crate) struct Shared {
     /// Those that change while the broker runs.
     pub(crate) live: LiveLimits,
     pub(crate) traces: Traces,
+    /// For shared subscriptions: all workers choose alike.
+    pub(crate) hasher: std::hash::RandomState,
     pub(crate) realm: Arc<Realm>,
     pub(crate) directory: Directory,
     pub(crate) retained: RetainedStore,

@@ -28,7 +28,6 @@ mod trace;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::hash::RandomState;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,7 +96,6 @@ pub(crate) struct Worker {
     journal: journal::Journal,
     /// Turns of shared subscriptions.
     turn: usize,
-    hasher: RandomState,
     hits: Vec<publish::Hit>,
     routes: routes::Routes,
     pub(crate) scratch: Box<[u8]>,
@@ -132,7 +130,6 @@ impl Worker {
             rejudge: VecDeque::new(),
             journal: journal::Journal::default(),
             turn: usize::from(id),
-            hasher: RandomState::new(),
             hits: Vec::new(),
             routes: routes::Routes::default(),
             scratch: vec![0; SCRATCH].into_boxed_slice(),

@@ -18,7 +18,11 @@ use gridmq_testkit::wire::{Barrier, Wire, message, payload_of, topic_of};
 
 /// A broker of one worker, with members that have a group.
 async fn members(strategy: SharedStrategy, count: usize) -> (OpenBroker, Vec<Wire>) {
-    let broker = OpenBroker::start(Broker::builder().workers(1).shared_strategy(strategy)).await;
+    members_on(1, strategy, count).await
+}
+
+async fn members_on(workers: usize, strategy: SharedStrategy, count: usize) -> (OpenBroker, Vec<Wire>) {
+    let broker = OpenBroker::start(Broker::builder().workers(workers).shared_strategy(strategy)).await;
     let mut members = Vec::new();
     for number in 0..count {
         let mut wire = Wire::join(broker.address(), &format!("m{number}"), Version::V5).await;
@@ -97,10 +101,11 @@ async fn least_in_flight_spares_a_member_that_does_not_acknowledge() {
 #[tokio::test]
 async fn sticky_strategies_keep_to_one_member() {
     for strategy in [SharedStrategy::StickyByPublisher, SharedStrategy::StickyByTopic] {
-        let (broker, mut members) = members(strategy, 3).await;
-        let mut barrier = Barrier::new(broker.address(), 1).await;
-        for number in 0..8 {
-            let mut publisher = Wire::join(broker.address(), &format!("p{number}"), Version::V5).await;
+        let (broker, mut members) = members_on(3, strategy, 3).await;
+        let mut barrier = Barrier::new(broker.address(), 3).await;
+        // Each publisher comes back, to another worker.
+        for number in [0, 1, 2, 3, 0, 1, 2, 3] {
+            let (mut publisher, _) = Wire::resume(broker.address(), &format!("p{number}"), Version::V5).await;
             for topic in 0..8 {
                 publisher.publish(&format!("t/{topic}"), number.to_string(), QoS::AtLeastOnce).await;
             }

@@ -221,7 +221,7 @@ impl Worker {
         let topic = &message.message().topic;
         let mut hits = std::mem::take(&mut self.hits);
         let choice = Choice { strategy: self.shared.shared_strategy, turn: self.turn };
-        let hasher = &self.hasher;
+        let hasher = &self.shared.hasher;
         let from = publisher.as_ref().map(|publisher| publisher.slot.id);
         let mut route = matches!(known, Known::Seen).then(Vec::new);
         let mut grouped = false;
