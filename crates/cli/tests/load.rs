@@ -14,10 +14,13 @@
 #[allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 mod common;
 
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Running, gridmq, open_broker, run};
+use common::{Running, eventually, gridmq, open_broker, run};
 use serde_json::Value;
 
 /// As many as the descriptors of a process allow on each side, with some to spare.
@@ -107,4 +110,31 @@ fn a_subscriber_that_stops_reading_costs_others_nothing() {
     assert!(grown < 16 * 1024, "{grown} KiB more than before");
     signal("-CONT");
     run(dir.path(), &format!("pub -p {port} -t load/bye -m bye -q 1")).done();
+}
+
+#[test]
+fn who_is_connected_is_served_while_there_are_no_descriptors_for_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let serve = gridmq(dir.path());
+    let mut limited = Command::new("sh");
+    limited.current_dir(dir.path()).args(["-c", "ulimit -n 100 && exec \"$0\" \"$@\""]).arg(serve.get_program());
+    limited.args(["serve", "--plain", "127.0.0.1:0", "--log", "info"]).stderr(File::create(&log).unwrap());
+    let mut broker = Running::start(&mut limited);
+    let port = broker.port();
+    let mut connected = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    connected.set_read_timeout(Some(common::PATIENCE)).unwrap();
+    connected.write_all(b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x00\x00\x02me").unwrap();
+    let mut answer = [0; 4];
+    connected.read_exact(&mut answer).unwrap();
+    assert_eq!(answer, *b"\x20\x02\x00\x00");
+    let crowd: Vec<_> = (0..150).map(|_| TcpStream::connect(("127.0.0.1", port)).unwrap()).collect();
+    let logged = |words: &str| std::fs::read_to_string(&log).unwrap().matches(words).count();
+    eventually("it says what is short", || logged("raise the limit of open files") == 1);
+    connected.write_all(b"\xc0\x00").unwrap();
+    connected.read_exact(&mut answer[..2]).unwrap();
+    assert_eq!(answer[..2], *b"\xd0\x00");
+    drop(crowd);
+    run(dir.path(), &format!("pub -p {port} -t a -m b -q 1")).done();
+    assert_eq!(logged("connections are taken again"), 1);
 }
