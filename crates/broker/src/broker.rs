@@ -26,6 +26,7 @@ use crate::live::LiveLimits;
 use crate::mailbox::{Batch, INBOX_BATCHES, Mail};
 use crate::monitor::Monitor;
 use crate::retained::RetainedStore;
+use crate::routed::Unfinished;
 use crate::shared::{Program, Realm, Shared};
 use crate::stats::{Counters, Stats};
 use crate::store_status::StoreStatus;
@@ -91,7 +92,7 @@ impl Broker {
             limits: builder.limits,
             realm: Arc::new(realm),
             directory: Directory::new(),
-            unfinished: std::sync::OnceLock::new(),
+            unfinished: Unfinished::default(),
             volatile: builder.store.is_none(),
             store_state: Arc::default(),
             store: builder.store.unwrap_or_else(Store::memory),

@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::listener::{Door, Incoming};
 use crate::peer::PeerAddress;
-use crate::routed::Origin;
+use crate::routed::{Origin, Receivers};
 use crate::worker::{ConnKey, Scan, Worker};
 
 /// Batches that an inbox holds.
@@ -136,12 +136,20 @@ pub(crate) struct Target {
 }
 
 /// What became of a delivery, or of several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Outcome {
     /// A session keeps it in the store: nobody hears that it was taken before it is durable.
     pub(crate) stored: bool,
-    /// A session that is to have it did not take it.
-    pub(crate) refused: Option<Unable>,
+    /// Sessions that are to have it did not take it.
+    pub(crate) refused: Option<Box<Refused>>,
+}
+
+/// That sessions did not take a message that they are to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// Why the first of them did not.
+    pub(crate) why: Unable,
+    pub(crate) by: Receivers,
 }
 
 /// Why a session does not take a message that it is to have.
@@ -156,15 +164,20 @@ pub(crate) enum Unable {
 impl Outcome {
     /// Every session took it, or is gone.
     pub(crate) const TAKEN: Self = Self { stored: false, refused: None };
-    /// A session's queue is full.
-    pub(crate) const FULL: Self = Self { stored: false, refused: Some(Unable::QueueFull) };
-    /// The store does not take what a session would have to keep.
-    pub(crate) const NOT_STORED: Self = Self { stored: false, refused: Some(Unable::Store) };
+
+    /// It was not taken. Whoever knows by whom says so.
+    pub(crate) fn refused(why: Unable) -> Self {
+        Self { stored: false, refused: Some(Box::new(Refused { why, by: Receivers::default() })) }
+    }
 
     /// Adds what became of another delivery of the same message.
     pub(crate) fn add(&mut self, other: Self) {
         self.stored |= other.stored;
-        self.refused = self.refused.or(other.refused);
+        match (&mut self.refused, other.refused) {
+            (Some(refused), Some(other)) => refused.by.extend(other.by),
+            (refused @ None, other) => *refused = other,
+            (Some(_), None) => {}
+        }
     }
 }
 

@@ -103,7 +103,7 @@ fn revive_in(shared: &Shared, store: &Store, threads: usize) -> Result<Revival, 
         tracing::warn!(rows = leftovers, "rows of incomplete sessions and expired retained messages are removed");
     }
     if !routed.is_empty() || !firing.is_empty() {
-        let _ = shared.unfinished.set(unfinished(&revival, &routed, firing));
+        take_up_unfinished(&shared.unfinished, &revival, &routed, firing);
     }
     let indexed = Instant::now();
     shared.realm.index.update(|index| {
@@ -119,7 +119,7 @@ fn revive_in(shared: &Shared, store: &Store, threads: usize) -> Result<Revival, 
 }
 
 /// Who has the messages and wills that were being routed.
-fn unfinished(revival: &Revival, routed: &[(SlotId, Routed)], firing: Vec<OnItsWay>) -> Unfinished {
+fn take_up_unfinished(unfinished: &Unfinished, revival: &Revival, routed: &[(SlotId, Routed)], firing: Vec<OnItsWay>) {
     let sessions = revival.sessions.iter().flatten();
     let slots: HashMap<&str, SlotId> = sessions.map(|it| (&*it.slot.key.client_id, it.slot.id)).collect();
     let find = |name: &str| slots.get(name).copied();
@@ -128,11 +128,10 @@ fn unfinished(revival: &Revival, routed: &[(SlotId, Routed)], firing: Vec<OnItsW
         receivers.iter().for_each(|receiver| again.add(receiver, find));
         (id, row, again)
     });
-    let unfinished = Unfinished::new(wills.collect());
+    unfinished.take_up_wills(wills.collect());
     for (publisher, (packet_id, fingerprint, receiver)) in routed {
-        unfinished.add(*publisher, *packet_id, *fingerprint, receiver, find);
+        unfinished.has_it(*publisher, *packet_id, *fingerprint, receiver, find);
     }
-    unfinished
 }
 
 /// What is to be read, for several threads.

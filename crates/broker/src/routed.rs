@@ -1,13 +1,15 @@
-//! QoS 2 over the end of the process.
+//! QoS 2 over the end of a connection, and of the process.
 //!
 //! A message is in the batches of every worker that has a session for it before its publisher's worker stores that the
 //! publisher's packet identifier was received. In between its publisher knows nothing: after a start it sends the message
 //! again, as new, to sessions of which some have it. So whoever stores such a message stores in the same batch who has
 //! it; the batch with the identifier removes that again.
 //!
-//! What a start finds of this, and of wills on their way, is [`Unfinished`].
+//! What a start finds of this, and of wills on their way, is [`Unfinished`]. So is a message that some sessions took and
+//! others had no room for: it is not acknowledged, and where its publisher sends it again it is for the others.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytestring::ByteString;
 use gridmq_proto::{Message, PacketId, QoS};
@@ -34,14 +36,6 @@ impl Origin {
             Self::Will(_) => qos != QoS::AtMostOnce,
         }
     }
-
-    /// The packet identifier, if it has one.
-    pub(crate) const fn packet_id(&self) -> Option<PacketId> {
-        match self {
-            Self::Published { packet_id, .. } => Some(*packet_id),
-            Self::Will(_) => None,
-        }
-    }
 }
 
 /// Who has a message: a session, or a member of a shared subscription.
@@ -63,44 +57,90 @@ pub(crate) fn fingerprint(message: &Message) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Who has a message that was routed before the start.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Again {
-    fingerprint: u64,
+/// Sessions, and shared subscriptions by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Receivers {
     sessions: Vec<SlotId>,
     shares: Vec<ByteString>,
 }
 
-impl Again {
-    pub(crate) fn has(&self, target: &Target) -> bool {
+impl Receivers {
+    pub(crate) fn add(&mut self, slot: SlotId, share: Option<&str>) {
+        match share {
+            Some(share) => self.shares.push(share.into()),
+            None => self.sessions.push(slot),
+        }
+    }
+
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.sessions.extend(other.sessions);
+        self.shares.extend(other.shares);
+    }
+
+    fn len(&self) -> usize {
+        self.sessions.len() + self.shares.len()
+    }
+
+    fn contains(&self, target: &Target) -> bool {
         match &target.share {
             Some(share) => self.shares.iter().any(|name| **name == **share),
             None => self.sessions.contains(&target.slot),
         }
     }
+}
 
-    /// `find` knows sessions by client identifier.
+/// To whom a message goes that is routed again.
+#[derive(Debug, Clone)]
+pub(crate) enum Again {
+    /// It was being routed before the start: not to these.
+    But { fingerprint: u64, these: Receivers },
+    /// Some had no room for it: to these.
+    Only(Receivers),
+}
+
+impl Default for Again {
+    fn default() -> Self {
+        Self::But { fingerprint: 0, these: Receivers::default() }
+    }
+}
+
+impl Again {
+    pub(crate) fn is_done_with(&self, target: &Target) -> bool {
+        match self {
+            Self::But { these, .. } => these.contains(target),
+            Self::Only(these) => !these.contains(target),
+        }
+    }
+
+    /// One more who has it; `find` knows sessions by client identifier.
     pub(crate) fn add(&mut self, receiver: &Receiver, find: impl Fn(&str) -> Option<SlotId>) {
+        let Self::But { these, .. } = self else { return };
         let Some((kind, name)) = receiver.0.split_first() else { return };
         let Ok(name) = std::str::from_utf8(name) else { return };
         match kind {
-            b's' => self.shares.push(name.into()),
-            _ => self.sessions.extend(find(name)),
+            b's' => these.shares.push(name.into()),
+            _ => these.sessions.extend(find(name)),
         }
     }
 }
 
-/// What was being routed when the process before this one ended.
+/// What may be routed again: messages that were on their way when the process before this one ended, and messages that
+/// some took and others had no room for, which a publisher that cannot be told so sends on its next connection.
 #[derive(Debug, Default)]
 pub(crate) struct Unfinished {
     /// By publisher.
-    messages: Mutex<HashMap<(SlotId, PacketId), Again>>,
+    messages: Mutex<HashMap<SlotId, HashMap<PacketId, Again>>>,
+    /// Publishers among them: none, as a rule.
+    publishers: AtomicUsize,
     wills: Mutex<Vec<(FiringId, WillRow, Again)>>,
 }
 
 impl Unfinished {
-    pub(crate) fn new(wills: Vec<(FiringId, WillRow, Again)>) -> Self {
-        Self { messages: Mutex::default(), wills: Mutex::new(wills) }
+    /// Sessions without room for one message that are remembered. Where there are more, all get it that want it.
+    const LACKING: usize = 1024;
+
+    pub(crate) fn take_up_wills(&self, wills: Vec<(FiringId, WillRow, Again)>) {
+        *self.wills.lock() = wills;
     }
 
     /// Wills that were on their way, and who has them.
@@ -108,7 +148,8 @@ impl Unfinished {
         std::mem::take(&mut self.wills.lock())
     }
 
-    pub(crate) fn add(
+    /// `receiver` has what was being routed before the start.
+    pub(crate) fn has_it(
         &self,
         publisher: SlotId,
         packet_id: PacketId,
@@ -116,23 +157,74 @@ impl Unfinished {
         receiver: &Receiver,
         find: impl Fn(&str) -> Option<SlotId>,
     ) {
-        let mut all = self.messages.lock();
-        let again = all.entry((publisher, packet_id)).or_default();
-        if again.fingerprint != fingerprint {
-            *again = Again { fingerprint, ..Again::default() };
-        }
-        again.add(receiver, find);
+        self.change(|all| {
+            let again = all.entry(publisher).or_default().entry(packet_id).or_default();
+            if !matches!(again, Again::But { fingerprint: of, .. } if *of == fingerprint) {
+                *again = Again::But { fingerprint, these: Receivers::default() };
+            }
+            again.add(receiver, find);
+        });
     }
 
-    /// Who has the message, if it is the one that was being routed. Another one has taken its place.
-    pub(crate) fn again(&self, publisher: SlotId, packet_id: PacketId, fingerprint: u64, dup: bool) -> Option<Again> {
-        let mut all = self.messages.lock();
-        let key = (publisher, packet_id);
-        let again = all.get(&key)?;
-        if dup && again.fingerprint == fingerprint {
-            return Some(again.clone());
+    /// These had no room for a message, and all others who are to have it have it.
+    pub(crate) fn is_lacked(&self, publisher: SlotId, packet_id: PacketId, by: Receivers) {
+        if by.len() == 0 || by.len() > Self::LACKING {
+            return self.forget(publisher, packet_id);
         }
-        all.remove(&key);
+        self.change(|all| all.entry(publisher).or_default().insert(packet_id, Again::Only(by)));
+    }
+
+    /// To whom a message goes, if it was routed before. Another one has taken its place.
+    pub(crate) fn again(
+        &self,
+        publisher: SlotId,
+        packet_id: PacketId,
+        fingerprint: impl FnOnce() -> u64,
+        dup: bool,
+    ) -> Option<Again> {
+        if self.is_empty() {
+            return None;
+        }
+        let all = self.messages.lock();
+        let again = all.get(&publisher)?.get(&packet_id)?;
+        match again {
+            Again::But { fingerprint: of, .. } if dup && *of == fingerprint() => return Some(again.clone()),
+            Again::Only(_) if dup => return Some(again.clone()),
+            _ => {}
+        }
+        drop(all);
+        self.forget(publisher, packet_id);
         None
+    }
+
+    /// Nobody sends that message again.
+    pub(crate) fn forget(&self, publisher: SlotId, packet_id: PacketId) {
+        if !self.is_empty() {
+            self.change(|all| {
+                if let Some(messages) = all.get_mut(&publisher) {
+                    messages.remove(&packet_id);
+                    if messages.is_empty() {
+                        all.remove(&publisher);
+                    }
+                }
+            });
+        }
+    }
+
+    /// Nobody sends any message of that session again.
+    pub(crate) fn forget_session(&self, publisher: SlotId) {
+        if !self.is_empty() {
+            self.change(|all| all.remove(&publisher));
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.publishers.load(Ordering::Acquire) == 0
+    }
+
+    fn change<T>(&self, how: impl FnOnce(&mut HashMap<SlotId, HashMap<PacketId, Again>>) -> T) {
+        let mut all = self.messages.lock();
+        how(&mut all);
+        self.publishers.store(all.len(), Ordering::Release);
     }
 }

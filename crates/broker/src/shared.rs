@@ -68,8 +68,8 @@ pub(crate) struct Shared {
     pub(crate) directory: Directory,
     pub(crate) retained: RetainedStore,
     pub(crate) store: Store,
-    /// What was being routed at the end of the process before, if anything.
-    pub(crate) unfinished: std::sync::OnceLock<Unfinished>,
+    /// What is to be routed again, and to whom.
+    pub(crate) unfinished: Unfinished,
     /// Nobody gave a store: nothing outlives the process, so nothing is written down.
     pub(crate) volatile: bool,
     pub(crate) store_state: Arc<StoreState>,

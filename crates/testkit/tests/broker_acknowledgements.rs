@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use gridmq_broker::{Broker, Limits};
 use gridmq_namespace::profile::SessionLimits;
-use gridmq_proto::packet::{PacketType, Publish};
+use gridmq_proto::packet::{Ack, PacketType, Publish};
 use gridmq_proto::{Packet, PacketId, QoS, ReasonCode, Version};
 use gridmq_store::{Options, Store};
 use gridmq_testkit::wire::{Wire, eventually, message, payload_of};
@@ -84,6 +84,48 @@ async fn what_finds_no_room_stays_unacknowledged_where_nothing_else_can_be_said(
         old.ack(ack, id).await;
         assert_eq!(full.take_payloads(1).await, ["again"]);
         assert!(witness.ping_barrier().await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn qos_2_that_some_took_and_others_had_no_room_for_comes_to_each_once() {
+    for workers in [1, 2] {
+        let broker = with_a_full_session(workers, Duration::from_millis(300)).await;
+        let mut takers = Vec::new();
+        for number in 0..2 * workers {
+            let mut taker = Wire::join(broker.address(), &format!("taker-{number}"), Version::V5).await;
+            taker.subscribe("t", QoS::ExactlyOnce).await;
+            takers.push(taker);
+        }
+        let (mut member, _) = Wire::resume(broker.address(), "member", Version::V5).await;
+        member.subscribe("$share/g/t", QoS::AtLeastOnce).await;
+        let (mut old, _) = Wire::resume(broker.address(), "old", Version::V3_1_1).await;
+        let id = PacketId::new(7).unwrap();
+        let refused = Publish { packet_id: Some(id), ..message("t", "once", QoS::ExactlyOnce) };
+        old.send_publish(refused.clone()).await;
+        assert_eq!(old.expect_closed().await, []);
+        // There is still none for it when it comes again.
+        let (mut old, _) = Wire::resume(broker.address(), "old", Version::V3_1_1).await;
+        old.send_publish(Publish { dup: true, ..refused.clone() }).await;
+        assert_eq!(old.expect_closed().await, []);
+        let mut late = Wire::join(broker.address(), "late", Version::V5).await;
+        late.subscribe("t", QoS::ExactlyOnce).await;
+        let (mut full, _) = Wire::resume(broker.address(), "full", Version::V5).await;
+        full.take_payloads(FULL as usize).await;
+        let (mut old, _) = Wire::resume(broker.address(), "old", Version::V3_1_1).await;
+        old.send_publish(Publish { dup: true, ..refused.clone() }).await;
+        old.ack(PacketType::PubRec, id).await;
+        old.send(Packet::PubRel(Ack::new(id, ReasonCode::Success))).await;
+        old.ack(PacketType::PubComp, id).await;
+        // The next message of that identifier is another one.
+        old.send_publish(Publish { packet_id: Some(id), ..message("t", "another", QoS::ExactlyOnce) }).await;
+        old.ack(PacketType::PubRec, id).await;
+        assert_eq!(full.take_payloads(2).await, ["once", "another"]);
+        for taker in takers.iter_mut().chain([&mut member]) {
+            assert_eq!(taker.take_payloads(2).await, ["once", "another"]);
+        }
+        // It came after the message did.
+        assert_eq!(late.take_payloads(1).await, ["another"]);
     }
 }
 

@@ -14,7 +14,7 @@ use super::parts::Whom;
 use super::{State, Worker};
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::events::{Dropped, Event};
-use crate::mailbox::{Mail, Outcome, Routed, Target};
+use crate::mailbox::{Mail, Outcome, Routed, Target, Unable};
 
 /// What an entry in a machine's queue costs besides its message, in bytes.
 const ENTRY: usize = 64;
@@ -82,12 +82,16 @@ impl Worker {
             retain,
             subscription_identifiers: identifiers,
             expires_at,
-            share,
+            share: share.clone(),
         };
-        match self.deliver_moving(now, epoch, slot, delivery, forced) {
+        let mut outcome = match self.deliver_moving(now, epoch, slot, delivery, forced) {
             Ok(outcome) => outcome,
             Err(delivery) => self.deliver_here(now, slot, delivery, forced),
+        };
+        if let Some(refused) = &mut outcome.refused {
+            refused.by.add(slot, share.as_deref());
         }
+        outcome
     }
 
     pub(super) fn deliver_here(&mut self, now: Now, slot: SlotId, delivery: Delivery, forced: bool) -> Outcome {
@@ -125,7 +129,7 @@ impl Worker {
                 }
                 let lasts = lasts && conn.machine.session().is_some_and(|session| session.expiry_interval() != 0);
                 if lasts && refuses {
-                    return Outcome::NOT_STORED;
+                    return Outcome::refused(Unable::Store);
                 }
                 conn.undrained += delivery.message.weight() + ENTRY;
                 let crowded = conn.undrained > DRAIN && conn.machine.is_connected();
@@ -148,7 +152,7 @@ impl Worker {
                 self.wake(key);
                 (admitted, lasts)
             }
-            State::Offline(_) if refuses => return Outcome::NOT_STORED,
+            State::Offline(_) if refuses => return Outcome::refused(Unable::Store),
             State::Offline(session) => {
                 let (namespace, client_id) = (local.slot.key.namespace, &local.slot.key.client_id);
                 let draft = &mut self.journal.draft;
@@ -202,7 +206,7 @@ impl Worker {
                     let topic = &message.message().topic;
                     self.shared.events.tell(|| dropped(&local.slot, topic, Dropped::QueueFull));
                 }
-                Outcome::FULL
+                Outcome::refused(Unable::QueueFull)
             }
         }
     }
@@ -264,14 +268,14 @@ impl Worker {
             if worker != self.id {
                 self.post(worker, forward(verdict), None);
             } else {
-                self.journal.draft.forget_routed(slot, routed);
+                self.journal.draft.forget_routed(&self.shared.unfinished, slot, routed);
             }
             return;
         };
         match &mut local.state {
             State::Offline(session) => {
                 if !session.awaits(token) {
-                    self.journal.draft.forget_routed(slot, routed);
+                    self.journal.draft.forget_routed(&self.shared.unfinished, slot, routed);
                 }
                 let (namespace, client_id) = (local.slot.key.namespace, &local.slot.key.client_id);
                 let draft = &mut self.journal.draft;
@@ -282,14 +286,14 @@ impl Worker {
             State::Online(key) => {
                 let key = *key;
                 if !self.conn(key).and_then(|conn| conn.machine.session()).is_some_and(|it| it.awaits(token)) {
-                    self.journal.draft.forget_routed(slot, routed);
+                    self.journal.draft.forget_routed(&self.shared.unfinished, slot, routed);
                 }
                 self.complete_here(key, token, verdict);
             }
             State::Arriving(_) | State::Away if worker != self.id => {
                 self.post(worker, forward(verdict), None);
             }
-            State::Arriving(_) | State::Away => self.journal.draft.forget_routed(slot, routed),
+            State::Arriving(_) | State::Away => self.journal.draft.forget_routed(&self.shared.unfinished, slot, routed),
         }
     }
 }

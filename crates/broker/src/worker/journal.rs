@@ -15,7 +15,7 @@ use super::{ConnKey, Worker};
 use crate::directory::{Slot, WorkerId};
 use crate::mailbox::{Mail, Outcome, TicketId};
 use crate::retained::Topic;
-use crate::routed::{Origin, Receiver};
+use crate::routed::{Origin, Receiver, Unfinished};
 use crate::tables::{self, FiringId, SessionRow, WillRow};
 
 /// Batches handed to the store and not durable at which connections are no longer read.
@@ -52,8 +52,10 @@ impl Draft {
     }
 
     /// The session that published that QoS 2 message has ended, or was refused: nobody sends it again.
-    pub(super) fn forget_routed(&mut self, slot: &Slot, id: Option<PacketId>) {
-        if let Some(id) = id.filter(|_| !self.volatile) {
+    pub(super) fn forget_routed(&mut self, unfinished: &Unfinished, slot: &Slot, id: Option<PacketId>) {
+        let Some(id) = id else { return };
+        unfinished.forget(slot.id, id);
+        if !self.volatile {
             tables::forget_routed(&mut self.batch, slot.key.namespace, &slot.key.client_id, id);
         }
     }
@@ -88,7 +90,7 @@ impl Draft {
 pub(super) enum Dependent {
     /// A machine's records.
     Records { key: ConnKey, seq: RecordSeq },
-    /// The answer to a publish; `routed`: its packet identifier, if those who have it were noted.
+    /// The answer to a publish; `routed`: its packet identifier, if it may be sent again on another connection.
     Verdict { key: ConnKey, slot: Arc<Slot>, token: PublishToken, verdict: Verdict, routed: Option<PacketId> },
     /// The answer to another worker.
     Receipt { to: WorkerId, ticket: TicketId, outcome: Outcome },

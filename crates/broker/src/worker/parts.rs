@@ -74,19 +74,23 @@ impl Parts {
 }
 
 impl Worker {
-    /// Notes what is about to be routed, where its publisher may send it again after the end of this process; answers
-    /// who has it from before the start.
-    pub(super) fn begin_routing(&mut self, publisher: Option<&Publisher>, message: &SharedMessage) -> Option<Again> {
+    /// The packet identifier of what is about to be routed, where its publisher may send it on another connection
+    /// again, and who needs it no more, or still.
+    pub(super) fn begin_routing(
+        &mut self,
+        publisher: Option<&Publisher>,
+        message: &SharedMessage,
+    ) -> Option<(PacketId, Option<Again>)> {
         let Publisher { key, slot, sent_as, .. } = publisher?;
         let (packet_id, dup) = (*sent_as)?;
-        if self.shared.volatile {
-            return None;
-        }
         self.conn(*key)?.machine.session().filter(|session| session.expiry_interval() != 0)?;
-        let client_id = slot.key.client_id.clone();
-        let fingerprint = routed::fingerprint(message.message());
-        self.parts.origin = Some(Origin::Published { client_id, packet_id, fingerprint });
-        self.shared.unfinished.get().and_then(|all| all.again(slot.id, packet_id, fingerprint, dup))
+        let fingerprint = || routed::fingerprint(message.message());
+        if !self.shared.volatile {
+            // Even after the end of this process.
+            let client_id = slot.key.client_id.clone();
+            self.parts.origin = Some(Origin::Published { client_id, packet_id, fingerprint: fingerprint() });
+        }
+        Some((packet_id, self.shared.unfinished.again(slot.id, packet_id, fingerprint, dup)))
     }
 
     /// Has `whom` told when every open part and `remote` others have ended. `Some`: the ticket for the others.

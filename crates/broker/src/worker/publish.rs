@@ -20,9 +20,8 @@ use super::{ConnKey, Worker, expiry};
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::events::Event;
 use crate::index::{Entry, Snapshot};
-use crate::mailbox::{Mail, Outcome, Routed, Target, Unable};
+use crate::mailbox::{Mail, Outcome, Refused, Routed, Target, Unable};
 use crate::observer::Occurrence;
-use crate::routed::Origin;
 use crate::shared::Realm;
 use crate::strategy::{Choice, pick};
 use crate::sys;
@@ -269,13 +268,15 @@ impl Worker {
         let mut remote: SmallVec<[(WorkerId, SmallVec<[Target; 2]>); 4]> = SmallVec::new();
         let mut delivered = 0;
         let mut firing = self.parts.firing.take();
-        let again = match &mut firing {
-            Some(firing) => firing.again.take(),
-            None => self.begin_routing(publisher.as_ref(), &message),
+        let (routed, again) = match &mut firing {
+            Some(firing) => (None, firing.again.take()),
+            None => {
+                self.begin_routing(publisher.as_ref(), &message).map_or((None, None), |(id, again)| (Some(id), again))
+            }
         };
         for Hit { worker, target } in hits {
             delivered += 1;
-            if again.as_ref().is_some_and(|again| again.has(&target)) {
+            if again.as_ref().is_some_and(|again| again.is_done_with(&target)) {
                 continue;
             }
             if worker == self.id {
@@ -293,7 +294,6 @@ impl Worker {
         let waiting = || remote.iter().filter(|(_, targets)| needs_receipt(targets)).count();
         let ticket = match (publisher, firing) {
             (Some(Publisher { key, slot, token: Some(token), .. }), _) => {
-                let routed = self.parts.origin.as_ref().and_then(Origin::packet_id);
                 self.wait_for_parts(Whom::Publisher { key, slot, token, matched, routed }, outcome, waiting())
             }
             (_, Some(firing)) => self.keep_will(&firing, &message, outcome, waiting()),
@@ -320,8 +320,13 @@ impl Worker {
         outcome: Outcome,
         routed: Option<PacketId>,
     ) {
-        let verdict = if let Some(why) = outcome.refused {
+        let verdict = if let Some(refused) = outcome.refused {
+            let Refused { why, by } = *refused;
             self.shared.counters.messages_refused.one();
+            if let Some(id) = routed {
+                // Sent again, it is not for those who have it.
+                self.shared.unfinished.is_lacked(slot.id, id, by);
+            }
             let words = match why {
                 Unable::QueueFull => {
                     self.shared.counters.refused_queue_full.one();
@@ -333,16 +338,17 @@ impl Worker {
                 }
             };
             Verdict { words: Some(words), ..Verdict::from(ReasonCode::QuotaExceeded) }
-        } else if matched {
-            ReasonCode::Success.into()
         } else {
-            ReasonCode::NoMatchingSubscribers.into()
+            if let Some(id) = routed {
+                self.shared.unfinished.forget(slot.id, id);
+            }
+            if matched { ReasonCode::Success.into() } else { ReasonCode::NoMatchingSubscribers.into() }
         };
         self.after_batch(outcome.stored, Dependent::Verdict { key, slot, token, verdict, routed });
     }
 
     /// Completes a publish on the connection that made it, or on its session where that is now.
-    /// `routed`: its packet identifier, if those who have it were noted.
+    /// `routed`: its packet identifier, if it may be sent again on another connection.
     pub(super) fn complete(
         &mut self,
         key: ConnKey,
@@ -354,7 +360,7 @@ impl Worker {
         if let Some(conn) = self.conn(key).filter(|conn| conn.machine.is_connected()) {
             if verdict.reason.is_failure() && conn.machine.version().is_v5() {
                 // What it publishes next under this identifier is another message.
-                self.journal.draft.forget_routed(slot, routed);
+                self.journal.draft.forget_routed(&self.shared.unfinished, slot, routed);
             }
             return self.complete_here(key, token, verdict);
         }

@@ -173,8 +173,9 @@ impl Worker {
             self.shared.counters.sessions.one();
             self.set_alarm(slot.id);
         }
-        if let Some(unfinished) = self.shared.unfinished.get().filter(|_| self.id == 0) {
-            self.fire_again(now, unfinished.take_wills());
+        if self.id == 0 {
+            let wills = self.shared.unfinished.take_wills();
+            self.fire_again(now, wills);
         }
     }
 
@@ -194,6 +195,7 @@ impl Worker {
             });
         }
         if session.expiry_interval() != 0 {
+            self.shared.unfinished.forget_session(slot.id);
             let (namespace, client_id) = (slot.key.namespace, &slot.key.client_id);
             self.journal.draft.write(namespace, client_id, &Record::Ended);
         }

@@ -29,7 +29,7 @@ use super::journal::AfterSubmission;
 use super::parts::{PartId, Parts, Whom};
 use super::{ConnKey, Local, State, Worker};
 use crate::directory::{Slot, SlotId, WorkerId};
-use crate::mailbox::{Estate, Mail, Outcome};
+use crate::mailbox::{Estate, Mail, Outcome, Unable};
 use crate::routed::Origin;
 
 /// Messages held for a session that is on its way, and bytes; further ones are refused.
@@ -92,7 +92,7 @@ enum What {
 impl Arriving {
     fn hold(&mut self, delivery: Delivery, forced: bool, parts: &mut Parts) -> Outcome {
         if !forced && (self.held.len() >= HELD || self.held_bytes >= HELD_BYTES) {
-            return Outcome::FULL;
+            return Outcome::refused(Unable::QueueFull);
         }
         self.held_bytes += delivery.message.weight();
         // Who published it hears nothing before the session has it.
@@ -348,7 +348,7 @@ impl Worker {
                 }
                 Held::Verdict(token, verdict, routed) => {
                     if !session.awaits(token) {
-                        draft.forget_routed(slot, routed);
+                        draft.forget_routed(&self.shared.unfinished, slot, routed);
                     }
                     session.complete_offline(token, verdict, |record| draft.write(namespace, client_id, &record));
                 }
@@ -367,7 +367,7 @@ impl Worker {
                 Held::Delivery(delivery, part, origin) => (delivery, part, origin),
                 Held::Verdict(_, _, routed) => {
                     if let Some(local) = self.locals.get(&slot) {
-                        self.journal.draft.forget_routed(&local.slot, routed);
+                        self.journal.draft.forget_routed(&self.shared.unfinished, &local.slot, routed);
                     }
                     continue;
                 }
@@ -414,7 +414,7 @@ impl Worker {
                     });
                     estate.session.set_queue_limits(limits);
                     match admitted {
-                        gridmq_proto::session::Admitted::Full => Outcome::FULL,
+                        gridmq_proto::session::Admitted::Full => Outcome::refused(Unable::QueueFull),
                         _ => {
                             if let Some(origin) = origin {
                                 draft.write_routed(origin, &local.slot, share.as_deref());
@@ -447,7 +447,7 @@ impl Worker {
         match local.leaving.last_mut().map(|leaving| &mut leaving.what) {
             Some(What::Here(estate)) => {
                 if !estate.session.awaits(token) {
-                    draft.forget_routed(&local.slot, routed);
+                    draft.forget_routed(&self.shared.unfinished, &local.slot, routed);
                 }
                 estate.session.complete_offline(token, verdict, |record| {
                     draft.write(namespace, &client_id, &record);
