@@ -103,8 +103,9 @@ pub(crate) fn command(choice: &Choice) -> Result<()> {
     let measuring = Instant::now();
     let all = rows::all(choice.quick);
     let mut left = 0;
-    for number in 0..choice.runs() {
-        for row in all.iter().filter(|row| choice.has(row)) {
+    let most = all.iter().map(|row| choice.runs() * row.times()).max().unwrap_or_default();
+    for number in 0..most {
+        for row in all.iter().filter(|row| choice.has(row) && number < choice.runs() * row.times()) {
             for (peer, program) in &bench.programs {
                 let Ok(program) = program else { continue };
                 let done = |cell: &Cell| cell.row == row.name && cell.peer == peer.name() && cell.run == number;

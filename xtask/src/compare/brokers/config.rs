@@ -50,7 +50,7 @@ fn gridmq(place: &Place<'_>) -> String {
         "plain = ['127.0.0.1:{plain}']\nlisten = ['127.0.0.1:{tls}']\n\
          cert = '{certificates}/server.pem'\nkey = '{certificates}/server.key'\nlog = 'error'\n\
          [open]\nanonymous = true\nclient-ca = '{certificates}/root-ca.pem'\n\
-         [store]\ndirectory = '{dir}/data'\n{durability}",
+         [limits]\nconnections = 30000\n[store]\ndirectory = '{dir}/data'\n{durability}",
         plain = place.plain,
         tls = place.tls,
     )

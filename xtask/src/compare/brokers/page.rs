@@ -13,8 +13,8 @@ Written by `cargo xtask compare`, which installs and starts every peer and has `
 counts is the broker's own processor time for each delivered message, and its memory: rates on a machine that the
 generator shares are lower bounds for both.
 
-- A cell is the better of two runs, the first with Nagle's algorithm where the broker has a switch for it, the second
-  without. Every run has a fresh process, directory and port, after two seconds of quiet. MQTT 3.1.1 throughout.
+- A cell is the best of two runs, of four for latency; the first with Nagle's algorithm where the broker has a switch for
+  it, the others without. Every run has a fresh process, directory and port, after two seconds of quiet. MQTT 3.1.1 throughout.
 - Everybody may do everything, nothing is kept on disk, and limits of queues are as high as they go. The row about
   acknowledged messages alone has each broker as it is shipped, ours with `durability = \"fsync\"`.
 - *relay* is the floor: it copies the same packets between the same sockets and looks at their lengths alone.
@@ -126,7 +126,8 @@ fn lag(row: &Row, found: &[(Peer, Option<&Cell>)], first: Option<(Peer, f64)>) -
         return format!("- {}: {} reaches 0.\n", row.title, peer.name());
     }
     let unsound = if ours.is_sound() { "" } else { ", and lost messages or connections" };
-    format!("- {}: {:.2} times {}'s{unsound}.\n", row.title, figure / theirs, peer.name())
+    let why = if row.why.is_empty() { String::new() } else { format!(": {}", row.why) };
+    format!("- {}: {:.2} times {}'s{unsound}{why}.\n", row.title, figure / theirs, peer.name())
 }
 
 /// Messages, or connections, a second.
