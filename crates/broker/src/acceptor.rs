@@ -18,7 +18,7 @@ use crate::peer::PeerAddress;
 use crate::shared::Shared;
 
 /// Connections of one listener in one turn, so that the others get theirs.
-const TURN: usize = 64;
+const TURN: usize = 16;
 
 /// How long nothing is taken after the system had no descriptor or memory left: others must go first.
 const STARVED: Duration = Duration::from_millis(50);

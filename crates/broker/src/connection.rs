@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -72,9 +72,13 @@ impl Task {
         let mut worker = shared_worker.borrow_mut();
         let worker = &mut *worker;
         let now = worker.now();
-        worker.begin_turn(self.key);
         let Some(conn) = worker.conn(self.key) else { return Poll::Ready(()) };
         conn.waker = Some(cx.waker().clone());
+        if worker.holds_up(self.key) {
+            return Poll::Pending;
+        }
+        worker.begin_turn(self.key);
+        let Some(conn) = worker.conn(self.key) else { return Poll::Ready(()) };
         if conn.deadline.is_some_and(|at| at <= now.monotonic) {
             if !worker.reads(self.key)
                 && let Some(conn) = worker.conn(self.key)
@@ -145,7 +149,8 @@ impl Task {
         // Nobody watches the socket for a connection that was not read from; it may be again, now that it has written.
         let more = more || (held_back && worker.reads(self.key));
         if more || (room && worker.reads(self.key) && worker.resume_scans(now, self.key)) {
-            cx.waker().wake_by_ref();
+            // Not before the runtime has looked at the sockets: others may have something too.
+            let _pending = pin!(tokio::task::yield_now()).poll(cx);
         }
         if let Some(at) = deadline {
             self.arm(cx, at, now.monotonic, worker);

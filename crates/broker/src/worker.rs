@@ -14,6 +14,7 @@ mod deliver;
 mod firing;
 mod hooked;
 mod journal;
+mod lanes;
 mod parts;
 mod policy;
 mod ponder;
@@ -79,6 +80,7 @@ pub(crate) struct Worker {
     current: Option<ConnKey>,
     /// Others of this thread were woken in this turn.
     woke_others: bool,
+    lanes: lanes::Lanes,
     next_connection: u64,
     locals: BySlot<Local>,
     tickets: Slab<parts::Ticket>,
@@ -118,6 +120,7 @@ impl Worker {
             conns: Slab::new(),
             current: None,
             woke_others: false,
+            lanes: lanes::Lanes::default(),
             next_connection: 0,
             locals: BySlot::default(),
             tickets: Slab::new(),
@@ -177,6 +180,8 @@ impl Worker {
             outgoing: BytesMut::new(),
             undrained: 0,
             waker: None,
+            queued: false,
+            may_enter: false,
             deadline: None,
             closing: false,
             parted: false,
@@ -363,17 +368,6 @@ impl Worker {
 
     fn slot_of(&mut self, key: ConnKey) -> Option<SlotId> {
         self.conn(key)?.client.as_ref().map(|client| client.slot.id)
-    }
-
-    /// Wakes the task of a connection, to send what lies ready for it.
-    fn wake(&mut self, key: ConnKey) {
-        if self.current == Some(key) {
-            return;
-        }
-        if let Some(waker) = self.conn(key).and_then(|conn| conn.waker.take()) {
-            self.woke_others = true;
-            waker.wake();
-        }
     }
 
     /// A connection's turn begins.

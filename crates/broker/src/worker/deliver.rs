@@ -44,6 +44,7 @@ impl Worker {
 
     fn on_deliver(&mut self, now: Now, from: WorkerId, routed: Routed) {
         let Routed { message, expires_at, targets, ticket, origin } = routed;
+        self.begin_message();
         self.parts.origin = origin;
         let mut outcome = Outcome::TAKEN;
         for target in targets {

@@ -263,6 +263,7 @@ impl Worker {
         publisher: Option<Publisher>,
         mut outcome: Outcome,
     ) {
+        self.begin_message();
         let filler = publisher.as_ref().map(|publisher| publisher.key);
         // One piece of mail per other worker.
         let mut remote: SmallVec<[(WorkerId, SmallVec<[Target; 2]>); 4]> = SmallVec::new();

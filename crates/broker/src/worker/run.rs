@@ -42,6 +42,7 @@ pub(crate) fn run(
             }
         }
         spawn_local(clerk(Rc::clone(&worker)));
+        spawn_local(super::lanes::rounds(Rc::clone(&worker)));
         if let Some(interval) = shared.system_topics.filter(|_| id == 0) {
             spawn_local(crate::sys::publish(Rc::clone(&worker), Arc::clone(&shared), interval));
         }
@@ -63,13 +64,13 @@ pub(crate) fn run(
 
 /// Takes the worker's mail.
 async fn post(worker: Rc<RefCell<Worker>>, mut inbox: mpsc::Receiver<Batch>) {
+    let mut left = POST_SLICE;
     while let Some(Batch { from, mail }) = inbox.recv().await {
-        let mut mail = mail.into_iter();
-        loop {
-            let mut handled = 0;
+        let mut mail = mail.into_iter().peekable();
+        while mail.peek().is_some() {
             let now = worker.borrow().now();
-            for piece in mail.by_ref().take(POST_SLICE) {
-                handled += 1;
+            for piece in mail.by_ref().take(left) {
+                left -= 1;
                 match piece {
                     Mail::Accepted(accepted) => {
                         spawn_local(begin(Rc::clone(&worker), *accepted));
@@ -78,10 +79,11 @@ async fn post(worker: Rc<RefCell<Worker>>, mut inbox: mpsc::Receiver<Batch>) {
                 }
             }
             worker.borrow_mut().commit();
-            if handled < POST_SLICE {
-                break;
+            if left == 0 {
+                // Another batch may lie ready, again and again.
+                left = POST_SLICE;
+                tokio::task::yield_now().await;
             }
-            tokio::task::yield_now().await;
         }
     }
 }

@@ -41,6 +41,10 @@ pub(crate) struct Conn {
     pub(super) undrained: usize,
     /// Wakes the connection's task.
     pub(crate) waker: Option<Waker>,
+    /// It waits for a turn (`lanes.rs`).
+    pub(super) queued: bool,
+    /// Its client is not in, and it has waited for its turn.
+    pub(super) may_enter: bool,
     /// When the machine wants to hear of the time.
     pub(crate) deadline: Option<Monotonic>,
     /// The machine is done; what is in `outgoing` still goes out.
