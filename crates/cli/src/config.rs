@@ -135,7 +135,7 @@ impl Settings {
 
     /// A namespace of Event Grid publishes no counters. It may also be named by a flag.
     pub(crate) fn agree_on_counters(&self) -> Result<(), String> {
-        if self.mqtt.system_topics.is_some() && self.namespace.file.is_some() {
+        if self.mqtt.system_topics.is_some() && self.namespace.is_given() {
             return Err(
                 "a namespace has no topics of counters: leave system-topics out of [mqtt], and read /metrics of \
                         [admin] instead"
@@ -155,7 +155,7 @@ impl Settings {
     pub(crate) fn reloaded(&self, newer: &Self) -> Self {
         let mut next = self.clone();
         next.adopt(newer);
-        if self.namespace.file.is_some() != newer.namespace.file.is_some() {
+        if self.namespace.is_given() != newer.namespace.is_given() {
             next.namespace.clone_from(&self.namespace);
         }
         next

@@ -105,7 +105,7 @@ fn every_block_about_certificates_works_in_an_empty_directory() {
 
 #[test]
 fn every_block_of_the_others_works_in_an_empty_directory() {
-    for (command, blocks) in [("doctor explain", 1), ("serve", 5), ("users", 1), ("quickstart", 1)] {
+    for (command, blocks) in [("doctor explain", 1), ("serve", 6), ("users", 1), ("quickstart", 1)] {
         each_block_works(command, blocks);
     }
 }

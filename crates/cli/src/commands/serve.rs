@@ -8,16 +8,16 @@ mod listeners;
 mod open;
 mod reload;
 mod revocation;
+mod source;
 mod systemd;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::Args;
 use gridmq_broker::Broker;
-use gridmq_namespace::document::UnknownMember;
-use gridmq_namespace::{Policy, Resources};
+use gridmq_namespace::Policy;
 use gridmq_store::{Durability, Store};
 use gridmq_tls::client::ConfigError;
 use gridmq_tls::{ClientAuth, ClientTrust, Identity, ServerConfig};
@@ -28,14 +28,12 @@ use crate::datadir::DataDir;
 use crate::error::{Failure, Outcome};
 use crate::output::Style;
 use crate::signal::{Hangup, Stop};
-use crate::{files, log, output, utc};
+use crate::{log, output, utc};
 use reload::Reloader;
+pub(super) use source::{Source, document};
 use systemd::{State, Watchdog};
 
-/// The largest namespace file that is read.
-const MAX_NAMESPACE_BYTES: u64 = 64 * 1024 * 1024;
-
-const HELP: &str = r"Examples. Without TLS, for this machine only:
+const HELP: &str = r#"Examples. Without TLS, for this machine only:
   gridmq serve --plain 1883
 
 With TLS:
@@ -59,6 +57,12 @@ With a namespace, that of gridmq quickstart:
 An address is IP:PORT, or a port alone for this machine only. The default
 state directory is one broker's at a time: give each its own --data-dir.
 
+With the namespace that an ARM template describes; of Bicep, what bicep build
+writes:
+  echo '{"resources": [{"name": "ns1/client1",
+    "type": "Microsoft.EventGrid/namespaces/clients"}]}' > main.json
+  gridmq serve --template main.json --cert ca/server.pem --key ca/server.key
+
 With a file that says more than flags can:
   gridmq serve --print-config > gridmq.toml
   gridmq serve --config gridmq.toml --plain 1883
@@ -67,7 +71,7 @@ Certificate and key are watched: when they are replaced, new connections get
 the new ones. SIGHUP has them read at once, and the file and the namespace.
 
 In the file, crls = ['DIR'] under [tls] names revocation lists: clients whose
-certificate they name are refused. They are watched and read likewise.";
+certificate they name are refused. They are watched and read likewise."#;
 
 /// Run a broker
 ///
@@ -80,6 +84,12 @@ pub(crate) struct Arguments {
     /// The namespace's resources as JSON
     #[arg(long, value_name = "FILE", env = "GRIDMQ_NAMESPACE", hide_env_values = true)]
     namespace: Option<PathBuf>,
+    /// Or an ARM template that describes the namespace, as JSON
+    #[arg(long, value_name = "FILE", env = "GRIDMQ_TEMPLATE", hide_env_values = true)]
+    template: Option<PathBuf>,
+    /// The template's parameters, as JSON
+    #[arg(long, value_name = "FILE", env = "GRIDMQ_PARAMETERS", hide_env_values = true)]
+    parameters: Option<PathBuf>,
     /// The file of users that gridmq users keeps, for a broker without a namespace
     #[arg(long, value_name = "FILE", env = "GRIDMQ_USERS", hide_env_values = true)]
     users: Option<PathBuf>,
@@ -149,6 +159,8 @@ impl Arguments {
             }
         };
         over(&self.namespace, &mut settings.namespace.file);
+        over(&self.template, &mut settings.namespace.template);
+        over(&self.parameters, &mut settings.namespace.parameters);
         over(&self.users, &mut settings.open.users);
         over(&self.access, &mut settings.open.access);
         over(&self.cert, &mut settings.cert);
@@ -195,7 +207,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let (listeners, certificates) = listeners::listeners(&settings)?;
     open::check(&settings)?;
     let mut open = open::Open::default();
-    let (policy, summary) = namespace(settings.namespace.file.as_deref())?;
+    let (policy, summary) = namespace(&settings.namespace)?;
     let (rules, mut lists) =
         revocation::rules(settings.tls.as_ref(), policy, certificates.any(), open.rules(&settings)?)?;
     let dir = settings.directory().map_or_else(DataDir::default_path, |dir| Ok(dir.to_owned()))?;
@@ -277,7 +289,7 @@ fn check(settings: &Settings) -> Outcome {
     log::check(&settings.log.filter)?;
     let (_, certificates) = listeners::listeners(settings)?;
     open::check(settings)?;
-    let (policy, summary) = namespace(settings.namespace.file.as_deref())?;
+    let (policy, summary) = namespace(&settings.namespace)?;
     let open = open::Open::default().rules(settings)?;
     revocation::rules(settings.tls.as_ref(), policy, certificates.any(), open)?;
     bridges::bridges(settings)?;
@@ -316,13 +328,10 @@ fn build_config(identity: Identity, asks: bool, alpn: &[String]) -> Result<Serve
 }
 
 /// The namespace, and what there is to say of it.
-fn namespace(path: Option<&Path>) -> Result<(Option<Policy>, Option<String>), Failure> {
-    let Some(path) = path else { return Ok((None, None)) };
-    let text = files::read_text(path, MAX_NAMESPACE_BYTES, "the namespace file")?;
-    let shown = files::shown(path);
-    let (policy, warnings) = policy(&text, next_generation()).map_err(|failure| failure.during(&shown))?;
+fn namespace(settings: &config::Namespace) -> Result<(Option<Policy>, Option<String>), Failure> {
+    let Some(Source { policy, warnings }) = source::read(settings)? else { return Ok((None, None)) };
     for warning in warnings {
-        Style::stderr().warning(&format!("{shown}: {warning}"));
+        Style::stderr().warning(&warning);
     }
     let name = &policy.resources().namespace.name;
     let summary = format!("namespace {name}: {}", quickstart::describe(policy.resources()));
@@ -347,15 +356,4 @@ fn store(dir: &DataDir, durability: Durability) -> Result<Option<Store>, Failure
 pub(super) fn next_generation() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
-/// Compiles a namespace's JSON, and gives what in it has no effect.
-pub(super) fn policy(text: &str, generation: u64) -> Result<(Policy, Vec<UnknownMember>), Failure> {
-    let resources = Resources::from_json(text)?;
-    let unknown = resources.unknown_members();
-    let policy = Policy::compile(resources, generation).map_err(|problems| {
-        let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-        Failure::failed(problems.join("\n"))
-    })?;
-    Ok((policy, unknown))
 }

@@ -50,10 +50,9 @@ pub(super) fn ensure(material: &Material) -> Result<Ready, Failure> {
     } else {
         (write(material)?, How::Written)
     };
-    let (policy, warnings) =
-        serve::policy(&text, serve::next_generation()).map_err(|failure| failure.during(&shown))?;
+    let serve::Source { policy, warnings } = serve::document(&text, &path)?;
     for warning in warnings {
-        Style::stderr().warning(&format!("{shown}: {warning}"));
+        Style::stderr().warning(&warning);
     }
     let words = match how {
         How::Written => "written",

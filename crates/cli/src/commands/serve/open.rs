@@ -82,13 +82,14 @@ fn told(file: Option<&Path>, of_file: usize, problems: &[AccessProblem]) -> Fail
 /// Whether the settings go together, and whether they let in more than whoever typed them may have meant.
 pub(super) fn check(settings: &Settings) -> Outcome {
     settings.agree_on_counters().map_err(Failure::usage)?;
+    settings.namespace.agree().map_err(Failure::usage)?;
     let open = &settings.open;
-    if settings.namespace.file.is_some() {
+    if settings.namespace.is_given() {
         return if *open == config::Open::default() {
             Ok(())
         } else {
             Err(Failure::usage(
-                "a namespace says itself who comes in and what they may do: leave out --namespace, or --users, --access, \
+                "a namespace says itself who comes in and what they may do: leave out --namespace or --template, or --users, --access, \
                  --anonymous and [open]",
             ))
         };

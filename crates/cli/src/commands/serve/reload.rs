@@ -8,10 +8,11 @@ use gridmq_namespace::{Policy, Rules};
 use super::listeners::Certificates;
 use super::open::Open;
 use super::revocation::Lists;
-use super::{Arguments, MAX_NAMESPACE_BYTES, next_generation, open, policy};
+use super::source::{self, Source};
+use super::{Arguments, open};
 use crate::config::Settings;
 use crate::error::Failure;
-use crate::{files, log};
+use crate::log;
 
 /// What is in force, and how it is read again.
 pub(super) struct Reloader {
@@ -56,10 +57,10 @@ impl Reloader {
     }
 
     fn tell_changes(&self, newer: &Settings) {
-        let toggled = self.in_force.namespace.file.is_some() != newer.namespace.file.is_some();
+        let toggled = self.in_force.namespace.is_given() != newer.namespace.is_given();
         for change in self.in_force.changes_to(newer) {
             let key = change.key;
-            if change.reloads && !(toggled && key == "namespace.file") {
+            if change.reloads && !(toggled && key.starts_with("namespace.")) {
                 tracing::info!(key, "changed, and in force");
             } else {
                 tracing::warn!(key, "changed, and waits for the next start");
@@ -68,14 +69,13 @@ impl Reloader {
     }
 }
 
-/// The namespace as its file says now.
+/// The namespace as its files say now.
 fn namespace(settings: &Settings) -> Result<Option<Policy>, Failure> {
-    let Some(path) = &settings.namespace.file else { return Ok(None) };
-    let text = files::read_text(path, MAX_NAMESPACE_BYTES, "the namespace file")?;
-    let shown = files::shown(path);
-    let (policy, warnings) = policy(&text, next_generation()).map_err(|failure| failure.during(&shown))?;
-    for warning in warnings {
-        tracing::warn!(file = shown, %warning, "something in the namespace has no effect");
-    }
-    Ok(Some(policy))
+    let source = source::read(&settings.namespace)?;
+    Ok(source.map(|Source { policy, warnings }| {
+        for warning in warnings {
+            tracing::warn!(%warning, "something in the namespace has no effect");
+        }
+        policy
+    }))
 }
