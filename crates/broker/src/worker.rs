@@ -183,6 +183,7 @@ impl Worker {
             queued: false,
             may_enter: false,
             deadline: None,
+            proof_ends: None,
             closing: false,
             parted: false,
             parked: false,
@@ -282,6 +283,9 @@ impl Worker {
 
     /// Lets the machine see the time.
     pub(crate) fn timeout(&mut self, now: Now, key: ConnKey) {
+        if self.conn(key).is_some_and(|conn| conn.proof_ends.is_some_and(|at| at <= now.monotonic)) {
+            self.proof_ended(now, key);
+        }
         if let Some(conn) = self.conn(key) {
             conn.machine.handle_timeout(now);
             if let Some((_, verdict)) = conn.withheld.take_if(|&mut (due, _)| due <= now.monotonic) {
@@ -330,7 +334,7 @@ impl Worker {
                 }
                 Output::Timeout(deadline) => {
                     let withheld = conn.withheld.as_ref().map(|&(due, _)| due);
-                    conn.deadline = [deadline, withheld].into_iter().flatten().min();
+                    conn.deadline = [deadline, withheld, conn.proof_ends].into_iter().flatten().min();
                     conn.undrained = 0;
                     return;
                 }

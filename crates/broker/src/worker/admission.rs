@@ -18,6 +18,7 @@ use gridmq_proto::session::server::{AuthDecision, ConnectDecision};
 use gridmq_proto::time::Now;
 
 use super::connect::{bounded, refusal};
+use super::policy::proof_end;
 use super::{Conn, ConnKey, Worker};
 use crate::hooks;
 use crate::hooks::{Caller, Connecting, Welcome};
@@ -272,6 +273,7 @@ impl Worker {
             Stepped::Proven(proof, data) => {
                 match gate.reauthenticate(&client.admission, &client.credentials, &proof, now.wall) {
                     Ok(admission) => {
+                        conn.proof_ends = proof_end(now, &admission);
                         client.admission = admission;
                         AuthDecision::Accept { data }
                     }

@@ -16,6 +16,7 @@ use gridmq_proto::{ReasonCode, Version};
 use gridmq_tls::{Certificate, PresentedPeer};
 
 use super::admission::Arrival;
+use super::policy::proof_end;
 use super::takeover::{Waiting, overtaken};
 use super::{Client, ConnKey, Local, State, Worker};
 use crate::directory::{Claim, FIRST_EPOCH, SessionKey, Slot};
@@ -257,6 +258,7 @@ impl Worker {
         conn.decoder.set_max_packet_size(maximum.min(conn.door.maximum_packet_size()));
         conn.cache = DecisionCache::new();
         conn.awaiting = None;
+        conn.proof_ends = proof_end(now, &admission);
         conn.client = Some(Client { slot: Arc::clone(slot), admission, credentials, since: now.wall, will_stored });
         let from = conn.from;
         let unadmitted = std::mem::take(&mut conn.unadmitted);

@@ -1,12 +1,14 @@
-//! After a change of rules: everybody is judged again, in slices.
+//! After a change of rules everybody is judged again, in slices; when a proof ends, its client.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use gridmq_namespace::Admission;
 use gridmq_proto::ReasonCode;
-use gridmq_proto::time::Now;
+use gridmq_proto::time::{Monotonic, Now};
 
 use super::connect::bounded;
-use super::{State, Worker};
+use super::{ConnKey, State, Worker};
 use crate::directory::SlotId;
 use crate::hooks::SessionEnd;
 
@@ -17,6 +19,19 @@ impl Worker {
     pub(super) fn rules_changed(&mut self) {
         self.rejudge = self.locals.keys().copied().collect();
         self.clerk.notify_one();
+    }
+
+    /// What proved who a connection's client is has ended: it stays if the rules still let it in.
+    pub(super) fn proof_ended(&mut self, now: Now, key: ConnKey) {
+        let Some(conn) = self.conn(key) else { return };
+        conn.proof_ends = None;
+        let Some(slot) = self.slot_of(key) else { return };
+        if let Some(local) =
+            self.locals.get_mut(&slot).filter(|local| matches!(local.state, State::Online(it) if it == key))
+        {
+            local.judged = None;
+            self.judge(now, slot);
+        }
     }
 
     /// Judges some sessions again. `true`: there are more.
@@ -90,6 +105,7 @@ impl Worker {
             State::Online(key) => {
                 let key = *key;
                 if let Some(conn) = self.conn(key) {
+                    conn.proof_ends = proof_end(now, &admission);
                     if let Some(client) = &mut conn.client {
                         client.admission = admission;
                     }
@@ -117,3 +133,13 @@ impl Worker {
         }
     }
 }
+
+/// When a client has to be judged again since its proof ends; a second from now at the earliest, should the rules let in
+/// whose proof has ended.
+pub(super) fn proof_end(now: Now, admission: &Admission) -> Option<Monotonic> {
+    let ends = admission.principal().expires_at()?;
+    Some(now.monotonic.after(ends.since(now.wall).max(Duration::from_secs(1))))
+}
+
+#[cfg(test)]
+mod tests;

@@ -47,6 +47,8 @@ pub(crate) struct Conn {
     pub(super) may_enter: bool,
     /// When the machine wants to hear of the time.
     pub(crate) deadline: Option<Monotonic>,
+    /// When what proves who its client is ends, so that it is judged again.
+    pub(super) proof_ends: Option<Monotonic>,
     /// The machine is done; what is in `outgoing` still goes out.
     pub(crate) closing: bool,
     /// The client has said goodbye, or has gone: it waits for nothing.

@@ -75,7 +75,7 @@ certificate they name are refused. They are watched and read likewise."#;
 
 /// Run a broker
 ///
-/// With --namespace it decides as Azure Event Grid decides; without, by --users and --access, and with neither everybody
+/// With --namespace or --template it decides as Azure Event Grid decides; without, by --users and --access, and with neither everybody
 /// on this machine may do everything. Options can also stand in variables GRIDMQ_NAME and in a TOML file, which has more
 /// of them: --print-config shows it. Flags win over variables, variables over the file.
 #[derive(Debug, Args)]
