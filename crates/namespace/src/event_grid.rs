@@ -9,6 +9,10 @@
 
 pub(crate) mod authenticate;
 mod closest;
+mod token;
+
+pub use token::TokenProblem;
+pub(crate) use token::{IssuerKey, SignedBy, TokenIssuer};
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -18,12 +22,13 @@ use gridmq_proto::{TopicFilter, TopicName};
 
 use crate::explain::{Explanation, Refused};
 use crate::fold::same;
-use crate::gate::{ConnectRequest, Credentials, Refusal, RefusalKind, Rules, Verdict};
+use crate::gate::{ConnectRequest, Credentials, Exchange, Proof, Refusal, RefusalKind, Rules, Transport, Verdict};
 use crate::policy::Policy;
-use crate::principal::{Principal, PrincipalKind, Rights};
+use crate::principal::{AuthenticatedBy, NameSource, Principal, PrincipalKind, Rights};
 use crate::profile::{ConnectionLimits, SessionLimits};
 use crate::resource::{ClientState, Permission};
 use authenticate::Claim;
+use token::Token;
 
 impl Rules for Policy {
     fn generation(&self) -> u64 {
@@ -32,15 +37,39 @@ impl Rules for Policy {
 
     fn admit(&self, request: &ConnectRequest<'_>, now: Wall) -> Result<Principal, Refusal> {
         if let Some(method) = request.authentication_method {
-            return Err(RefusalKind::UnsupportedAuthenticationMethod { method: method.to_owned() }.into());
+            return match request.proof.and_then(Proof::get::<Token>) {
+                Some(token) => self.admit_token(token, request.transport),
+                None => Err(RefusalKind::UnsupportedAuthenticationMethod { method: method.to_owned() }.into()),
+            };
         }
         let (username, presented, transport) = (request.username, request.presented, request.transport);
         self.authenticate(Claim { username, presented, vouched: request.vouched, transport }, now)
     }
 
+    fn exchange(&self, request: &ConnectRequest<'_>) -> Option<Box<dyn Exchange>> {
+        let tokens = self.tokens.as_ref().filter(|_| request.authentication_method == Some(token::METHOD))?;
+        Some(Box::new(token::TokenExchange(Arc::clone(tokens))))
+    }
+
+    fn reauthenticate(
+        &self,
+        _principal: &Principal,
+        credentials: &Credentials,
+        proof: &Proof,
+        _now: Wall,
+    ) -> Result<Principal, Refusal> {
+        match proof.get::<Token>() {
+            Some(token) => self.admit_token(token, credentials.transport),
+            None => Err(RefusalKind::Token(TokenProblem::Absent).into()),
+        }
+    }
+
     fn readmit(&self, principal: &Principal, credentials: &Credentials, now: Wall) -> Result<Principal, Refusal> {
         if principal.kind() == PrincipalKind::System {
             return Ok(principal.clone());
+        }
+        if let Some(signed_by) = principal.signed_by() {
+            return self.readmit_token(principal, signed_by, now);
         }
         let username = credentials.username.as_deref();
         let (presented, vouched) = (credentials.presented.as_ref(), credentials.vouched.as_deref());
@@ -67,6 +96,55 @@ impl Rules for Policy {
 
     fn connection_limits(&self) -> ConnectionLimits {
         ConnectionLimits::EVENT_GRID
+    }
+}
+
+impl Policy {
+    /// The client that a good token names.
+    fn admit_token(&self, token: &Token, transport: Transport) -> Result<Principal, Refusal> {
+        if !self.enabled {
+            return Err(RefusalKind::BrokerDisabled.into());
+        }
+        if transport == (Transport::Plain { trusted: false }) {
+            return Err(RefusalKind::PlainNotTrusted.into());
+        }
+        self.is_not_disabled(&token.name)?;
+        let by = AuthenticatedBy::Token {
+            issuer: Arc::clone(&token.signed_by.issuer),
+            kid: Arc::clone(&token.signed_by.kid),
+        };
+        Ok(Principal::new(PrincipalKind::Client, token.name.clone())
+            .with_name_source(NameSource::Token)
+            .with_proof(by, Some(token.expires_at))
+            .with_attributes(token.attributes.clone())
+            .with_rights(self.rights(&token.name, &token.attributes))
+            .with_token(token.signed_by.clone()))
+    }
+
+    /// Judges a client again by what is known of its token.
+    fn readmit_token(&self, principal: &Principal, signed_by: &SignedBy, now: Wall) -> Result<Principal, Refusal> {
+        if !self.enabled {
+            return Err(RefusalKind::BrokerDisabled.into());
+        }
+        if !self.tokens.as_ref().is_some_and(|tokens| tokens.trusts(signed_by)) {
+            return Err(RefusalKind::IssuerWithdrawn.into());
+        }
+        if let Some(ended) = principal.expires_at().filter(|ends| *ends <= now) {
+            let seconds = now.as_secs() - ended.as_secs();
+            return Err(RefusalKind::Token(TokenProblem::Expired { seconds }).into());
+        }
+        let name = principal.authentication_name();
+        self.is_not_disabled(name)?;
+        Ok(principal.clone().with_rights(self.rights(name, principal.attributes())))
+    }
+
+    fn is_not_disabled(&self, name: &str) -> Result<(), RefusalKind> {
+        match self.client(name) {
+            Some(client) if client.properties.state != ClientState::Enabled => {
+                Err(RefusalKind::Disabled { authentication_name: name.to_owned() })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -125,6 +203,12 @@ impl Policy {
         }
         if rights.generation == self.generation {
             return Ok(Cow::Borrowed(rights));
+        }
+        if let Some(signed_by) = principal.signed_by() {
+            if self.tokens.as_ref().is_some_and(|tokens| tokens.trusts(signed_by)) {
+                return Ok(Cow::Owned(self.rights(principal.authentication_name(), principal.attributes())));
+            }
+            return Err(Verdict::Denied(Explanation::Withdrawn));
         }
         match self.client(principal.authentication_name()) {
             Some(client) if client.properties.state == ClientState::Enabled => {

@@ -27,6 +27,7 @@ mod prepare;
 mod refusal;
 mod request;
 
+pub use crate::event_grid::TokenProblem;
 pub use cache::DecisionCache;
 pub use exchange::{Exchange, Step};
 pub use prepare::{Computation, Proof};

@@ -73,6 +73,10 @@ pub const THUMBPRINTS: Limit = Limit::new("allowed thumbprints of a client", 1, 
 pub const SESSION_EXPIRY_HOURS: Limit = Limit::new("maximumSessionExpiryInHours", 1, 8, ARM);
 /// Sessions of one authentication name.
 pub const SESSIONS_PER_NAME: Limit = Limit::new("maximumClientSessionsPerAuthenticationName", 1, 100, ARM);
+/// Bytes of the Authentication Data of MQTT 5.
+pub const AUTHENTICATION_DATA: Limit = Limit::new("bytes of authentication data", 0, 8192, QUOTAS);
+/// Certificates of a namespace's own issuer of tokens.
+pub const ISSUER_CERTIFICATES: Limit = Limit::new("certificates of a token issuer", 0, 2, ARM);
 /// Bytes of a client group's query.
 pub const QUERY_BYTES: Limit = Limit::new("bytes of a query", 1, 8192, OURS);
 /// How deep the parentheses of a query may nest.
@@ -94,6 +98,8 @@ pub const ALL: &[Limit] = &[
     THUMBPRINTS,
     SESSION_EXPIRY_HOURS,
     SESSIONS_PER_NAME,
+    AUTHENTICATION_DATA,
+    ISSUER_CERTIFICATES,
     QUERY_BYTES,
     QUERY_DEPTH,
 ];

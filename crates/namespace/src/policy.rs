@@ -9,6 +9,7 @@ use gridmq_tls::{Anchors, Revocation, Thumbprint};
 
 use crate::anchors::ca_certificate;
 use crate::document::{ResourceProblem, Resources};
+use crate::event_grid::TokenIssuer;
 use crate::fold::fold;
 use crate::principal::{Grant, Provenance, Rights};
 use crate::profile::SessionLimits;
@@ -29,6 +30,8 @@ pub struct Policy {
     pub(crate) sessions: SessionLimits,
     pub(crate) name_sources: Vec<AlternativeNameSource>,
     pub(crate) anchors: Anchors,
+    /// Whose tokens are taken.
+    pub(crate) tokens: Option<Arc<TokenIssuer>>,
     pub(crate) revocation: Option<Revocation>,
     pub(crate) groups: Vec<Group>,
     pub(crate) spaces: Vec<Space>,
@@ -124,6 +127,7 @@ impl Policy {
             sessions,
             name_sources,
             anchors,
+            tokens: TokenIssuer::new(&resources.namespace).map(Arc::new),
             revocation: None,
             groups,
             spaces,

@@ -7,6 +7,7 @@ use bytestring::ByteString;
 use gridmq_proto::TopicFilter;
 use gridmq_proto::time::Wall;
 
+use crate::event_grid::SignedBy;
 use crate::open::OpenRights;
 use crate::resource::{AlternativeNameSource, Attributes, Permission};
 
@@ -24,6 +25,7 @@ pub struct Principal {
     attributes: Attributes,
     rights: Rights,
     open: Option<Arc<OpenRights>>,
+    signed_by: Option<SignedBy>,
 }
 
 /// What kind of party a principal is.
@@ -46,6 +48,8 @@ pub enum NameSource {
     Username,
     /// A field of the client's certificate.
     Certificate(AlternativeNameSource),
+    /// The subject of a token.
+    Token,
     /// The client identifier, where nothing else names the client.
     ClientId,
     /// It was given by the program.
@@ -70,6 +74,13 @@ pub enum AuthenticatedBy {
     },
     /// The password of a user.
     Password,
+    /// A token of the namespace's own issuer.
+    Token {
+        /// The issuer.
+        issuer: Arc<str>,
+        /// The id of the key that signed it.
+        kid: Arc<str>,
+    },
     /// A proxy that is trusted with it: it has verified a certificate with that common name.
     Proxy,
     /// Nothing: a plain listener that trusts its clients' names.
@@ -112,6 +123,7 @@ impl Principal {
             attributes: Attributes::new(),
             rights: Rights::default(),
             open: None,
+            signed_by: None,
         }
     }
 
@@ -140,6 +152,16 @@ impl Principal {
     pub(crate) fn with_rights(mut self, rights: Rights) -> Self {
         self.rights = rights;
         self
+    }
+
+    pub(crate) fn with_token(mut self, signed_by: SignedBy) -> Self {
+        self.signed_by = Some(signed_by);
+        self
+    }
+
+    /// What signed the token that it rests on.
+    pub(crate) const fn signed_by(&self) -> Option<&SignedBy> {
+        self.signed_by.as_ref()
     }
 
     pub(crate) fn with_open(mut self, rights: Arc<OpenRights>) -> Self {

@@ -9,9 +9,10 @@ use gridmq_proto::topic::TopicTemplate;
 
 use super::{ProblemKind, ResourceProblem, Resources};
 use crate::anchors::ca_certificate;
+use crate::event_grid::IssuerKey;
 use crate::limits::{self, Limit};
 use crate::query::Query;
-use crate::resource::{ALL_CLIENTS, Namespace, Resource};
+use crate::resource::{ALL_CLIENTS, CustomJwtAuthentication, Namespace, Resource};
 use crate::shown;
 
 /// More problems than this are not collected: nobody reads them, and a hostile document would make many.
@@ -117,6 +118,38 @@ fn namespace(problems: &mut Problems, namespace: &Namespace) {
         if let Some(value) = value {
             let path = format_args!("namespace.properties.topicSpacesConfiguration.{member}").to_string();
             problems.limit(path, limit, 1, value as usize);
+        }
+    }
+    let custom = mqtt.client_authentication.as_ref().and_then(|it| it.custom_jwt_authentication.as_ref());
+    if let Some(custom) = custom {
+        tokens(problems, custom);
+    }
+}
+
+/// The namespace's own issuer of tokens.
+fn tokens(problems: &mut Problems, custom: &CustomJwtAuthentication) {
+    let path = "namespace.properties.topicSpacesConfiguration.clientAuthentication.customJwtAuthentication";
+    if custom.token_issuer.as_deref().is_none_or(str::is_empty) {
+        problems.missing(format_args!("{path}.tokenIssuer"), "the iss that tokens have");
+    }
+    let encoded = &custom.encoded_issuer_certificates;
+    for (member, count) in
+        [("issuerCertificates", custom.issuer_certificates.len()), ("encodedIssuerCertificates", encoded.len())]
+    {
+        problems.limit(format_args!("{path}.{member}"), limits::ISSUER_CERTIFICATES, 1, count);
+    }
+    let mut kids = BTreeSet::new();
+    for (at, one) in encoded.iter().enumerate() {
+        let path = format!("{path}.encodedIssuerCertificates[{at}]");
+        if one.kid.is_empty() {
+            problems.missing(format_args!("{path}.kid"), "the kid that tokens name");
+        } else if !kids.insert(one.kid.as_str()) {
+            let expected = "a kid that no other certificate has";
+            problems.add(format_args!("{path}.kid"), ProblemKind::Duplicate, quoted(&one.kid), expected);
+        }
+        if let Err(found) = IssuerKey::read(&one.kid, &one.encoded_certificate) {
+            let expected = "one certificate or public key of RSA in PEM";
+            problems.add(format_args!("{path}.encodedCertificate"), ProblemKind::Certificate, found, expected);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use gridmq_proto::ReasonCode;
 use gridmq_tls::VerifyError;
 
+use crate::event_grid::TokenProblem;
 use crate::resource::ValidationScheme;
 use crate::shown::{Shown, named};
 
@@ -130,6 +131,10 @@ pub enum RefusalKind {
         /// Whom it would belong to now.
         to: String,
     },
+    /// The token is not taken.
+    Token(TokenProblem),
+    /// The token that a connection rests on is of an issuer, or by a key, that is no longer registered.
+    IssuerWithdrawn,
     /// Rules of an embedder, in their words.
     Other(String),
 }
@@ -221,6 +226,10 @@ impl fmt::Display for RefusalKind {
             Self::NameChanged { from, to } => {
                 write!(f, "the connection of {from:?} would now belong to {to:?}; connect again")
             }
+            Self::Token(problem) => problem.fmt(f),
+            Self::IssuerWithdrawn => f.write_str(
+                "the token's issuer, or its key, is no longer registered; connect with a token of the present one",
+            ),
             Self::Other(words) => f.write_str(words),
         }
     }

@@ -55,6 +55,18 @@ impl Namespace {
         }
     }
 
+    /// The host name of its MQTT broker: the one that the control plane assigned, else one of that form.
+    #[must_use]
+    pub fn mqtt_hostname(&self) -> String {
+        let mqtt = self.properties.topic_spaces_configuration.as_ref();
+        if let Some(hostname) = mqtt.and_then(|mqtt| mqtt.hostname.clone()) {
+            return hostname;
+        }
+        let region = self.location.as_deref().unwrap_or("local");
+        let region: String = region.chars().filter(|c| !c.is_whitespace()).collect();
+        format!("{}.{region}-1.ts.eventgrid.azure.net", self.name).to_lowercase()
+    }
+
     /// Throughput units, 1 where none were given.
     #[must_use]
     pub fn throughput_units(&self) -> u32 {
