@@ -103,27 +103,30 @@ impl Worker {
         while self.lanes.newcomers_left > 0
             && let Some(key) = self.lanes.newcomers.pop_front()
         {
-            self.lanes.newcomers_left -= 1;
-            if let Some(conn) = self.conn(key) {
-                conn.may_enter = true;
+            if self.wake_queued(key) {
+                self.lanes.newcomers_left -= 1;
+                if let Some(conn) = self.conn(key) {
+                    conn.may_enter = true;
+                }
             }
-            self.wake_queued(key);
         }
-        for _ in 0..SENDERS {
-            let Some(key) = self.lanes.senders.pop_front() else { break };
-            self.wake_queued(key);
+        let mut left = SENDERS;
+        while left > 0
+            && let Some(key) = self.lanes.senders.pop_front()
+        {
+            left -= usize::from(self.wake_queued(key));
         }
         self.lanes.newcomers_left == 0 || !self.lanes.senders.is_empty()
     }
 
-    fn wake_queued(&mut self, key: ConnKey) {
-        // One that had its turn meanwhile is not queued any more.
-        let Some(conn) = self.conn(key) else { return };
-        if std::mem::take(&mut conn.queued)
-            && let Some(waker) = conn.waker.take()
-        {
+    /// Whether it still waited: one that is gone, or had its turn meanwhile, is not queued any more.
+    fn wake_queued(&mut self, key: ConnKey) -> bool {
+        let Some(conn) = self.conn(key) else { return false };
+        let queued = std::mem::take(&mut conn.queued);
+        if queued && let Some(waker) = conn.waker.take() {
             waker.wake();
         }
+        queued
     }
 }
 
