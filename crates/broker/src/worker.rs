@@ -12,6 +12,7 @@ mod connect;
 mod control;
 mod deliver;
 mod firing;
+mod hit;
 mod hooked;
 mod journal;
 mod lanes;
@@ -98,7 +99,7 @@ pub(crate) struct Worker {
     journal: journal::Journal,
     /// Turns of shared subscriptions.
     turn: usize,
-    hits: Vec<publish::Hit>,
+    hits: Vec<hit::Hit>,
     routes: routes::Routes,
     pub(crate) scratch: Box<[u8]>,
     stopping: bool,

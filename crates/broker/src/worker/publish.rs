@@ -4,8 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use gridmq_namespace::gate::Authorized;
-use gridmq_proto::message::SubscriptionId;
-use gridmq_proto::session::server::{Inbound, Subscription};
+use gridmq_proto::session::server::Inbound;
 use gridmq_proto::session::{PublishToken, Verdict};
 use gridmq_proto::time::{Now, Wall};
 use gridmq_proto::topic::Match;
@@ -13,6 +12,7 @@ use gridmq_proto::{Message, PacketId, QoS, ReasonCode, SharedMessage};
 use smallvec::SmallVec;
 
 use super::connect::refusal;
+use super::hit::{Hit, merge};
 use super::journal::Dependent;
 use super::parts::Whom;
 use super::routes::{Known, Route};
@@ -45,13 +45,6 @@ pub(super) struct Publisher {
     pub(super) token: Option<PublishToken>,
     /// The packet identifier of a QoS 2 message, and whether it was marked as sent before.
     pub(super) sent_as: Option<(PacketId, bool)>,
-}
-
-/// A session that a message matched, and the worker that has it.
-#[derive(Debug)]
-pub(super) struct Hit {
-    worker: WorkerId,
-    target: Target,
 }
 
 impl Worker {
@@ -418,39 +411,6 @@ impl Worker {
         });
         other
     }
-}
-
-impl Hit {
-    fn new(slot: &Slot, subscription: &Subscription, published: QoS, retain: bool, share: Option<Arc<str>>) -> Self {
-        let &Subscription { options, identifier } = subscription;
-        // Not looked at again before the turn ends, and a session that moves fences what was sent until then.
-        let (worker, epoch) = slot.place();
-        let target = Target {
-            slot: slot.id,
-            epoch,
-            qos: options.qos.min(published),
-            retain: retain && options.retain_as_published,
-            identifiers: identifier.into_iter().collect::<SmallVec<[SubscriptionId; 2]>>(),
-            share,
-            forced: false,
-        };
-        Self { worker, target }
-    }
-}
-
-/// One copy per session, at the highest QoS that matched, with every identifier [MQTT-3.3.4-2]. What comes through a
-/// shared subscription is a delivery of its own.
-fn merge(hits: &mut Vec<Hit>) {
-    hits.sort_by_key(|hit| (hit.target.slot, hit.target.share.is_some()));
-    hits.dedup_by(|later, kept| {
-        let same = later.target.slot == kept.target.slot && later.target.share.is_none() && kept.target.share.is_none();
-        if same {
-            kept.target.qos = kept.target.qos.max(later.target.qos);
-            kept.target.retain |= later.target.retain;
-            kept.target.identifiers.extend(later.target.identifiers.drain(..));
-        }
-        same
-    });
 }
 
 #[cfg(test)]
