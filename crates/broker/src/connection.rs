@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use gridmq_proto::time::Monotonic;
+use gridmq_proto::time::{Monotonic, Now};
 use tokio::io::ReadBuf;
 use tokio::time::Sleep;
 
@@ -18,6 +18,9 @@ use crate::worker::{ConnKey, Worker};
 /// Reads of one connection in one turn, so that others get theirs. The second one of a turn finds nothing as a rule,
 /// which the runtime knows without asking the system, and which has it wake the task when there is more.
 const READS: usize = 2;
+
+/// The first byte of a DISCONNECT (MQTT 5.0, 3.14.1).
+const DISCONNECT: u8 = 0xE0;
 
 /// How long a connection that has ended may take to read what was said last and to close its side.
 const LINGER: Duration = Duration::from_secs(2);
@@ -40,6 +43,7 @@ pub(crate) async fn serve(worker: Rc<RefCell<Worker>>, key: ConnKey, stream: Str
         discarded: 0,
         deferred: false,
         shut: false,
+        leaving: None,
     };
     std::future::poll_fn(|cx| task.poll(cx)).await;
     worker.borrow_mut().remove(key);
@@ -61,6 +65,17 @@ struct Task {
     deferred: bool,
     /// This side is closed.
     shut: bool,
+    /// The client says goodbye, or has gone, which waits for a turn.
+    leaving: Option<Leaving>,
+}
+
+/// How a client goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leaving {
+    /// Its DISCONNECT has come.
+    Goodbye,
+    /// The transport has closed or failed.
+    Gone,
 }
 
 impl Task {
@@ -89,10 +104,15 @@ impl Task {
             worker.timeout(now, self.key);
         }
         worker.drain(now, self.key);
-        worker.input(now, self.key, &mut self.incoming);
+        if self.leaving.is_none() {
+            worker.input(now, self.key, &mut self.incoming);
+        }
         let mut reads = 0;
         let mut held_back = false;
         let more = loop {
+            if self.leaving.is_some() {
+                break self.leave(now, worker);
+            }
             if reads == READS {
                 break true;
             }
@@ -101,9 +121,9 @@ impl Task {
                 break false;
             }
             match self.read(cx, worker) {
-                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => {
-                    worker.closed(now, self.key);
-                    break false;
+                Poll::Ready(Ok(0)) | Poll::Ready(Err(_)) => self.leaving = Some(Leaving::Gone),
+                Poll::Ready(Ok(_)) if self.incoming.first() == Some(&DISCONNECT) => {
+                    self.leaving = Some(Leaving::Goodbye);
                 }
                 Poll::Ready(Ok(read)) => {
                     reads += 1;
@@ -156,6 +176,24 @@ impl Task {
             self.arm(cx, at, now.monotonic, worker);
         }
         Poll::Pending
+    }
+
+    /// Sees a client off that goes, if that may be in this turn. Whether there may be more to read.
+    fn leave(&mut self, now: Now, worker: &mut Worker) -> bool {
+        if !worker.may_leave(self.key) {
+            return false;
+        }
+        match self.leaving.take() {
+            Some(Leaving::Gone) => {
+                worker.closed(now, self.key);
+                false
+            }
+            // If it is no goodbye after all, there is more to come.
+            _ => {
+                worker.input(now, self.key, &mut self.incoming);
+                true
+            }
+        }
     }
 
     /// Reads once through the worker's scratch space.

@@ -84,6 +84,28 @@ impl Bench {
         self.workers.iter_mut().for_each(Worker::forget_routes);
     }
 
+    /// Has messages for more than `at_once` sessions go out in rounds, to one session in each.
+    pub fn send_slowly(&mut self, at_once: usize) {
+        self.workers.iter_mut().for_each(|worker| worker.send_slowly(at_once));
+    }
+
+    /// Ends a client's connection.
+    pub fn close(&mut self, peer: &Peer) {
+        self.workers[peer.worker].remove(peer.key);
+    }
+
+    /// Takes all mail where it goes and lets each worker have its rounds, until there is nothing more to do.
+    pub fn settle(&mut self) {
+        let mut moved = true;
+        while std::mem::take(&mut moved) {
+            self.carry();
+            for worker in &mut self.workers {
+                let now = worker.now();
+                moved |= worker.tick(now);
+            }
+        }
+    }
+
     /// Takes all mail where it goes, until there is none.
     pub fn carry(&mut self) {
         let mut moved = true;

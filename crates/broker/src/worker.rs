@@ -11,6 +11,7 @@ mod audit;
 mod connect;
 mod control;
 mod deliver;
+mod fan_out;
 mod firing;
 mod hit;
 mod hooked;
@@ -82,6 +83,7 @@ pub(crate) struct Worker {
     /// Others of this thread were woken in this turn.
     woke_others: bool,
     lanes: lanes::Lanes,
+    fan_outs: fan_out::FanOuts,
     next_connection: u64,
     locals: BySlot<Local>,
     tickets: Slab<parts::Ticket>,
@@ -122,6 +124,7 @@ impl Worker {
             current: None,
             woke_others: false,
             lanes: lanes::Lanes::default(),
+            fan_outs: fan_out::FanOuts::default(),
             next_connection: 0,
             locals: BySlot::default(),
             tickets: Slab::new(),
@@ -182,7 +185,8 @@ impl Worker {
             undrained: 0,
             waker: None,
             queued: false,
-            may_enter: false,
+            may_pass: false,
+            fan_out: None,
             deadline: None,
             proof_ends: None,
             closing: false,
@@ -240,6 +244,7 @@ impl Worker {
         self.conn(key).is_some_and(|conn| {
             !conn.closing
                 && !conn.parked
+                && conn.fan_out.is_none()
                 && conn.pondering.is_none()
                 && !backlogged
                 && conn.outgoing.len() < limit
@@ -416,6 +421,7 @@ impl Worker {
     pub(crate) fn stop(&mut self) {
         self.stopping = true;
         let now = self.now();
+        self.send_rest(now);
         let keys: Vec<_> = self.conns.iter().map(|(place, conn)| ConnKey { place, id: conn.id }).collect();
         for key in keys {
             if let Some(conn) = self.conn(key) {

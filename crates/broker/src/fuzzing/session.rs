@@ -52,7 +52,8 @@ pub struct Life {
 /// One broker's life as `bytes` have it.
 pub fn broker_session(bytes: &[u8]) -> Life {
     let mut source = Source::new(bytes);
-    let mut stage = Stage::new(source.byte() & 1 == 0);
+    let how = source.byte();
+    let mut stage = Stage::new(how & 1 == 0, how & 2 == 0);
     stage.begin();
     // Whatever was in a packet that was damaged.
     let mut exact = true;

@@ -296,6 +296,10 @@ impl Worker {
 
     /// Moves the session of a client that connects again to its new connection.
     fn take_over(&mut self, now: Now, slot: Arc<Slot>, from: u16, epoch: u64, waiting: Waiting) {
+        if waiting.clean_start {
+            // What was published before is not its successor's.
+            self.send_rest(now);
+        }
         if from != self.id {
             return self.ask_for(now, slot, from, epoch, waiting);
         }

@@ -15,8 +15,8 @@ use super::{ConnKey, Worker};
 
 /// Connections that one message has sent to at once, and in one round after that.
 const SENDERS: usize = 32;
-/// Connections whose client is not in yet, in one round: a CONNECT costs ten times what a message does.
-const NEWCOMERS: usize = 8;
+/// Connections whose client comes or goes in one round: that costs ten times what a message does.
+const AT_THE_DOOR: usize = 8;
 
 /// See the module.
 #[derive(Debug)]
@@ -24,10 +24,10 @@ pub(super) struct Lanes {
     /// How many more the present message may wake at once.
     at_once: usize,
     senders: VecDeque<ConnKey>,
-    newcomers: VecDeque<ConnKey>,
-    /// How many more newcomers may have their turn in this round.
-    newcomers_left: usize,
-    /// Told when somebody waits, or no newcomer may have a turn any more.
+    at_the_door: VecDeque<ConnKey>,
+    /// How many more may come or go in this round.
+    door_left: usize,
+    /// Told when somebody waits, or nobody may come or go any more.
     spent: Rc<Notify>,
 }
 
@@ -36,18 +36,33 @@ impl Default for Lanes {
         Self {
             at_once: SENDERS,
             senders: VecDeque::new(),
-            newcomers: VecDeque::new(),
-            newcomers_left: NEWCOMERS,
+            at_the_door: VecDeque::new(),
+            door_left: AT_THE_DOOR,
             spent: Rc::default(),
         }
     }
 }
 
 impl Lanes {
-    /// Whether a newcomer may have a turn in this round. The last one brings the next round.
-    fn take_newcomer(&mut self) -> bool {
-        let Some(left) = self.newcomers_left.checked_sub(1) else { return false };
-        self.newcomers_left = left;
+    /// How many wait to send.
+    pub(super) fn senders(&self) -> usize {
+        self.senders.len()
+    }
+
+    /// Whoever has something to send does that in a later round.
+    pub(super) const fn wake_later(&mut self) {
+        self.at_once = 0;
+    }
+
+    /// Has another round follow.
+    pub(super) fn ask_for_round(&self) {
+        self.spent.notify_one();
+    }
+
+    /// Whether one more may come or go in this round. The last one brings the next round.
+    fn take_door(&mut self) -> bool {
+        let Some(left) = self.door_left.checked_sub(1) else { return false };
+        self.door_left = left;
         if left == 0 {
             self.spent.notify_one();
         }
@@ -84,29 +99,42 @@ impl Worker {
     /// Whether a connection's turn has to wait, since its client is not in and others are on their way in.
     pub(crate) fn holds_up(&mut self, key: ConnKey) -> bool {
         let Some(conn) = self.conns.get_mut(key.place).filter(|conn| conn.id == key.id) else { return false };
-        conn.queued &= conn.client.is_none();
-        if conn.client.is_some() || std::mem::take(&mut conn.may_enter) {
+        if conn.client.is_some() {
+            // It has its turn, whatever it waited for.
+            conn.queued = false;
             return false;
         }
-        if !conn.queued && self.lanes.take_newcomer() {
-            return false;
+        !self.passes(key)
+    }
+
+    /// Whether a client's end may be seen to in this turn; if not, its connection is woken when it may.
+    pub(crate) fn may_leave(&mut self, key: ConnKey) -> bool {
+        // Nobody else counts those that are not in.
+        self.conn(key).is_none_or(|conn| conn.client.is_none()) || self.passes(key)
+    }
+
+    /// Whether a connection may pass the door in this turn; else it waits for one of the next rounds.
+    fn passes(&mut self, key: ConnKey) -> bool {
+        let Some(conn) = self.conns.get_mut(key.place).filter(|conn| conn.id == key.id) else { return true };
+        if std::mem::take(&mut conn.may_pass) || (!conn.queued && self.lanes.take_door()) {
+            return true;
         }
         if !std::mem::replace(&mut conn.queued, true) {
-            self.lanes.newcomers.push_back(key);
+            self.lanes.at_the_door.push_back(key);
         }
-        true
+        false
     }
 
     /// Begins a round: who waits longest has a turn. Whether another one has to follow.
-    fn next_round(&mut self) -> bool {
-        self.lanes.newcomers_left = NEWCOMERS;
-        while self.lanes.newcomers_left > 0
-            && let Some(key) = self.lanes.newcomers.pop_front()
+    pub(super) fn next_round(&mut self) -> bool {
+        self.lanes.door_left = AT_THE_DOOR;
+        while self.lanes.door_left > 0
+            && let Some(key) = self.lanes.at_the_door.pop_front()
         {
             if self.wake_queued(key) {
-                self.lanes.newcomers_left -= 1;
+                self.lanes.door_left -= 1;
                 if let Some(conn) = self.conn(key) {
-                    conn.may_enter = true;
+                    conn.may_pass = true;
                 }
             }
         }
@@ -116,7 +144,9 @@ impl Worker {
         {
             left -= usize::from(self.wake_queued(key));
         }
-        self.lanes.newcomers_left == 0 || !self.lanes.senders.is_empty()
+        let now = self.now();
+        let sending = self.send_slice(now);
+        sending || self.lanes.door_left == 0 || !self.lanes.senders.is_empty()
     }
 
     /// Whether it still waited: one that is gone, or had its turn meanwhile, is not queued any more.

@@ -26,6 +26,8 @@ pub(super) type PartId = u64;
 pub(super) enum Whom {
     /// The one who published.
     Publisher { key: ConnKey, slot: Arc<Slot>, token: PublishToken, matched: bool, routed: Option<PacketId> },
+    /// One who published at QoS 0, and is not read from meanwhile.
+    Held(ConnKey),
     /// Another worker.
     Worker { to: WorkerId, ticket: TicketId },
     /// Somebody who waits for a part.
@@ -64,6 +66,16 @@ impl Parts {
         let part = self.number();
         self.open.push(part);
         part
+    }
+
+    /// Makes place for a message that is routed in between.
+    pub(super) fn put_aside(&mut self, origin: Option<Origin>) -> (Vec<PartId>, Option<Origin>) {
+        (std::mem::take(&mut self.open), std::mem::replace(&mut self.origin, origin))
+    }
+
+    /// Goes on with what was put aside.
+    pub(super) fn take_up(&mut self, (open, origin): (Vec<PartId>, Option<Origin>)) {
+        (self.open, self.origin) = (open, origin);
     }
 
     /// A number that was not given before.
@@ -112,6 +124,20 @@ impl Worker {
         self.tickets.insert(Ticket { whom: Whom::Part(part), waiting: 1, outcome: Outcome::TAKEN })
     }
 
+    /// Has whoever waits for `part` wait for the open parts and for `remote` others too. The ticket for the others.
+    pub(super) fn add_parts(&mut self, part: PartId, remote: usize) -> Option<TicketId> {
+        let ticket = self.parts.waited_for.get(&part).copied();
+        let Some((ticket, entry)) = ticket.and_then(|id| Some((id, self.tickets.get_mut(id)?))) else {
+            self.parts.open.clear();
+            return None;
+        };
+        entry.waiting += remote + self.parts.open.len();
+        for part in self.parts.open.drain(..) {
+            self.parts.waited_for.insert(part, ticket);
+        }
+        Some(ticket)
+    }
+
     /// Whether every delivery so far has come to an end.
     pub(super) fn has_no_open_parts(&self) -> bool {
         self.parts.open.is_empty()
@@ -140,7 +166,17 @@ impl Worker {
         entry.waiting -= 1;
         if entry.waiting == 0 {
             let Ticket { whom, outcome, .. } = self.tickets.remove(ticket);
+            if let Whom::Publisher { key, .. } | Whom::Held(key) = &whom {
+                self.go_on_reading(*key, ticket);
+            }
             self.tell(whom, outcome);
+        }
+    }
+
+    /// A message has gone to all: its publisher may send more.
+    fn go_on_reading(&mut self, key: ConnKey, ticket: TicketId) {
+        if self.conn(key).is_some_and(|conn| conn.fan_out.take_if(|waits| *waits == ticket).is_some()) {
+            self.wake(key);
         }
     }
 
@@ -152,6 +188,7 @@ impl Worker {
             Whom::Worker { to, ticket } => {
                 self.after_batch(outcome.stored, Dependent::Receipt { to, ticket, outcome });
             }
+            Whom::Held(_) => {}
             Whom::Part(part) => self.end_part(part, outcome),
             Whom::Heirs(id) => self.journal.draft.write_firing(self.shared.realm.id, id, || None),
             Whom::Giver { slot, incarnation, records } => {

@@ -12,6 +12,7 @@ use gridmq_proto::{Message, PacketId, QoS, ReasonCode, SharedMessage};
 use smallvec::SmallVec;
 
 use super::connect::refusal;
+use super::fan_out::Sent;
 use super::hit::{Hit, merge};
 use super::journal::Dependent;
 use super::parts::Whom;
@@ -20,8 +21,9 @@ use super::{ConnKey, Worker, expiry};
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::events::Event;
 use crate::index::{Entry, Snapshot};
-use crate::mailbox::{Mail, Outcome, Refused, Routed, Target, Unable};
+use crate::mailbox::{Mail, Outcome, Refused, Routed, Target, TicketId, Unable};
 use crate::observer::Occurrence;
+use crate::routed::Again;
 use crate::shared::Realm;
 use crate::strategy::{Choice, pick};
 use crate::sys;
@@ -45,6 +47,28 @@ pub(super) struct Publisher {
     pub(super) token: Option<PublishToken>,
     /// The packet identifier of a QoS 2 message, and whether it was marked as sent before.
     pub(super) sent_as: Option<(PacketId, bool)>,
+}
+
+/// What other workers get of a message: one piece of mail for each.
+#[derive(Debug, Default)]
+pub(super) struct Remote(SmallVec<[(WorkerId, SmallVec<[Target; 2]>); 4]>);
+
+impl Remote {
+    /// How many of them will answer.
+    pub(super) fn receipts(&self) -> usize {
+        self.0.iter().filter(|(_, targets)| needs_receipt(targets)).count()
+    }
+
+    fn add(&mut self, worker: WorkerId, target: Target) {
+        match self.0.iter_mut().find(|(to, _)| *to == worker) {
+            Some((_, targets)) => targets.push(target),
+            None => self.0.push((worker, SmallVec::from_iter([target]))),
+        }
+    }
+}
+
+fn needs_receipt(targets: &[Target]) -> bool {
+    targets.iter().any(|target| target.qos != QoS::AtMostOnce)
 }
 
 impl Worker {
@@ -181,11 +205,14 @@ impl Worker {
     fn follow(
         &mut self,
         now: Now,
-        route: &Route,
+        route: &Rc<Route>,
         (message, expires_at): (SharedMessage, Option<Wall>),
         qos: QoS,
-        publisher: Option<Publisher>,
+        mut publisher: Option<Publisher>,
     ) {
+        if let Some(publisher) = publisher.take_if(|it| self.goes_in_rounds(Some(it), route.targets.len())) {
+            return self.follow_in_rounds(route, Sent { message, expires_at, qos, retain: false }, publisher);
+        }
         let from = publisher.as_ref().map(|publisher| publisher.slot.id);
         let matched = route.targets.iter().filter(|(slot, it)| !(it.options.no_local && from == Some(slot.id)));
         let hits = matched.map(|(slot, it)| Hit::new(slot, it, qos, false, None));
@@ -208,7 +235,7 @@ impl Worker {
         known: Known,
         (message, expires_at): (SharedMessage, Option<Wall>),
         (qos, retain): (QoS, bool),
-        publisher: Option<Publisher>,
+        mut publisher: Option<Publisher>,
     ) {
         let topic = &message.message().topic;
         let mut hits = std::mem::take(&mut self.hits);
@@ -238,11 +265,17 @@ impl Worker {
         }
         // Only groups take turns: messages between theirs must not have a member passed over again and again.
         self.turn = self.turn.wrapping_add(usize::from(grouped));
+        let outcome = Outcome { stored: retain && !self.shared.volatile, refused: None };
+        if let Some(publisher) = publisher.take_if(|it| self.goes_in_rounds(Some(it), hits.len())) {
+            hits.clear();
+            self.hits = hits;
+            let sent = Sent { message, expires_at, qos, retain };
+            return self.find_and_send_in_rounds(snapshot, choice, sent, publisher, outcome);
+        }
         // One filter gives each session once.
         if filters > 1 && hits.len() > 1 {
             merge(&mut hits);
         }
-        let outcome = Outcome { stored: retain && !self.shared.volatile, refused: None };
         self.dispatch(now, message, expires_at, hits.drain(..), publisher, outcome);
         self.hits = hits;
     }
@@ -258,9 +291,6 @@ impl Worker {
     ) {
         self.begin_message();
         let filler = publisher.as_ref().map(|publisher| publisher.key);
-        // One piece of mail per other worker.
-        let mut remote: SmallVec<[(WorkerId, SmallVec<[Target; 2]>); 4]> = SmallVec::new();
-        let mut delivered = 0;
         let mut firing = self.parts.firing.take();
         let (routed, again) = match &mut firing {
             Some(firing) => (None, firing.again.take()),
@@ -268,41 +298,63 @@ impl Worker {
                 self.begin_routing(publisher.as_ref(), &message).map_or((None, None), |(id, again)| (Some(id), again))
             }
         };
-        for Hit { worker, target } in hits {
-            delivered += 1;
-            if again.as_ref().is_some_and(|again| again.is_done_with(&target)) {
-                continue;
-            }
-            if worker == self.id {
-                outcome.add(self.deliver(now, target, &message, expires_at));
-                continue;
-            }
-            match remote.iter_mut().find(|(to, _)| *to == worker) {
-                Some((_, targets)) => targets.push(target),
-                None => remote.push((worker, SmallVec::from_iter([target]))),
-            }
-        }
-        let matched = delivered > 0;
-        self.shared.counters.messages_delivered.add(delivered);
-        let needs_receipt = |targets: &[Target]| targets.iter().any(|target| target.qos != QoS::AtMostOnce);
-        let waiting = || remote.iter().filter(|(_, targets)| needs_receipt(targets)).count();
+        let mut remote = Remote::default();
+        let matched = self.spread(now, (&message, expires_at), hits, again.as_ref(), &mut outcome, &mut remote);
+        let receipts = remote.receipts();
         let ticket = match (publisher, firing) {
             (Some(Publisher { key, slot, token: Some(token), .. }), _) => {
-                self.wait_for_parts(Whom::Publisher { key, slot, token, matched, routed }, outcome, waiting())
+                self.wait_for_parts(Whom::Publisher { key, slot, token, matched, routed }, outcome, receipts)
             }
-            (_, Some(firing)) => self.keep_will(&firing, &message, outcome, waiting()),
+            (_, Some(firing)) => self.keep_will(&firing, &message, outcome, receipts),
             _ => {
                 self.forget_parts();
                 None
             }
         };
-        for (to, targets) in remote {
+        self.post_to_others(remote, (&message, expires_at), ticket, filler);
+        self.parts.origin = None;
+    }
+
+    /// Hands a message to the sessions of this worker, and gathers what goes to others. Whether there were any.
+    pub(super) fn spread(
+        &mut self,
+        now: Now,
+        (message, expires_at): (&SharedMessage, Option<Wall>),
+        hits: impl Iterator<Item = Hit>,
+        again: Option<&Again>,
+        outcome: &mut Outcome,
+        remote: &mut Remote,
+    ) -> bool {
+        let mut matched = 0;
+        for Hit { worker, target } in hits {
+            matched += 1;
+            if again.is_some_and(|again| again.is_done_with(&target)) {
+                continue;
+            }
+            if worker == self.id {
+                outcome.add(self.deliver(now, target, message, expires_at));
+            } else {
+                remote.add(worker, target);
+            }
+        }
+        self.shared.counters.messages_delivered.add(matched);
+        matched > 0
+    }
+
+    /// Sends other workers their share; `ticket`: of who waits for their receipts.
+    pub(super) fn post_to_others(
+        &mut self,
+        remote: Remote,
+        (message, expires_at): (&SharedMessage, Option<Wall>),
+        ticket: Option<TicketId>,
+        filler: Option<ConnKey>,
+    ) {
+        for (to, targets) in remote.0 {
             let ticket = ticket.filter(|_| needs_receipt(&targets));
             let origin = self.parts.origin.clone().filter(|_| ticket.is_some());
             let routed = Routed { message: message.clone(), expires_at, targets, ticket, origin };
             self.post(to, Mail::Deliver(Box::new(routed)), filler);
         }
-        self.parts.origin = None;
     }
 
     pub(super) fn answer_routed(
@@ -414,4 +466,4 @@ impl Worker {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -172,11 +172,12 @@ impl Worker {
         self.commit();
     }
 
-    /// What the clerk does. Whether there is more to do now.
+    /// What the clerk does, and a round. Whether there is more to do now.
     pub(crate) fn tick(&mut self, now: gridmq_proto::time::Now) -> bool {
         let next = self.ring(now);
+        let rounds = self.next_round();
         let mail = self.outboxes.iter().any(|outbox| !outbox.mail.is_empty());
-        self.judge_slice(now) || mail || next.is_some_and(|at| at <= now.monotonic)
+        self.judge_slice(now) || rounds || mail || next.is_some_and(|at| at <= now.monotonic)
     }
 
     /// How many sessions and open deliveries there are.

@@ -29,6 +29,11 @@ impl Worker {
     pub(super) fn on_ended(&mut self, now: Now, key: ConnKey, end: &End, will: Option<Box<Will>>) {
         let caller = if self.shared.hooks.end.is_empty() { None } else { self.caller(key) };
         let Some(conn) = self.conn(key) else { return };
+        if conn.fan_out.take().is_some() {
+            // It may come back and publish more.
+            self.send_rest(now);
+        }
+        let Some(conn) = self.conn(key) else { return };
         conn.pondering = None;
         conn.arrival = None;
         conn.challenge = None;

@@ -17,7 +17,7 @@ use super::{OwnRealm, admission, ponder};
 use crate::directory::{Slot, SlotId};
 use crate::hooks::SessionEnd;
 use crate::listener::Door;
-use crate::mailbox::PendingWill;
+use crate::mailbox::{PendingWill, TicketId};
 use crate::observer::ConnectionId;
 use crate::peer::PeerAddress;
 use crate::retained::Cursor;
@@ -43,8 +43,8 @@ pub(crate) struct Conn {
     pub(crate) waker: Option<Waker>,
     /// It waits for a turn (`lanes.rs`).
     pub(super) queued: bool,
-    /// Its client is not in, and it has waited for its turn.
-    pub(super) may_enter: bool,
+    /// Its client comes or goes, and it has waited for its turn.
+    pub(super) may_pass: bool,
     /// When the machine wants to hear of the time.
     pub(crate) deadline: Option<Monotonic>,
     /// When what proves who its client is ends, so that it is judged again.
@@ -55,6 +55,8 @@ pub(crate) struct Conn {
     pub(crate) parted: bool,
     /// An outbox is over its mark: no more input until it has drained.
     pub(super) parked: bool,
+    /// A message of its client that goes out in rounds: no more input until it has gone to all.
+    pub(super) fan_out: Option<TicketId>,
     /// A publish of its client was refused that MQTT 3.1.1 has no way to refuse: when the connection ends, and why.
     pub(super) withheld: Option<(Monotonic, Verdict)>,
     /// The largest packet that the client takes.

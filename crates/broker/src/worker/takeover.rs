@@ -130,6 +130,8 @@ impl Worker {
 
     /// The session is another worker's now.
     pub(super) fn on_fence(&mut self, now: Now, to: WorkerId, slot: &Arc<Slot>, epoch: u64, from: WorkerId) {
+        // What was published before is not for a session that takes its place.
+        self.send_rest(now);
         if from != self.id {
             return self.post(from, Mail::Passed { slot: slot.id, epoch }, None);
         }

@@ -50,8 +50,8 @@ fn worker_of(peer: usize) -> usize {
 }
 
 impl Stage {
-    /// `stored`: what lasts is written down, and waited for.
-    pub(super) fn new(stored: bool) -> Self {
+    /// `stored`: what lasts is written down, and waited for. `slowly`: each message goes out in rounds.
+    pub(super) fn new(stored: bool, slowly: bool) -> Self {
         clock::stop();
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         // Its own threads have nothing to do.
@@ -60,7 +60,10 @@ impl Stage {
             builder = builder.store(Store::memory());
         }
         let broker = Broker::start(builder).expect("a broker starts");
-        let workers = (0..WORKERS).map(|id| Worker::detached(id, Arc::clone(&broker.shared))).collect();
+        let mut workers: Vec<_> = (0..WORKERS).map(|id| Worker::detached(id, Arc::clone(&broker.shared))).collect();
+        if slowly {
+            workers.iter_mut().for_each(|worker| worker.send_slowly(0));
+        }
         let peers = (0..ALL).map(|_| Peer::default()).collect();
         Self {
             broker,

@@ -9,6 +9,7 @@ use super::*;
 use crate::broker::Broker;
 use crate::entrance::Guest;
 use crate::listener::Listener;
+use crate::worker::publish::tests::{bytes, connect};
 
 #[derive(Default)]
 struct Count(AtomicUsize);
@@ -99,12 +100,12 @@ impl Crowd {
 
 #[test]
 fn newcomers_come_in_a_few_at_a_time_in_their_order() {
-    let mut crowd = Crowd::of(2 * NEWCOMERS + 2);
-    assert_eq!(crowd.let_in(), (0..NEWCOMERS).collect::<Vec<_>>());
+    let mut crowd = Crowd::of(2 * AT_THE_DOOR + 2);
+    assert_eq!(crowd.let_in(), (0..AT_THE_DOOR).collect::<Vec<_>>());
     // Whoever asks again waits once.
     assert!(crowd.let_in().is_empty());
     assert!(crowd.worker.next_round());
-    let next: Vec<_> = (NEWCOMERS..2 * NEWCOMERS).collect();
+    let next: Vec<_> = (AT_THE_DOOR..2 * AT_THE_DOOR).collect();
     let woken = crowd.woken();
     assert!(woken.iter().enumerate().all(|(at, times)| *times == usize::from(next.contains(&at))), "{woken:?}");
     assert_eq!(crowd.let_in(), next);
@@ -112,4 +113,29 @@ fn newcomers_come_in_a_few_at_a_time_in_their_order() {
     // Nobody is forgotten, and there are turns again.
     assert!(crowd.woken().iter().all(|times| *times >= 1));
     assert!(!crowd.let_in().is_empty());
+}
+
+#[test]
+fn clients_that_go_at_once_are_seen_off_a_few_at_a_time() {
+    let mut crowd = Crowd::of(2 * AT_THE_DOOR + 2);
+    let now = crowd.worker.now();
+    let keys: Vec<_> = crowd.all.iter().map(|(key, _)| *key).collect();
+    for (at, key) in keys.iter().enumerate() {
+        crowd.worker.input(now, *key, &mut bytes(&connect(&at.to_string())));
+        assert!(!crowd.worker.holds_up(*key), "its client is in");
+    }
+    let leave = |crowd: &mut Crowd| -> Vec<usize> {
+        let may = |&(_, key): &(usize, &ConnKey)| crowd.worker.may_leave(*key);
+        keys.iter().enumerate().filter(may).map(|(at, _)| at).collect()
+    };
+    assert_eq!(leave(&mut crowd), (0..AT_THE_DOOR).collect::<Vec<_>>());
+    assert!(leave(&mut crowd).is_empty(), "asking again is no way to the front");
+    assert!(crowd.worker.next_round());
+    assert_eq!(leave(&mut crowd), (AT_THE_DOOR..2 * AT_THE_DOOR).collect::<Vec<_>>());
+    // A turn for another reason costs nobody the place.
+    let last = keys[2 * AT_THE_DOOR];
+    assert!(!crowd.worker.holds_up(last));
+    assert!(!crowd.worker.may_leave(last));
+    while crowd.worker.next_round() {}
+    assert!(crowd.worker.may_leave(last));
 }
