@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use gridmq_namespace::Resources;
 use gridmq_namespace::document::{DEFAULT_NAMESPACE, LoadError};
+use gridmq_namespace::resource::Namespace;
 use serde_json::{Map, Value as Json, json};
 
 use crate::template::{Planned, ResourceId, Scope, Target, Template, TemplateError};
@@ -151,7 +152,7 @@ impl Target for Document {
             None if below.is_empty() => {
                 self.origins.insert("namespace".to_owned(), resource.path.clone());
                 self.namespace = Some(Json::Object(body));
-                self.tell_hostname(name, &mut state);
+                self.tell_hostname(&mut state);
             }
             // Topics and their subscriptions: nothing here serves them, and others may refer to them.
             None => {}
@@ -170,13 +171,14 @@ impl Target for Document {
 }
 
 impl Document {
-    /// The host name of the broker, in the form that Event Grid gives it.
-    fn tell_hostname(&self, name: &str, state: &mut Map<String, Json>) {
-        let region: String = self.location.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_lowercase();
+    /// Puts in the host name of the broker, as the control plane would.
+    fn tell_hostname(&self, state: &mut Map<String, Json>) {
+        let mut whole = state.clone();
+        whole.entry("location").or_insert_with(|| Json::from(self.location.as_str()));
+        let Ok(namespace) = serde_json::from_value::<Namespace>(Json::Object(whole)) else { return };
         let mqtt = state.get_mut("properties").and_then(|it| it.get_mut("topicSpacesConfiguration"));
         if let Some(mqtt) = mqtt.and_then(Json::as_object_mut) {
-            let name = format!("{}.{region}-1.ts.eventgrid.azure.net", name.to_lowercase());
-            mqtt.insert("hostname".to_owned(), Json::from(name));
+            mqtt.insert("hostname".to_owned(), Json::from(namespace.mqtt_hostname()));
         }
     }
 }

@@ -30,8 +30,10 @@
 //!
 //! # Layout
 //! - [`collect`]: the one namespace that a template describes, for a broker that is started with it.
+//! - [`plane`]: the control plane: what is answered to a request, and what changes by it.
 //! - [`template`]: templates, as files or as `bicep build` makes them: read, evaluated and deployed.
 #![warn(clippy::indexing_slicing)]
 
 pub mod collect;
+pub mod plane;
 pub mod template;

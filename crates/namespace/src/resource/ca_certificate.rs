@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use gridmq_tls::time::Utc;
+
 use super::{Extra, Resource};
+use crate::anchors::ca_certificate;
 
 /// A CA certificate: a root, or an intermediate that is trusted by itself.
 pub type CaCertificate = Resource<CaCertificateProperties>;
@@ -29,4 +32,13 @@ pub struct CaCertificateProperties {
     /// Other members.
     #[serde(flatten)]
     pub extra: Extra,
+}
+
+impl CaCertificate {
+    /// The first and the last second of the certificate's validity, as ARM writes them. `None`: it cannot be read.
+    #[must_use]
+    pub fn validity(&self) -> Option<(String, String)> {
+        let certificate = ca_certificate(self.properties.encoded_certificate.as_deref()?).ok()?;
+        Some((Utc(certificate.not_before()).rfc3339(), Utc(certificate.not_after()).rfc3339()))
+    }
 }

@@ -59,12 +59,20 @@ impl Namespace {
     #[must_use]
     pub fn mqtt_hostname(&self) -> String {
         let mqtt = self.properties.topic_spaces_configuration.as_ref();
-        if let Some(hostname) = mqtt.and_then(|mqtt| mqtt.hostname.clone()) {
-            return hostname;
-        }
+        mqtt.and_then(|mqtt| mqtt.hostname.clone()).unwrap_or_else(|| self.hostname("ts."))
+    }
+
+    /// As [`mqtt_hostname`](Self::mqtt_hostname), of its topics.
+    #[must_use]
+    pub fn http_hostname(&self) -> String {
+        let topics = self.properties.topics_configuration.as_ref();
+        topics.and_then(|topics| topics.hostname.clone()).unwrap_or_else(|| self.hostname(""))
+    }
+
+    fn hostname(&self, service: &str) -> String {
         let region = self.location.as_deref().unwrap_or("local");
         let region: String = region.chars().filter(|c| !c.is_whitespace()).collect();
-        format!("{}.{region}-1.ts.eventgrid.azure.net", self.name).to_lowercase()
+        format!("{}.{region}-1.{service}eventgrid.azure.net", self.name).to_lowercase()
     }
 
     /// Throughput units, 1 where none were given.
