@@ -10,10 +10,11 @@ use crate::sources::{self, Ignored};
 
 /// The suites that need more than their own package: other people's programs, and which, or a built example. Those of
 /// their tests that do are ignored in a plain `cargo test`.
-const SUITES: [(&str, &[Peer]); 22] = [
+const SUITES: [(&str, &[Peer]); 23] = [
     ("interop_mosquitto", &[Peer::Mosquitto]),
     ("interop_paho", &[Peer::Paho]),
     ("interop_samples", &[Peer::Paho]),
+    ("interop_azure", &[Peer::Paho]),
     ("interop_mqttjs", &[Peer::MqttJs]),
     ("interop_clients", &[Peer::Paho, Peer::MqttJs, Peer::Programs]),
     ("interop_est", &[Peer::Curl, Peer::OpenSsl]),

@@ -25,6 +25,7 @@ use serde_json::Value as Json;
 
 pub use answer::Reply;
 pub use kind::Kind;
+pub use path::parameter;
 pub use stored::{Change, RowError};
 
 use draft::Draft;
@@ -91,6 +92,15 @@ pub struct Place {
     pub tenant_id: String,
     /// The region of what gives none.
     pub location: String,
+}
+
+impl Place {
+    /// A place of one subscription.
+    #[must_use]
+    pub fn new(subscription_id: &str, tenant_id: &str, location: &str) -> Self {
+        let [subscription_id, tenant_id, location] = [subscription_id, tenant_id, location].map(str::to_owned);
+        Self { subscription_id, tenant_id, location }
+    }
 }
 
 impl Default for Place {

@@ -3,6 +3,7 @@
 
 mod address;
 mod admin;
+mod arm;
 mod bridge;
 mod check;
 mod est;
@@ -30,6 +31,7 @@ use value::text_or_section;
 
 pub(crate) use address::Address;
 pub(crate) use admin::Admin;
+pub(crate) use arm::Arm;
 pub(crate) use bridge::Bridge;
 pub(crate) use est::Est;
 pub(crate) use limits::Limits;
@@ -84,6 +86,7 @@ section! {
         #[serde(deserialize_with = "text_or_section")]
         log: Log;
         admin: Admin;
+        arm: Arm;
         est: Option<Est>;
     }
 }
@@ -135,7 +138,7 @@ impl Settings {
 
     /// A namespace of Event Grid publishes no counters. It may also be named by a flag.
     pub(crate) fn agree_on_counters(&self) -> Result<(), String> {
-        if self.mqtt.system_topics.is_some() && self.namespace.is_given() {
+        if self.mqtt.system_topics.is_some() && self.has_namespace() {
             return Err(
                 "a namespace has no topics of counters: leave system-topics out of [mqtt], and read /metrics of \
                         [admin] instead"
@@ -143,6 +146,11 @@ impl Settings {
             );
         }
         Ok(())
+    }
+
+    /// Whether the broker decides as a namespace does: one of a file, or of the control plane.
+    pub(crate) fn has_namespace(&self) -> bool {
+        self.namespace.is_given() || self.arm.is_given()
     }
 
     /// Where the state is, if that is said.

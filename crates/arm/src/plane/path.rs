@@ -138,8 +138,9 @@ fn decoded(part: &str) -> Option<String> {
     percent_encoding::percent_decode_str(part).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
-/// The value of a parameter of a query, by its name in any case.
-pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
+/// The value of a parameter of a query or a form, by its name in any case. `None`: there is none, or it is not UTF-8.
+#[must_use]
+pub fn parameter(query: &str, name: &str) -> Option<String> {
     query.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         let key = decoded(key)?;

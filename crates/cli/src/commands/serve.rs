@@ -1,9 +1,11 @@
 //! `gridmq serve`: a broker until it is asked to stop.
 
 mod admin;
+mod arm;
 mod bridges;
 mod credentials;
 mod est;
+mod https;
 mod listeners;
 mod open;
 mod reload;
@@ -63,6 +65,9 @@ writes:
     "type": "Microsoft.EventGrid/namespaces/clients"}]}' > main.json
   gridmq serve --template main.json --cert ca/server.pem --key ca/server.key
 
+With the control plane, so that az and the SDKs make the namespace:
+  gridmq serve --arm 8443 --cert ca/server.pem --key ca/server.key
+
 With a file that says more than flags can:
   gridmq serve --print-config > gridmq.toml
   gridmq serve --config gridmq.toml --plain 1883
@@ -75,7 +80,7 @@ certificate they name are refused. They are watched and read likewise."#;
 
 /// Run a broker
 ///
-/// With --namespace or --template it decides as Azure Event Grid decides; without, by --users and --access, and with neither everybody
+/// With --namespace, --template or --arm it decides as Azure Event Grid decides; without, by --users and --access, and with neither everybody
 /// on this machine may do everything. Options can also stand in variables GRIDMQ_NAME and in a TOML file, which has more
 /// of them: --print-config shows it. Flags win over variables, variables over the file.
 #[derive(Debug, Args)]
@@ -138,6 +143,14 @@ pub(crate) struct Arguments {
     /// Serve metrics, health and traces over HTTP here; may be repeated [default: nowhere]
     #[arg(long, value_name = "ADDRESS", env = "GRIDMQ_ADMIN", value_delimiter = ',', hide_env_values = true)]
     admin: Option<Vec<Address>>,
+    /// Serve the control plane here, for az and the SDKs, which then make the namespace; may be repeated
+    /// [default: nowhere]
+    #[arg(long, value_name = "ADDRESS", env = "GRIDMQ_ARM", value_delimiter = ',', hide_env_values = true)]
+    arm: Option<Vec<Address>>,
+    /// Let programs on this machine use the control plane without a token
+    #[arg(long, env = "GRIDMQ_TRUST_LOCAL", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL",
+        require_equals = true, hide_env_values = true)]
+    trust_local: Option<bool>,
     /// A TOML file with these options and more
     #[arg(long, value_name = "FILE", env = "GRIDMQ_CONFIG", hide_env_values = true)]
     config: Option<PathBuf>,
@@ -174,6 +187,7 @@ impl Arguments {
             (&self.listen, &mut settings.listen),
             (&self.plain, &mut settings.plain),
             (&self.admin, &mut settings.admin.listen),
+            (&self.arm, &mut settings.arm.listen),
         ];
         for (given, place) in lists {
             if given.is_some() {
@@ -182,6 +196,7 @@ impl Arguments {
         }
         settings.open.anonymous = self.anonymous.or(settings.open.anonymous);
         settings.trust_plain = self.trust_plain.or(settings.trust_plain);
+        settings.arm.trust_local = self.trust_local.or(settings.arm.trust_local);
         settings.workers = self.workers.or(settings.workers);
         if let Some(filter) = &self.log {
             settings.log.filter.clone_from(filter);
@@ -207,15 +222,20 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let (listeners, certificates) = listeners::listeners(&settings)?;
     open::check(&settings)?;
     let mut open = open::Open::default();
+    arm::check(&settings)?;
     let (policy, summary) = namespace(&settings.namespace)?;
-    let (rules, mut lists) =
-        revocation::rules(settings.tls.as_ref(), policy, certificates.any(), open.rules(&settings)?)?;
+    let open_rules = open.rules(&settings)?;
     let dir = settings.directory().map_or_else(DataDir::default_path, |dir| Ok(dir.to_owned()))?;
     let dir = DataDir::open(&dir)?;
     let bridges = bridges::bridges(&settings)?;
     let admin = admin::describe();
     let admin_listener = admin::start(settings.admin.listen.as_deref(), &admin).await?;
     let store = store(&dir, settings.store.durability.0)?;
+    let (control_plane, policy) = match arm::load(&settings, &dir, store.as_ref()).await? {
+        Some((loaded, policy)) => (Some(loaded), Some(policy)),
+        None => (None, policy),
+    };
+    let (rules, mut lists) = revocation::rules(settings.tls.as_ref(), policy, certificates.any(), open_rules)?;
     let mut builder = Broker::builder()
         .rules(rules)
         .limits(settings.limits.broker())
@@ -245,6 +265,10 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     if let Some(summary) = summary {
         output::line(&summary)?;
     }
+    let mut control_plane = match control_plane {
+        Some(loaded) => Some(loaded.start(&settings, certificates.main.as_ref()).await?),
+        None => None,
+    };
     let mut reloader = Reloader::new(arguments, settings, change_log, open);
     let mut watchdog = Watchdog::start();
     systemd::tell(State::Ready);
@@ -266,6 +290,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
                     }
                 }
             }
+            changed = arm::next(&mut control_plane) => arm::put_in_force(changed, &broker, &mut lists).await,
             rules = revocation::next(&mut lists) => broker.set_rules(rules).await,
         }
     }
@@ -274,6 +299,9 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let ended = async {
         // While there is still a broker to acknowledge what they have carried.
         bridges.stop().await;
+        if let Some(control_plane) = control_plane {
+            control_plane.stop().await;
+        }
         tokio::join!(broker.shutdown(), est.stop());
         // Last, so that it can say until then that clients should go elsewhere.
         admin_listener.stop().await;
@@ -289,6 +317,7 @@ fn check(settings: &Settings) -> Outcome {
     log::check(&settings.log.filter)?;
     let (_, certificates) = listeners::listeners(settings)?;
     open::check(settings)?;
+    arm::check(settings)?;
     let (policy, summary) = namespace(&settings.namespace)?;
     let open = open::Open::default().rules(settings)?;
     revocation::rules(settings.tls.as_ref(), policy, certificates.any(), open)?;

@@ -3,50 +3,31 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use gridmq_http::HttpServer;
 use gridmq_http::est::{EstServer, Policy, SubjectRule, Users};
 use gridmq_tls::credentials::WatchedFiles;
 use gridmq_tls::est::Label;
 use gridmq_tls::issue::Revocations;
-use gridmq_tls::{Certificate, CredentialProvider, Identity, ServerConfig, pem};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use gridmq_tls::{Certificate, pem};
 
+use super::https::Running;
 use crate::commands::certs::{self, INTERMEDIATE, ROOT};
 use crate::config::{Address, Est};
 use crate::error::{Failure, Outcome};
-use crate::{files, output};
+use crate::files;
 
 const PORT: u16 = 9443;
 const MAX_USERS_BYTES: u64 = 4 * 1024 * 1024;
 const MAX_REGISTER_BYTES: u64 = 16 * 1024 * 1024;
 
-/// What listens, until it is stopped.
-pub(super) struct Running {
-    stop: watch::Sender<bool>,
-    tasks: JoinSet<()>,
-}
-
 /// Starts what `[est]` says; nothing without that section. The server's certificate is the broker's.
 pub(super) async fn start(est: Option<&Est>, certificate: Option<&Arc<WatchedFiles>>) -> Result<Running, Failure> {
-    let (stop, stopped) = watch::channel(false);
-    let mut running = Running { stop, tasks: JoinSet::new() };
+    let mut running = Running::default();
     let Some(est) = est else { return Ok(running) };
     let certificate = certificate.ok_or_else(no_certificate)?;
     let server = server(est)?;
     let default = [Address::loopback(PORT)];
     for address in est.listen.as_deref().unwrap_or(&default).iter().flat_map(Address::addresses) {
-        let current = certificate.current();
-        let http = HttpServer::bind(*address, config(current.identity.clone())?).await;
-        let http = http.map_err(|error| Failure::failed(format!("cannot listen on {address} (EST): {error}")))?;
-        output::line(&format!("listening on {} (EST)", http.address()?))?;
-        if let Some(configuration) = http.configuration() {
-            running.tasks.spawn(follow(Arc::clone(certificate), current.number, configuration, stopped.clone()));
-        }
-        let mut stopped = stopped.clone();
-        running.tasks.spawn(http.serve(server.router(), async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        }));
+        running.serve(*address, Some(certificate), "EST", server.router()).await?;
     }
     Ok(running)
 }
@@ -62,14 +43,6 @@ pub(super) fn check(est: Option<&Est>, certificate: bool) -> Outcome {
 
 fn no_certificate() -> Failure {
     Failure::usage("[est] needs a server's certificate: give cert and key, such as those of gridmq certs issue")
-}
-
-impl Running {
-    /// Stops, and lets requests finish.
-    pub(super) async fn stop(mut self) {
-        let _ = self.stop.send(true);
-        while self.tasks.join_next().await.is_some() {}
-    }
 }
 
 fn server(est: &Est) -> Result<Arc<EstServer>, Failure> {
@@ -120,30 +93,6 @@ fn is_revoked(register: &Path, certificate: &Certificate) -> bool {
         None => {
             tracing::error!(file = ?register, "the register of revocations cannot be read: no certificate is renewed");
             true
-        }
-    }
-}
-
-fn config(identity: Identity) -> Result<ServerConfig, gridmq_tls::client::ConfigError> {
-    ServerConfig::builder().identity(identity).alpn(["http/1.1"]).build()
-}
-
-/// Gives each generation of the server's certificate to connections that are yet to come.
-async fn follow(
-    certificate: Arc<WatchedFiles>,
-    mut number: u64,
-    configuration: watch::Sender<ServerConfig>,
-    mut stopped: watch::Receiver<bool>,
-) {
-    loop {
-        let next = tokio::select! {
-            next = certificate.changed(number) => next,
-            _ = stopped.wait_for(|stopped| *stopped) => return,
-        };
-        number = next.number;
-        match config(next.identity.clone()) {
-            Ok(config) => drop(configuration.send_replace(config)),
-            Err(error) => tracing::warn!(%error, "the EST listener keeps its old certificate"),
         }
     }
 }

@@ -62,7 +62,7 @@ type Listeners = (Vec<(&'static str, Listener)>, Certificates);
 
 pub(super) fn listeners(settings: &Settings) -> Result<Listeners, Failure> {
     let mut listeners = Vec::new();
-    let namespace = settings.namespace.is_given();
+    let namespace = settings.has_namespace();
     let mut certificates =
         Certificates { main: None, pairs: HashMap::new(), asks: namespace || settings.open.client_ca.is_some() };
     let plain = settings.plain.as_deref().unwrap_or_default();

@@ -84,12 +84,12 @@ pub(super) fn check(settings: &Settings) -> Outcome {
     settings.agree_on_counters().map_err(Failure::usage)?;
     settings.namespace.agree().map_err(Failure::usage)?;
     let open = &settings.open;
-    if settings.namespace.is_given() {
+    if settings.has_namespace() {
         return if *open == config::Open::default() {
             Ok(())
         } else {
             Err(Failure::usage(
-                "a namespace says itself who comes in and what they may do: leave out --namespace or --template, or --users, --access, \
+                "a namespace says itself who comes in and what they may do: leave out --namespace, --template or --arm, or --users, --access, \
                  --anonymous and [open]",
             ))
         };

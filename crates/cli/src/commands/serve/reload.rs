@@ -38,16 +38,20 @@ impl Reloader {
         let next = self.in_force.reloaded(&newer);
         log::check(&next.log.filter)?;
         open::check(&next)?;
-        let rules: Arc<dyn Rules> = match (namespace(&next)?, &mut *lists) {
-            (None, _) => Arc::new(self.open.rules(&next)?),
-            (Some(policy), None) => Arc::new(policy),
-            (Some(policy), Some(lists)) => Arc::new(lists.apply_to(policy)),
+        let rules: Option<Arc<dyn Rules>> = match (namespace(&next)?, &mut *lists) {
+            // The control plane's namespace is in no file.
+            (None, _) if next.arm.is_given() => None,
+            (None, _) => Some(Arc::new(self.open.rules(&next)?)),
+            (Some(policy), None) => Some(Arc::new(policy)),
+            (Some(policy), Some(lists)) => Some(Arc::new(lists.apply_to(policy))),
         };
 
         (self.change_log)(&next.log.filter);
         self.tell_changes(&newer);
         broker.set_limits(&next.limits.broker());
-        broker.set_rules(rules).await;
+        if let Some(rules) = rules {
+            broker.set_rules(rules).await;
+        }
         certificates.reload();
         if let Some(lists) = lists {
             lists.reload();
