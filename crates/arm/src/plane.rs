@@ -10,6 +10,7 @@
 
 mod answer;
 mod around;
+mod deployments;
 mod draft;
 mod filter;
 mod keys;
@@ -17,6 +18,7 @@ mod kind;
 mod list;
 mod path;
 mod resources;
+mod roles;
 mod stored;
 mod topics;
 
@@ -51,7 +53,7 @@ pub enum Method {
 }
 
 /// A request as it came.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[allow(clippy::exhaustive_structs, reason = "what a request has")]
 pub struct Request<'a> {
     /// What is wanted.
@@ -68,8 +70,21 @@ pub struct Request<'a> {
     pub body: &'a [u8],
     /// What stands before the path in a link to here, such as `https://localhost:8443`.
     pub base: &'a str,
-    /// Random bytes, of which keys are made.
-    pub random: [u8; 64],
+    /// Makes random bytes, others each time, of which keys are made. `None`: there are none.
+    pub random: &'a (dyn Fn() -> Option<[u8; 64]> + Sync),
+    /// The time, in the form `YYYY-MM-DDTHH:MM:SSZ`.
+    pub now: &'a str,
+}
+
+impl std::fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { method, path, query, .. } = self;
+        f.debug_struct("Request")
+            .field("method", method)
+            .field("path", path)
+            .field("query", query)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What becomes of a request.
@@ -171,6 +186,8 @@ impl Plane {
             Path::Resource(id) => resources::answer(&self.place, draft, id, request),
             Path::Collection { within, kind } => list::answer(draft, within, *kind, request),
             Path::Action { id, action } => keys::answer(draft, id, action, request),
+            Path::Deployment(path) => deployments::answer(&self.place, draft, path, request),
+            Path::Role(role) => roles::answer(draft, role, request),
             Path::Around(around) => around::answer(&self.place, draft, around, request),
         }
     }

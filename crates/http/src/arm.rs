@@ -23,6 +23,7 @@ use axum::response::{IntoResponse, Response};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use gridmq_arm::plane::{Method, Place, Plane, Reply, parameter};
 use gridmq_store::Store;
+use gridmq_tls::time::Utc;
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc;
 use zeroize::Zeroizing;
@@ -218,9 +219,6 @@ impl Inner {
         let Some(method) = method(asked.method) else {
             return refusal(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", "ARM has no such method.");
         };
-        let Some(random) = (self.settings.random)() else {
-            return refusal(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", &NoRandom.to_string());
-        };
         let owned = Owned {
             method,
             path: asked.path.to_owned(),
@@ -229,7 +227,8 @@ impl Inner {
             if_none_match: asked.sender.field(header::IF_NONE_MATCH).map(str::to_owned),
             body: asked.body.clone(),
             base: asked.base.clone(),
-            random,
+            random: Arc::clone(&self.settings.random),
+            now: Utc((self.settings.clock)()).rfc3339(),
         };
         match self.keeper.ask(owned).await {
             Ok(reply) => response(reply, asked.method),

@@ -11,9 +11,15 @@ use super::{Method, Request, object};
 use crate::template::ResourceId;
 
 /// Two keys of 32 bytes each.
-pub(super) fn two(random: &[u8; 64]) -> [String; 2] {
+pub(super) fn two(request: &Request<'_>) -> Result<[String; 2], Reply> {
+    let random = (request.random)().ok_or_else(none)?;
     let (first, second) = random.split_at(32);
-    [Base64::encode_string(first), Base64::encode_string(second)]
+    Ok([Base64::encode_string(first), Base64::encode_string(second)])
+}
+
+/// Without random bytes there are no keys.
+pub(super) fn none() -> Reply {
+    answer::error(503, "ServiceUnavailable", "The system has no random bytes.", None)
 }
 
 pub(super) fn answer(
@@ -40,7 +46,7 @@ pub(super) fn answer(
         let body = object(request)?;
         let which = body.get("keyName").and_then(Json::as_str).unwrap_or_default();
         let mut stored = stored;
-        let [first, second] = two(&request.random);
+        let [first, second] = two(request)?;
         let keys = stored.keys.get_or_insert_with(|| [first.clone(), second.clone()]);
         match keys {
             [key1, _] if which.eq_ignore_ascii_case("key1") => *key1 = first,

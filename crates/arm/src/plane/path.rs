@@ -12,8 +12,28 @@ pub(super) enum Path {
     Collection { within: Within, kind: Kind },
     /// Something to be done with a resource.
     Action { id: ResourceId, action: String },
+    /// A deployment of a template, or all of a resource group.
+    Deployment(Deployment),
+    /// A role, or the assignment of one.
+    Role(Role),
     /// What is around them.
     Around(Around),
+}
+
+/// A deployment of a resource group; without a name all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Deployment {
+    pub(super) subscription: String,
+    pub(super) group: String,
+    pub(super) name: Option<String>,
+    pub(super) action: Option<String>,
+}
+
+/// What `Microsoft.Authorization` has at a scope: one by name, or all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Role {
+    Definitions { scope: String, name: Option<String> },
+    Assignments { scope: String, name: Option<String> },
 }
 
 /// Where the resources of a list are.
@@ -53,6 +73,9 @@ impl Path {
             parts.push(decoded(part).filter(|part| !part.contains('/'))?);
         }
         let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        if let Some(role) = Role::read(&parts) {
+            return Some(Self::Role(role));
+        }
         match parts.as_slice() {
             [one] if is(one, "tenants") => Some(Self::Around(Around::Tenants)),
             [first, rest @ ..] if is(first, "subscriptions") => Self::of_subscription(rest),
@@ -81,6 +104,21 @@ impl Path {
             [one, group] if is(one, "resourceGroups") => Around::ResourceGroup(subscription(), (*group).to_owned()),
             [one, group, last] if is(one, "resourceGroups") && is(last, "resources") => {
                 Around::Resources(Within::ResourceGroup(subscription(), (*group).to_owned()))
+            }
+            [one, group, two, provider, kind, rest @ ..]
+                if is(one, "resourceGroups")
+                    && is(two, "providers")
+                    && is(provider, "Microsoft.Resources")
+                    && is(kind, "deployments") =>
+            {
+                let (name, action) = match rest {
+                    [] => (None, None),
+                    [name] => (Some((*name).to_owned()), None),
+                    [name, action] => (Some((*name).to_owned()), Some((*action).to_owned())),
+                    _ => return None,
+                };
+                let group = (*group).to_owned();
+                return Some(Self::Deployment(Deployment { subscription: subscription(), group, name, action }));
             }
             [one, group, two, rest @ ..] if is(one, "resourceGroups") && is(two, "providers") => {
                 return Self::of_provider(subscription(), Some((*group).to_owned()), rest);
@@ -127,6 +165,26 @@ impl Path {
         }
         id.kind = Kind::of(&id.kind)?.type_name().to_owned();
         Some(Self::Action { id, action: last.to_owned() })
+    }
+}
+
+impl Role {
+    fn read(parts: &[&str]) -> Option<Self> {
+        let at = parts
+            .windows(2)
+            .rposition(|two| matches!(two, [one, two] if is(one, "providers") && is(two, "Microsoft.Authorization")))?;
+        let (scope, rest) = parts.split_at_checked(at)?;
+        let scope: String = scope.iter().map(|part| format!("/{part}")).collect();
+        let (kind, name) = match rest {
+            [_, _, kind] => (kind, None),
+            [_, _, kind, name] => (kind, Some((*name).to_owned())),
+            _ => return None,
+        };
+        match () {
+            () if is(kind, "roleDefinitions") => Some(Self::Definitions { scope, name }),
+            () if is(kind, "roleAssignments") => Some(Self::Assignments { scope, name }),
+            () => None,
+        }
     }
 }
 

@@ -159,7 +159,10 @@ pub(super) fn put(
         None => topics::check(kind, &name, &mut body).map_err(|problems| answer::invalid(&problems))?,
     }
     let etag = draft.next_etag();
-    let keys = keys.or_else(|| kind.has_keys().then(|| keys::two(&request.random)));
+    let keys = match keys {
+        None if kind.has_keys() => Some(keys::two(request)?),
+        keys => keys,
+    };
     let stored = Stored { id: shown_id, body, etag, made: made.unwrap_or(etag), keys };
     let status = if made.is_some() { 200 } else { kind.made() };
     let reply = Reply { status, ..shown(kind, &stored) };
@@ -301,7 +304,7 @@ fn room(draft: &Draft<'_>, kind: Kind, list: &str, namespace: &ResourceId, units
         Kind::CaCertificate => limits::CA_CERTIFICATES,
         Kind::Namespace | Kind::Topic | Kind::EventSubscription => return Ok(()),
     };
-    let there = draft.below(&format!("{}/{}/", key_of(namespace), list.to_lowercase())).len() as u64;
+    let there = draft.count(&format!("{}/{}", key_of(namespace), list.to_lowercase())) as u64;
     let most = limit.maximum_for(units);
     if there + more <= most {
         return Ok(());
@@ -315,19 +318,12 @@ fn room(draft: &Draft<'_>, kind: Kind, list: &str, namespace: &ResourceId, units
 
 /// Whether no other client has that authentication name.
 fn alone(draft: &Draft<'_>, namespace: &ResourceId, id: &ResourceId, name: &str) -> Result<(), Reply> {
-    let (prefix, own) = (format!("{}/clients/", key_of(namespace)), key_of(id));
-    let others = draft.below(&prefix).into_iter().filter(|(key, _)| *key != own);
-    let folded = name.to_lowercase();
-    for (_, other) in others {
-        let given = other.body.get("properties").and_then(|it| it.get("authenticationName")).and_then(Json::as_str);
-        if given.unwrap_or_else(|| other.name()).to_lowercase() == folded {
-            let target = "properties.authenticationName";
-            let message =
-                format!("The value of '{target}' is not valid: the client '{}' has '{name}' already.", other.name());
-            return Err(answer::invalid(&[(target.to_owned(), message)]));
-        }
-    }
-    Ok(())
+    let list = format!("{}/clients", key_of(namespace));
+    let Some(other) = draft.named(&list, name).filter(|other| *other != key_of(id)) else { return Ok(()) };
+    let target = "properties.authenticationName";
+    let whose = draft.get(other).map_or("", Stored::name);
+    let message = format!("The value of '{target}' is not valid: the client '{whose}' has '{name}' already.");
+    Err(answer::invalid(&[(target.to_owned(), message)]))
 }
 
 /// Whether a resource may go: no permission binding needs it.

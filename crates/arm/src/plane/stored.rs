@@ -1,6 +1,6 @@
 //! The resources as they are kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 use gridmq_namespace::Resources;
@@ -73,10 +73,31 @@ pub(super) fn key_of(id: &ResourceId) -> String {
     id.to_string().to_lowercase()
 }
 
+/// The list that a resource is in: what stands before its name.
+pub(super) fn list_of(key: &str) -> &str {
+    key.rsplit_once('/').map_or("", |(list, _)| list)
+}
+
+/// The authentication name in that list, in any case.
+pub(super) fn name_in(list: &str, name: &str) -> String {
+    format!("{list}/{}", name.to_lowercase())
+}
+
+/// The authentication name of a client, in its list.
+pub(super) fn authentication_name(key: &str, stored: &Stored) -> Option<String> {
+    let list = list_of(key);
+    let given = stored.body.get("properties").and_then(|it| it.get("authenticationName")).and_then(Json::as_str);
+    list.ends_with("/clients").then(|| name_in(list, given.unwrap_or_else(|| stored.name())))
+}
+
 /// All resources by key.
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
     all: BTreeMap<String, Stored>,
+    /// How many each list has.
+    pub(super) counts: HashMap<String, usize>,
+    /// Clients by authentication name in their list.
+    pub(super) names: HashMap<String, String>,
     /// The last etag that was given.
     pub(super) last: u64,
 }
@@ -97,17 +118,33 @@ impl State {
         let stored: Stored = serde_json::from_slice(row)
             .map_err(|error| RowError { key: key.to_owned(), problem: error.to_string() })?;
         self.last = self.last.max(stored.etag);
+        self.forget(key);
+        *self.counts.entry(list_of(key).to_owned()).or_default() += 1;
+        self.names.extend(authentication_name(key, &stored).map(|name| (name, key.to_owned())));
         self.all.insert(key.to_owned(), stored);
         Ok(())
+    }
+
+    fn forget(&mut self, key: &str) {
+        let Some(stored) = self.all.remove(key) else { return };
+        if let Some(count) = self.counts.get_mut(list_of(key)) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(list_of(key));
+            }
+        }
+        if let Some(name) = authentication_name(key, &stored)
+            && self.names.get(&name).is_some_and(|of| of == key)
+        {
+            self.names.remove(&name);
+        }
     }
 
     pub(super) fn change(&mut self, change: &Change) {
         match change {
             // What was decided can be read.
             Change::Put { key, row } => drop(self.take(key, row)),
-            Change::Remove { key } => {
-                self.all.remove(key);
-            }
+            Change::Remove { key } => self.forget(key),
         }
     }
 

@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use serde_json::{Value as Json, json};
 
 use super::{Method, Outcome, Place, Plane, Reply, Request};
@@ -7,9 +9,17 @@ const SUBSCRIPTION: &str = "/subscriptions/00000000-0000-0000-0000-000000000001"
 /// A plane that whoever asks it changes.
 struct Served(Plane);
 
+/// Other bytes each time.
+fn fresh() -> Option<[u8; 64]> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    Some(std::array::from_fn(|at| number[at % 8] ^ at as u8))
+}
+
 fn request<'a>(method: Method, path: &'a str, query: &'a str, body: &'a [u8]) -> Request<'a> {
     let base = "https://localhost:8443";
-    Request { method, path, query, if_match: None, if_none_match: None, body, base, random: [7; 64] }
+    let (random, now) = (&fresh as _, "2026-11-24T17:00:00Z");
+    Request { method, path, query, if_match: None, if_none_match: None, body, base, random, now }
 }
 
 impl Served {
@@ -240,10 +250,7 @@ fn keys_stay_until_one_is_made_anew() {
     assert_eq!(before.status, 200);
     served = served.with("ns1/topics/orders", json!({ "properties": { "eventRetentionInDays": 2 } }));
     assert_eq!(served.post("ns1/topics/orders/listkeys", Json::Null), before);
-    let mut again = request(Method::Post, "", "", br#"{"keyName":"key2"}"#);
-    let path = at("ns1/topics/orders/regenerateKey");
-    (again.path, again.random) = (&path, [9; 64]);
-    let after = served.ask(&again);
+    let after = served.post("ns1/topics/orders/regenerateKey", json!({ "keyName": "key2" }));
     assert_eq!(member(&after, "/key1"), member(&before, "/key1"));
     assert_ne!(member(&after, "/key2"), member(&before, "/key2"));
     assert_eq!(served.post("ns1/topics/orders/regenerateKey", json!({ "keyName": "key3" })).status, 400);
@@ -330,4 +337,147 @@ fn the_first_enabled_namespace_is_served() {
     assert_eq!(served.0.served().unwrap().namespace.name, "yyy");
     served.delete("yyy");
     assert_eq!(served.0.served().unwrap().namespace.name, "aaa");
+}
+
+const DEPLOYMENT: &str = "/subscriptions/00000000-0000-0000-0000-000000000001/resourcegroups/rg/providers/Microsoft.Resources/deployments/main";
+
+fn template(floor: u32) -> Json {
+    let part = |kind: &str, name: &str, properties: Json| {
+        json!({ "type": format!("Microsoft.EventGrid/namespaces/{kind}"), "apiVersion": "2025-02-15", "properties": properties,
+            "name": format!("[concat(parameters('ns'), '/{name}')]"),
+            "dependsOn": ["[resourceId('Microsoft.EventGrid/namespaces', parameters('ns'))]"] })
+    };
+    json!({
+        "parameters": { "ns": { "type": "string" } },
+        "resources": [
+            part("clients", "one", json!({ "attributes": { "floor": floor } })),
+            part("topics", "orders", json!({})),
+            { "type": "Microsoft.Network/virtualNetworks", "apiVersion": "1", "name": "net", "properties": {} },
+            { "type": "Microsoft.EventGrid/namespaces", "apiVersion": "2025-02-15", "name": "[parameters('ns')]",
+              "location": "[resourceGroup().location]", "properties": { "topicSpacesConfiguration": { "state": "Enabled" } } }
+        ],
+        "outputs": {
+            "host": { "type": "string", "value": "[reference(parameters('ns')).topicSpacesConfiguration.hostname]" },
+            "key": { "type": "string", "value": "[listKeys(resourceId('Microsoft.EventGrid/namespaces', parameters('ns')), '1').key1]" }
+        }
+    })
+}
+
+/// As `az deployment group create` sends it.
+fn deployment(template: &Json) -> String {
+    format!(
+        r#"{{"properties": {{"parameters": {{"ns": {{"value": "ns3"}}}}, "mode": "Incremental", template:{template} // as it is
+}}}}"#
+    )
+}
+
+#[test]
+fn a_template_is_deployed_as_az_sends_it() {
+    let mut served = Served::new();
+    let body = deployment(&template(1));
+    let validated = served.ask(&request(Method::Post, &format!("{DEPLOYMENT}/validate"), "", body.as_bytes()));
+    assert_eq!(validated.status, 200, "{validated:?}");
+    assert!(served.0.state_is_empty());
+    let what_if = served.ask(&request(Method::Post, &format!("{DEPLOYMENT}/whatIf"), "", body.as_bytes()));
+    let kinds = |reply: &Reply| -> Vec<String> {
+        let changes = member(reply, "/properties/changes").as_array().unwrap();
+        changes.iter().map(|change| change["changeType"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(kinds(&what_if), ["Create", "Create", "Create", "Unsupported"]);
+    assert!(served.0.state_is_empty());
+
+    let made = served.ask(&request(Method::Put, DEPLOYMENT, "api-version=2025-04-01", body.as_bytes()));
+    assert_eq!((made.status, member(&made, "/properties/provisioningState")), (201, &json!("Succeeded")), "{made:?}");
+    assert_eq!(*member(&made, "/properties/outputs/host/value"), "ns3.local-1.ts.eventgrid.azure.net");
+    let keys = served.post("ns3/listKeys", Json::Null);
+    assert_eq!(member(&made, "/properties/outputs/key/value"), member(&keys, "/key1"));
+    assert_ne!(member(&keys, "/key1"), member(&served.post("ns3/topics/orders/listKeys", Json::Null), "/key1"));
+    assert_eq!(served.0.served().unwrap().clients[0].name, "one");
+    assert_eq!(served.get(DEPLOYMENT, "").body, made.body);
+    let operations = served.get(&format!("{DEPLOYMENT}/operations"), "");
+    assert_eq!(member(&operations, "/value").as_array().unwrap().len(), 3);
+
+    let body = deployment(&template(2));
+    let what_if = served.ask(&request(Method::Post, &format!("{DEPLOYMENT}/whatIf"), "", body.as_bytes()));
+    let mut found = kinds(&what_if);
+    found.sort();
+    assert_eq!(found, ["Modify", "NoChange", "NoChange", "Unsupported"]);
+    assert_eq!(served.ask(&request(Method::Put, DEPLOYMENT, "", body.as_bytes())).status, 200);
+    assert_eq!(*member(&served.get("ns3/clients/one", ""), "/properties/attributes/floor"), 2);
+}
+
+#[test]
+fn a_deployment_that_fails_has_changed_nothing() {
+    let mut served = Served::new();
+    let mut wrong = template(1);
+    wrong["resources"][0]["properties"] = json!({ "state": "Perhaps" });
+    let refused = served.ask(&request(Method::Put, DEPLOYMENT, "", deployment(&wrong).as_bytes()));
+    assert_eq!((refused.status, member(&refused, "/error/code")), (400, &json!("DeploymentFailed")));
+    assert_eq!(*member(&refused, "/error/details/0/target"), "properties.state");
+    assert!(member(&refused, "/error/target").as_str().unwrap().ends_with("/clients/one"));
+    let mut wrong = template(1);
+    wrong["outputs"]["host"]["value"] = json!("[nothing()]");
+    let refused = served.ask(&request(Method::Put, DEPLOYMENT, "", deployment(&wrong).as_bytes()));
+    assert_eq!((refused.status, member(&refused, "/error/code")), (400, &json!("InvalidTemplate")));
+    for body in [
+        "{",
+        r#"{"properties": {"mode": "Complete", "template": {"resources": []}}}"#,
+        r#"{"properties": {"mode": "Incremental"}}"#,
+    ] {
+        assert_eq!(served.ask(&request(Method::Put, DEPLOYMENT, "", body.as_bytes())).status, 400, "{body}");
+    }
+    assert!(served.0.state_is_empty());
+    assert_eq!(served.get(DEPLOYMENT, "").status, 404);
+}
+
+#[test]
+fn ten_thousand_clients_go_in_one_deployment() {
+    let many = json!({ "resources": [
+        { "type": "Microsoft.EventGrid/namespaces", "apiVersion": "1", "name": "ns3", "properties": {} },
+        { "type": "Microsoft.EventGrid/namespaces/clients", "apiVersion": "1", "name": "[format('ns3/c{0}', copyIndex())]",
+          "dependsOn": ["ns3"], "copy": { "name": "clients", "count": 10_000 } }
+    ] });
+    let body = json!({ "properties": { "mode": "Incremental", "template": many } }).to_string();
+    let mut served = Served::new();
+    let made = served.ask(&request(Method::Put, DEPLOYMENT, "", body.as_bytes()));
+    assert_eq!(made.status, 201, "{made:?}");
+    let refused = served.put("ns3/clients/one-more", json!({}));
+    assert_eq!((refused.status, member(&refused, "/error/code")), (400, &json!("QuotaExceeded")));
+    let refused = served.put("ns3/clients/c7", json!({ "properties": { "authenticationName": "C8" } }));
+    assert_eq!(*member(&refused, "/error/target"), "properties.authenticationName");
+    assert_eq!(served.delete("ns3/clients/c8").status, 200);
+    assert_eq!(served.put("ns3/clients/c7", json!({ "properties": { "authenticationName": "C8" } })).status, 200);
+    assert_eq!(served.put("ns3/clients/c-new", json!({ "properties": { "authenticationName": "c7" } })).status, 201);
+}
+
+#[test]
+fn roles_are_looked_up_and_assigned() {
+    let mut served = Served::new().with("ns1", enabled());
+    let scope = at("ns1");
+    let found = served.get(
+        &format!("{scope}/providers/Microsoft.Authorization/roleDefinitions"),
+        "$filter=roleName%20eq%20%27EventGrid%20TopicSpaces%20Publisher%27",
+    );
+    let role = member(&found, "/value/0/id").as_str().unwrap().to_owned();
+    assert_eq!(member(&found, "/value").as_array().unwrap().len(), 1);
+    let name = "0f7a1c7e-6c5b-4b0e-9a53-2b1d6f1f6a11";
+    let path = format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{name}");
+    let body = json!({ "properties": { "roleDefinitionId": role, "principalId": "p1" } });
+    assert_eq!(served.put(&path, body.clone()).status, 201);
+    assert_eq!(*member(&served.put(&path, body.clone()), "/error/code"), "RoleAssignmentExists");
+    assert_eq!(*member(&served.get(&path, ""), "/properties/principalType"), "ServicePrincipal");
+    let list = |served: &mut Served, scope: &str, query: &str| {
+        names(&served.get(&format!("{scope}/providers/Microsoft.Authorization/roleAssignments"), query)).len()
+    };
+    assert_eq!(list(&mut served, &scope, "$filter=atScope()"), 1);
+    assert_eq!(list(&mut served, SUBSCRIPTION, ""), 1);
+    assert_eq!(list(&mut served, SUBSCRIPTION, "$filter=atScope()"), 0);
+    assert_eq!(list(&mut served, &scope, "$filter=principalId%20eq%20%27p2%27"), 0);
+    for wrong in [json!({}), json!({ "properties": { "roleDefinitionId": "x", "principalId": "p" } })] {
+        assert_eq!(served.put(&path.replace("11", "12"), wrong).status, 400);
+    }
+    assert_eq!(served.put(&path.replace(name, "no-guid"), body).status, 400);
+    assert_eq!(served.delete(&path).status, 200);
+    assert_eq!(served.delete(&path).status, 204);
+    assert_eq!(served.delete("ns1").status, 200);
 }

@@ -83,12 +83,44 @@ enum State {
     Done(Option<Value>),
 }
 
+/// What resources are called besides their ids: loops and names in lower case.
+#[derive(Default)]
+struct Words<'t> {
+    symbols: HashMap<&'t str, Vec<usize>>,
+    loops: HashMap<String, Vec<usize>>,
+    names: HashMap<String, Vec<usize>>,
+}
+
+impl<'t> Words<'t> {
+    fn of(instances: &[Instance<'t>]) -> Self {
+        let mut words = Self::default();
+        for (at, instance) in instances.iter().enumerate() {
+            if let Some(symbol) = instance.symbol {
+                words.symbols.entry(symbol).or_default().push(at);
+            }
+            if let Some((lap, _)) = &instance.turn {
+                words.loops.entry(lap.to_lowercase()).or_default().push(at);
+            }
+            words.names.entry(instance.id.name().to_lowercase()).or_default().push(at);
+        }
+        words
+    }
+
+    /// Those of that symbolic name, else of that loop, else of that name.
+    fn find(&self, word: &str) -> Vec<usize> {
+        let lower = || word.to_lowercase();
+        let found = self.symbols.get(word).or_else(|| self.loops.get(&lower())).or_else(|| self.names.get(&lower()));
+        found.cloned().unwrap_or_default()
+    }
+}
+
 struct Deployment<'c, 't, 's> {
     context: &'c Context<'t>,
     shared: &'c Shared<'s>,
     instances: Vec<Instance<'t>>,
     states: RefCell<Vec<State>>,
     by_id: HashMap<ResourceId, usize>,
+    by_word: Words<'t>,
     chain: RefCell<Vec<usize>>,
 }
 
@@ -104,7 +136,8 @@ impl<'c, 't, 's> Deployment<'c, 't, 's> {
             }
         }
         let states = RefCell::new(vec![State::Waiting; instances.len()]);
-        Ok(Self { context, shared, instances, states, by_id, chain: RefCell::default() })
+        let by_word = Words::of(&instances);
+        Ok(Self { context, shared, instances, states, by_id, by_word, chain: RefCell::default() })
     }
 
     /// Deploys all of them; answers the outputs.
@@ -232,19 +265,7 @@ impl<'c, 't, 's> Deployment<'c, 't, 's> {
         if let Ok(id) = ResourceId::parse(name) {
             return self.by_id.get(&id).copied().into_iter().collect();
         }
-        let places = |fits: &dyn Fn(&Instance<'_>) -> bool| {
-            let found = self.instances.iter().enumerate().filter(|(_, one)| fits(one));
-            found.map(|(at, _)| at).collect::<Vec<_>>()
-        };
-        let by_symbol = places(&|one| one.symbol == Some(name));
-        if !by_symbol.is_empty() {
-            return by_symbol;
-        }
-        let by_loop = places(&|one| one.turn.as_ref().is_some_and(|(lap, _)| lap.eq_ignore_ascii_case(name)));
-        if !by_loop.is_empty() {
-            return by_loop;
-        }
-        places(&|one| one.id.name().eq_ignore_ascii_case(name))
+        self.by_word.find(name)
     }
 
     /// Deploys a template within this one.

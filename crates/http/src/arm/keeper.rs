@@ -42,7 +42,6 @@ pub enum LoadError {
 }
 
 /// A request that lives as long as it takes.
-#[derive(Debug)]
 pub(super) struct Owned {
     pub(super) method: Method,
     pub(super) path: String,
@@ -51,7 +50,8 @@ pub(super) struct Owned {
     pub(super) if_none_match: Option<String>,
     pub(super) body: Bytes,
     pub(super) base: String,
-    pub(super) random: [u8; 64],
+    pub(super) random: super::Random,
+    pub(super) now: String,
 }
 
 impl Owned {
@@ -64,7 +64,8 @@ impl Owned {
             if_none_match: self.if_none_match.as_deref(),
             body: &self.body,
             base: &self.base,
-            random: self.random,
+            random: &*self.random,
+            now: &self.now,
         }
     }
 }
