@@ -79,6 +79,14 @@ impl Bench {
         std::mem::take(&mut conn.outgoing)
     }
 
+    /// A turn in which nothing was read, after what was sent before has left: retained messages go on.
+    pub fn resume(&mut self, peer: &mut Peer) -> BytesMut {
+        let worker = &mut self.workers[peer.worker];
+        let now = worker.now();
+        worker.resume_scans(now, peer.key);
+        self.turn(peer, &[])
+    }
+
     /// Has all workers forget where topics go.
     pub fn forget_routes(&mut self) {
         self.workers.iter_mut().for_each(Worker::forget_routes);
