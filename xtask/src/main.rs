@@ -23,6 +23,7 @@ The project's own commands.
 usage: cargo xtask COMMAND
 
   test [--no-interop]    set up the real clients, then run every test: workspace, documentation, real clients
+  test --az              install azure-cli and run the suite with it alone; docs/azure-cli.md says when it passed last
   ci                     everything that a change must pass, with the time of each stage; ends with `test`
   files                  length of the source files, and reasons for ignored tests
   conformance [--check]  write docs/conformance.md from the names of the tests, or check that it is up to date
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["test"] => suite::command(true),
         ["test", "--no-interop"] => suite::command(false),
+        ["test", "--az"] => suite::azure_cli(),
         ["ci"] => ci::command(),
         ["files"] => files::command(),
         ["conformance"] => conformance::command(false),

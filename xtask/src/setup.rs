@@ -12,6 +12,8 @@ pub(crate) enum Peer {
     Mosquitto,
     /// paho-mqtt and awscrt for Python.
     Paho,
+    /// `az`.
+    AzureCli,
     /// MQTT.js for Node.js.
     MqttJs,
     /// The broker `mosquitto`.
@@ -65,6 +67,7 @@ impl Installer {
         match peer {
             Peer::Mosquitto => self.mosquitto(),
             Peer::Paho => self.paho(),
+            Peer::AzureCli => self.azure_cli(),
             Peer::MqttJs => self.mqttjs(),
             Peer::Broker => self.broker(),
             Peer::Nats => self.nats(),
@@ -187,6 +190,21 @@ impl Installer {
             stamp.write()?;
         }
         Ok(vec![("GRIDMQ_INTEROP_PYTHON", python)])
+    }
+
+    fn azure_cli(&mut self) -> Result<Environment> {
+        let wanted = root().join("interop/requirements-az.txt");
+        let dir = room("az")?;
+        let stamp = Stamp::of(&dir, &wanted)?;
+        let az = dir.join("bin/az");
+        if !(stamp.is_fresh() && az.exists()) {
+            self.program("python3", &["python3", "python3-venv"])?;
+            quiet(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir))?;
+            let python = dir.join("bin/python");
+            quiet(Command::new(python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&wanted))?;
+            stamp.write()?;
+        }
+        Ok(vec![("GRIDMQ_INTEROP_AZ", az)])
     }
 
     fn mqttjs(&mut self) -> Result<Environment> {

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::process::Command;
 
 use crate::setup::{Environment, Installer, Peer};
-use crate::shell::{Result, cargo, duration, fail, has_cargo_command, in_ci, tee, timed};
+use crate::shell::{Context, Result, cargo, duration, fail, has_cargo_command, in_ci, quiet, root, tee, timed};
 use crate::sources::{self, Ignored};
 
 /// The suites that need more than their own package: other people's programs, and which, or a built example. Those of
@@ -35,6 +35,10 @@ const SUITES: [(&str, &[Peer]); 23] = [
     ("doctor_access", &[Peer::Broker]),
     ("doctor_confusion", &[Peer::Broker, Peer::OpenSsl]),
 ];
+
+/// Suites whose programs are too large for every run, and where it is written when they ran last.
+const BY_HAND: &str = "interop_azure_cli";
+const LAST_RUN: &str = "docs/azure-cli.md";
 
 /// What came of a whole run.
 #[derive(Debug, Default)]
@@ -89,8 +93,43 @@ impl Summary {
 /// `cargo xtask test`.
 pub(crate) fn command(interop: bool) -> Result<()> {
     let summary = run(interop)?;
+    tell_by_hand();
     println!("\n{summary}");
     summary.verdict()
+}
+
+/// `cargo xtask test --az`: Azure's command line, which takes some minutes to install. Writes down that it ran.
+pub(crate) fn azure_cli() -> Result<()> {
+    let environment = Installer::default().prepare(Peer::AzureCli)?;
+    let az = environment.iter().find(|(name, _)| *name == "GRIDMQ_INTEROP_AZ").map(|(_, path)| path.clone());
+    let runner = Runner { nextest: has_cargo_command("nextest") };
+    let mut summary = Summary::default();
+    let (ok, lines) = tee(runner.suites(&[BY_HAND]).envs(environment))?;
+    summary.add("the tests with az", ok, runner.counts(&lines));
+    println!("\n{summary}");
+    summary.verdict()?;
+    let version = match az {
+        Some(az) => quiet(Command::new(az).args(["version", "--query", "\"azure-cli\"", "-o", "tsv"]))?,
+        None => String::new(),
+    };
+    let date = quiet(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
+    let commit = quiet(Command::new("git").args(["rev-parse", "--short=12", "HEAD"]))?;
+    let text = format!(
+        "# az\n\nWritten by `cargo xtask test --az`, which installs azure-cli and runs [azure_cli.sh](../interop/azure_cli.sh) against \
+         `gridmq serve --arm`: login, namespace, parts, refusals, keys, deployment, role assignment, deletion.\n\nPassed last on \
+         {}, with azure-cli {}, on top of commit {}.\n",
+        date.trim(),
+        version.trim(),
+        commit.trim()
+    );
+    std::fs::write(root().join(LAST_RUN), text).context(LAST_RUN)
+}
+
+/// Says when the suites ran last that are not run each time.
+fn tell_by_hand() {
+    let text = std::fs::read_to_string(root().join(LAST_RUN)).unwrap_or_default();
+    let last = text.lines().find(|line| line.starts_with("Passed last on ")).unwrap_or("It never ran.");
+    println!("by hand: {BY_HAND} (cargo xtask test --az). {last}");
 }
 
 /// Sets up, runs everything, and counts.
@@ -117,7 +156,8 @@ pub(crate) fn run(interop: bool) -> Result<Summary> {
 fn skips_of_single_tests(summary: &mut Summary) -> Result<()> {
     for source in sources::all()? {
         let file = source.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".rs");
-        if source.is_test_only() && SUITES.iter().any(|(name, _)| *name == file) {
+        let is_suite = file == BY_HAND || SUITES.iter().any(|(name, _)| *name == file);
+        if source.is_test_only() && is_suite {
             continue;
         }
         if file.starts_with("interop_") && source.is_test_only() {

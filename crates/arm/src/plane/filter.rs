@@ -1,16 +1,30 @@
-//! `$filter` of a list: `name eq 'a'`, `name ne 'a'`, `contains(name, 'a')`, with `and`, `or`, `not` and parentheses.
+//! `$filter` of a list: `name eq 'a'`, `name ne 'a'`, `contains(name, 'a')`, with `and`, `or`, `not` and parentheses;
+//! `resourceGroup` and `resourceType` can stand for `name`.
 
 /// How deep parentheses and `not` may nest.
 const DEPTH: usize = 16;
 
-/// A condition on a name, which is compared without regard to case.
+/// A condition on a resource. Texts are compared without regard to case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Filter {
-    Is(String),
-    Contains(String),
+    Is(Field, String),
+    Contains(Field, String),
     Not(Box<Self>),
     And(Box<Self>, Box<Self>),
     Or(Box<Self>, Box<Self>),
+}
+
+/// What of a resource a condition looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    Name,
+    ResourceGroup,
+    ResourceType,
+}
+
+impl Field {
+    const ALL: [(&'static str, Self); 3] =
+        [("name", Self::Name), ("resourcegroup", Self::ResourceGroup), ("resourcetype", Self::ResourceType)];
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,13 +44,14 @@ impl Filter {
         }
     }
 
-    pub(super) fn takes(&self, name: &str) -> bool {
+    /// Whether a resource of which `text` tells the fields meets it.
+    pub(super) fn takes<'a>(&self, text: &impl Fn(Field) -> &'a str) -> bool {
         match self {
-            Self::Is(other) => name.eq_ignore_ascii_case(other),
-            Self::Contains(part) => name.to_lowercase().contains(&part.to_lowercase()),
-            Self::Not(filter) => !filter.takes(name),
-            Self::And(one, other) => one.takes(name) && other.takes(name),
-            Self::Or(one, other) => one.takes(name) || other.takes(name),
+            Self::Is(field, other) => text(*field).eq_ignore_ascii_case(other),
+            Self::Contains(field, part) => text(*field).to_lowercase().contains(&part.to_lowercase()),
+            Self::Not(filter) => !filter.takes(text),
+            Self::And(one, other) => one.takes(text) && other.takes(text),
+            Self::Or(one, other) => one.takes(text) || other.takes(text),
         }
     }
 }
@@ -118,19 +133,23 @@ impl Parser {
         }
         let wanted = || "name eq '…', name ne '…' or contains(name, '…')".to_owned();
         if self.word("contains") {
-            let right = self.sign('(') && self.word("name") && self.sign(',');
-            let text = self.text().filter(|_| right).ok_or_else(wanted)?;
-            return if self.sign(')') { Ok(Filter::Contains(text)) } else { Err(wanted()) };
+            let open = self.sign('(');
+            let field = self.field().filter(|_| open).ok_or_else(wanted)?;
+            let comma = self.sign(',');
+            let text = self.text().filter(|_| comma).ok_or_else(wanted)?;
+            return if self.sign(')') { Ok(Filter::Contains(field, text)) } else { Err(wanted()) };
         }
-        if self.word("name") {
-            if self.word("eq") {
-                return self.text().map(Filter::Is).ok_or_else(wanted);
-            }
-            if self.word("ne") {
-                return self.text().map(|text| Filter::Not(Box::new(Filter::Is(text)))).ok_or_else(wanted);
-            }
+        let field = self.field().ok_or_else(wanted)?;
+        let equals = self.word("eq");
+        if !equals && !self.word("ne") {
+            return Err(wanted());
         }
-        Err(wanted())
+        let is = self.text().map(|text| Filter::Is(field, text)).ok_or_else(wanted)?;
+        Ok(if equals { is } else { Filter::Not(Box::new(is)) })
+    }
+
+    fn field(&mut self) -> Option<Field> {
+        Field::ALL.into_iter().find(|(name, _)| self.word(name)).map(|(_, field)| field)
     }
 
     fn word(&mut self, wanted: &str) -> bool {
@@ -151,10 +170,15 @@ impl Parser {
 
 #[cfg(test)]
 mod tests {
-    use super::Filter;
+    use super::{Field, Filter};
 
     fn takes(filter: &str, name: &str) -> bool {
-        Filter::parse(filter).unwrap().takes(name)
+        let text = |field| match field {
+            Field::Name => name,
+            Field::ResourceGroup => "rg",
+            Field::ResourceType => "Microsoft.EventGrid/namespaces",
+        };
+        Filter::parse(filter).unwrap().takes(&text)
     }
 
     #[test]
@@ -163,6 +187,7 @@ mod tests {
         assert!(takes("name eq 'A'", "a") && !takes("name ne 'a'", "A"));
         assert!(takes("name eq 'it''s'", "it's"));
         assert!(takes("name eq 'a' or name eq 'b' and not contains(name,'b')", "a"));
+        assert!(takes("resourceGroup eq 'RG' and resourceType eq 'microsoft.eventgrid/namespaces'", "a"));
         assert!(!takes("(name eq 'a' or name eq 'b') and not contains(name,'b')", "b"));
     }
 

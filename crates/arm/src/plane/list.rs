@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::answer::{self, Reply};
 use super::draft::Draft;
-use super::filter::Filter;
+use super::filter::{Field, Filter};
 use super::kind::Kind;
 use super::path::{Within, parameter};
 use super::stored::{Stored, key_of};
@@ -42,6 +42,15 @@ pub(super) fn found<'d>(draft: &'d Draft<'_>, within: &Within, wanted: Option<Ki
         .collect()
 }
 
+fn meets(filter: &Filter, kind: Kind, stored: &Stored) -> bool {
+    let group = ResourceId::parse(&stored.id).ok().and_then(|id| id.resource_group).unwrap_or_default();
+    filter.takes(&|field| match field {
+        Field::Name => stored.name(),
+        Field::ResourceGroup => &group,
+        Field::ResourceType => kind.type_name(),
+    })
+}
+
 /// One page of them, with a link to the next.
 pub(super) fn page(all: &[(Kind, &Stored)], request: &Request<'_>) -> Result<Reply, Reply> {
     let wrong = |target: &str, expected: &str| {
@@ -61,7 +70,7 @@ pub(super) fn page(all: &[(Kind, &Stored)], request: &Request<'_>) -> Result<Rep
     let after = given("$skipToken").map(|token| token.to_lowercase());
     let mut rest = all
         .iter()
-        .filter(|(_, stored)| filter.as_ref().is_none_or(|filter| filter.takes(stored.name())))
+        .filter(|(kind, stored)| filter.as_ref().is_none_or(|filter| meets(filter, *kind, stored)))
         .filter(|(_, stored)| after.as_ref().is_none_or(|after| stored.id.to_lowercase() > *after));
     let shown: Vec<_> = rest.by_ref().take(top).collect();
     let value: Vec<Json> = shown.iter().map(|(kind, stored)| resources::whole(*kind, stored)).collect();

@@ -154,3 +154,24 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
+
+/// A broker with a control plane over HTTPS, the certificate of its authority, and its admin secret.
+#[cfg(unix)]
+pub struct ControlPlane {
+    pub running: Running,
+    pub base: String,
+    pub ca: std::path::PathBuf,
+    pub secret: String,
+}
+
+#[cfg(unix)]
+pub fn control_plane(dir: &Path) -> ControlPlane {
+    run(dir, "certs init --dir ca").done();
+    run(dir, "certs issue --dir ca --name server --server --dns localhost --ip 127.0.0.1").done();
+    let serve = "serve --arm 127.0.0.1:0 --listen 127.0.0.1:0 --cert ca/server.pem --key ca/server.key --data-dir kept";
+    let mut running = Running::start(gridmq(dir).args(serve.split(' ')));
+    let (_mqtt, arm) = (running.port(), running.port());
+    assert!(running.line().starts_with("the admin secret for ARM is in "));
+    let secret = std::fs::read_to_string(dir.join("kept/admin-secret")).unwrap().trim().to_owned();
+    ControlPlane { running, base: format!("https://localhost:{arm}"), ca: dir.join("ca/root-ca.pem"), secret }
+}
