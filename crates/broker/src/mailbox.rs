@@ -13,14 +13,14 @@ use gridmq_proto::packet::Will;
 use gridmq_proto::session::server::Session;
 use gridmq_proto::session::{PublishToken, Verdict};
 use gridmq_proto::time::{Monotonic, Wall};
-use gridmq_proto::{PacketId, QoS, SharedMessage};
+use gridmq_proto::{QoS, SharedMessage};
 use smallvec::SmallVec;
 use tokio::sync::Notify;
 
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::listener::{Door, Incoming};
 use crate::peer::PeerAddress;
-use crate::routed::{Origin, Receivers};
+use crate::routed::{Origin, Receivers, RoutedAs};
 use crate::worker::{ConnKey, Scan, Worker};
 
 /// Batches that an inbox holds.
@@ -57,7 +57,7 @@ pub(crate) enum Mail {
     /// The session itself; `None`: it had ended.
     HandOver { slot: SlotId, epoch: u64, estate: Option<Box<Estate>> },
     /// The verdict on a publish whose session has moved here since.
-    Complete { slot: Arc<Slot>, token: PublishToken, verdict: Verdict, routed: Option<PacketId> },
+    Complete { slot: Arc<Slot>, token: PublishToken, verdict: Verdict, routed: Option<RoutedAs> },
     /// The rules have changed.
     RulesChanged,
     /// The store has come further.

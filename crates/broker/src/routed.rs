@@ -38,6 +38,13 @@ impl Origin {
     }
 }
 
+/// What a message was published as. A packet identifier alone may be another message's by now, even another session's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RoutedAs {
+    pub(crate) id: PacketId,
+    pub(crate) fingerprint: u64,
+}
+
 /// Who has a message: a session, or a member of a shared subscription.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Receiver(pub(crate) Vec<u8>);
@@ -95,7 +102,7 @@ pub(crate) enum Again {
     /// It was being routed before the start: not to these.
     But { fingerprint: u64, these: Receivers },
     /// Some had no room for it: to these.
-    Only(Receivers),
+    Only { fingerprint: u64, these: Receivers },
 }
 
 impl Default for Again {
@@ -105,10 +112,16 @@ impl Default for Again {
 }
 
 impl Again {
+    const fn fingerprint(&self) -> u64 {
+        match self {
+            Self::But { fingerprint, .. } | Self::Only { fingerprint, .. } => *fingerprint,
+        }
+    }
+
     pub(crate) fn is_done_with(&self, target: &Target) -> bool {
         match self {
             Self::But { these, .. } => these.contains(target),
-            Self::Only(these) => !these.contains(target),
+            Self::Only { these, .. } => !these.contains(target),
         }
     }
 
@@ -167,42 +180,41 @@ impl Unfinished {
     }
 
     /// These had no room for a message, and all others who are to have it have it.
-    pub(crate) fn is_lacked(&self, publisher: SlotId, packet_id: PacketId, by: Receivers) {
+    pub(crate) fn is_lacked(&self, publisher: SlotId, routed: RoutedAs, by: Receivers) {
         if by.len() == 0 || by.len() > Self::LACKING {
-            return self.forget(publisher, packet_id);
+            return self.forget(publisher, routed);
         }
-        self.change(|all| all.entry(publisher).or_default().insert(packet_id, Again::Only(by)));
+        let only = Again::Only { fingerprint: routed.fingerprint, these: by };
+        self.change(|all| all.entry(publisher).or_default().insert(routed.id, only));
     }
 
     /// To whom a message goes, if it was routed before. Another one has taken its place.
-    pub(crate) fn again(
-        &self,
-        publisher: SlotId,
-        packet_id: PacketId,
-        fingerprint: impl FnOnce() -> u64,
-        dup: bool,
-    ) -> Option<Again> {
+    pub(crate) fn again(&self, publisher: SlotId, routed: RoutedAs, dup: bool) -> Option<Again> {
         if self.is_empty() {
             return None;
         }
-        let all = self.messages.lock();
-        let again = all.get(&publisher)?.get(&packet_id)?;
-        match again {
-            Again::But { fingerprint: of, .. } if dup && *of == fingerprint() => return Some(again.clone()),
-            Again::Only(_) if dup => return Some(again.clone()),
-            _ => {}
+        let mut all = self.messages.lock();
+        let messages = all.get_mut(&publisher)?;
+        let again = messages.get(&routed.id)?;
+        if dup && again.fingerprint() == routed.fingerprint {
+            return Some(again.clone());
         }
-        drop(all);
-        self.forget(publisher, packet_id);
+        messages.remove(&routed.id);
+        if messages.is_empty() {
+            all.remove(&publisher);
+        }
+        self.publishers.store(all.len(), Ordering::Release);
         None
     }
 
     /// Nobody sends that message again.
-    pub(crate) fn forget(&self, publisher: SlotId, packet_id: PacketId) {
+    pub(crate) fn forget(&self, publisher: SlotId, routed: RoutedAs) {
         if !self.is_empty() {
             self.change(|all| {
                 if let Some(messages) = all.get_mut(&publisher) {
-                    messages.remove(&packet_id);
+                    if messages.get(&routed.id).is_some_and(|again| again.fingerprint() == routed.fingerprint) {
+                        messages.remove(&routed.id);
+                    }
                     if messages.is_empty() {
                         all.remove(&publisher);
                     }
@@ -226,5 +238,26 @@ impl Unfinished {
         let mut all = self.messages.lock();
         how(&mut all);
         self.publishers.store(all.len(), Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_of_a_message_is_no_other_ones() {
+        let unfinished = Unfinished::default();
+        let (publisher, id) = (SlotId::default(), PacketId::MIN);
+        let [old, new] = [7, 8].map(|fingerprint| RoutedAs { id, fingerprint });
+        let mut by = Receivers::default();
+        by.add(publisher, None);
+        unfinished.is_lacked(publisher, new, by);
+        // The verdict on what an ended session had published under this identifier comes late.
+        unfinished.forget(publisher, old);
+        assert!(matches!(unfinished.again(publisher, new, true), Some(Again::Only { .. })));
+        // Another message has taken its place.
+        assert!(unfinished.again(publisher, old, true).is_none());
+        assert!(unfinished.again(publisher, new, true).is_none() && unfinished.is_empty());
     }
 }

@@ -11,7 +11,7 @@
 //! | `queue` | client identifier, position (`u64`) | [message](#delivery) not yet done with, sent or not |
 //! | `in-flight` | client identifier, position (`u64`) | [packet identifier](#in-flight) that the message has |
 //! | `received` | client identifier, packet identifier (`u16`) | [nothing](#received): QoS 2, taken over, not released |
-//! | `routed` | client identifier, packet identifier (`u16`), receiver | [message](#routed): QoS 2, not yet in `received` |
+//! | `routed` | client identifier, packet identifier (`u16`), fingerprint (`u64`), receiver | [nothing](#received): has that QoS 2 message, not yet in `received` |
 //! | `wills` | client identifier | [message](#will) of a session that lasts, which has a delay |
 //! | `firing` | time (`u64`), worker (`u16`), number (`u64`) in one | [message](#will) of a will that is on its way |
 //! | `firing` | the same, receiver | [nothing](#received): has that will |
@@ -46,9 +46,8 @@
 //! ## Received
 //! Nothing but the format byte.
 //!
-//! ## Routed
-//! `u64` FNV-1a of topic, a zero and payload of the message. The receiver, who has it, is `c` and a client identifier or
-//! `s` and the filter of a shared subscription.
+//! In a key of `routed` the fingerprint is FNV-1a of topic, a zero and payload of the message, and the receiver, who has
+//! it, is `c` and a client identifier or `s` and the filter of a shared subscription.
 //!
 //! ## Will
 //! `u8` flags: bits 0 and 1 QoS, bit 2 RETAIN, bit 3 due; `u64`? time at which it is due in milliseconds since 1970,
@@ -77,7 +76,7 @@ use gridmq_store::{EngineError, Key, NamespaceId, Table, WriteBatch};
 use thiserror::Error;
 
 use crate::directory::WorkerId;
-use crate::routed::{Origin, Receiver};
+use crate::routed::{Origin, Receiver, RoutedAs};
 
 pub(crate) use self::recover::{KeyRange, firing, ranges, retained, sessions};
 use self::value::Fault;
@@ -250,16 +249,25 @@ pub(crate) fn write_session_row(
 pub(crate) fn write_routed(batch: &mut WriteBatch, namespace: NamespaceId, origin: &Origin, receiver: &Receiver) {
     match origin {
         Origin::Published { client_id, packet_id, fingerprint } => {
-            let key = Key::new(namespace, &[client_id.as_bytes(), &packet_id.get().to_be_bytes(), &receiver.0]);
-            batch.put(ROUTED, key, rows::encode_routed(*fingerprint))
+            let [id, print] = routed_parts(RoutedAs { id: *packet_id, fingerprint: *fingerprint });
+            batch.put(
+                ROUTED,
+                Key::new(namespace, &[client_id.as_bytes(), &id, &print, &receiver.0]),
+                rows::encode_received(),
+            )
         }
         Origin::Will(id) => batch.put(FIRING, Key::new(namespace, &[&id.0, &receiver.0]), rows::encode_received()),
     };
 }
 
-/// A QoS 2 message of that packet identifier is nobody's any more.
-pub(crate) fn forget_routed(batch: &mut WriteBatch, namespace: NamespaceId, client_id: &ByteString, id: PacketId) {
-    batch.delete_prefix(ROUTED, Key::new(namespace, &[client_id.as_bytes(), &id.get().to_be_bytes()]));
+/// Nobody sends that QoS 2 message again; another one may be on its way under its identifier.
+pub(crate) fn forget_routed(batch: &mut WriteBatch, namespace: NamespaceId, client_id: &ByteString, routed: RoutedAs) {
+    let [id, print] = routed_parts(routed);
+    batch.delete_prefix(ROUTED, Key::new(namespace, &[client_id.as_bytes(), &id, &print]));
+}
+
+fn routed_parts(RoutedAs { id, fingerprint }: RoutedAs) -> [Vec<u8>; 2] {
+    [id.get().to_be_bytes().to_vec(), fingerprint.to_be_bytes().to_vec()]
 }
 
 /// Sets the will of a session; `None` removes it. `Ended` removes it too.

@@ -200,16 +200,19 @@ impl Cursor {
         Ok(())
     }
 
-    /// A row of `routed`, whose key has three parts.
+    /// A row of `routed`, whose key has four parts.
     fn routed(&self, part: &mut Vec<u8>) -> Result<Routed, Fault> {
         let rest = self.key.get(self.first..).unwrap_or_default();
         let rest = Key::take_part(rest, part).map_err(|_| Fault::KeyParts)?;
         let id = NonZeroU16::new(u16::from_be_bytes(number(part)?)).ok_or(Fault::ZeroIdentifier)?;
         let rest = Key::take_part(rest, part).map_err(|_| Fault::KeyParts)?;
+        let fingerprint = u64::from_be_bytes(number(part)?);
+        let rest = Key::take_part(rest, part).map_err(|_| Fault::KeyParts)?;
         if !rest.is_empty() {
             return Err(Fault::KeyParts);
         }
-        Ok((id, rows::decode_routed(self.value.clone())?, Receiver(part.clone())))
+        rows::decode_received(self.value.clone())?;
+        Ok((id, fingerprint, Receiver(part.clone())))
     }
 
     fn error(&self, fault: Fault) -> RecoverError {

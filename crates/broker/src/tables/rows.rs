@@ -100,19 +100,6 @@ pub(super) fn decode_received(value: Bytes) -> Result<(), Fault> {
     Reader::new(value)?.end()
 }
 
-pub(super) fn encode_routed(fingerprint: u64) -> Bytes {
-    let mut to = Writer::new(8);
-    to.u64(fingerprint);
-    to.finish()
-}
-
-pub(super) fn decode_routed(value: Bytes) -> Result<u64, Fault> {
-    let mut from = Reader::new(value)?;
-    let fingerprint = from.u64()?;
-    from.end()?;
-    Ok(fingerprint)
-}
-
 pub(super) fn encode_will(row: &WillRow) -> Bytes {
     let WillRow { will: Will { message, qos, retain, delay_interval }, due } = row;
     let mut to = Writer::new(message.weight() + NUMBERS + 8 * message.properties().user_properties.len());

@@ -304,3 +304,22 @@ fn a_will_on_its_way_comes_back_until_all_have_it() {
     let error = firing(&store, NAMESPACES[1], &mut WriteBatch::new()).unwrap_err();
     assert!(matches!(error, RecoverError::Row { table: FIRING, fault: Fault::KeyParts, .. }), "{error}");
 }
+
+#[test]
+fn who_has_a_message_is_forgotten_of_that_message_alone() {
+    let (store, _) = store();
+    let client_id = ByteString::from("publisher");
+    let records = [Record::Started { expiry_interval: 60 }];
+    submit(&store, |batch| write_all(batch, NAMESPACES[0], &client_id, &records));
+    let has_it = Receiver::new("c", None);
+    // Of a session that has ended, and of the one that came after it, under the same packet identifier.
+    for fingerprint in [7, 8] {
+        let origin = Origin::Published { client_id: client_id.clone(), packet_id: id(1), fingerprint };
+        submit(&store, |batch| write_routed(batch, NAMESPACES[0], &origin, &has_it));
+    }
+    submit(&store, |batch| forget_routed(batch, NAMESPACES[0], &client_id, RoutedAs { id: id(1), fingerprint: 7 }));
+    let recovered = recover(&store, &NAMESPACES).unwrap();
+    assert_eq!(recovered.sessions[0].routed, [(id(1), 8, has_it)]);
+    submit(&store, |batch| write(batch, NAMESPACES[0], &client_id, &Record::Received(id(1))));
+    assert_eq!(recover(&store, &NAMESPACES).unwrap().sessions[0].routed, []);
+}

@@ -6,7 +6,7 @@ use gridmq_namespace::profile::Overflow;
 use gridmq_proto::session::server::Session;
 use gridmq_proto::session::{Admitted, Delivery, PublishToken, QueueLimits, Verdict};
 use gridmq_proto::time::{Now, Wall};
-use gridmq_proto::{PacketId, QoS, SharedMessage, TopicName};
+use gridmq_proto::{QoS, SharedMessage, TopicName};
 use smallvec::SmallVec;
 
 use super::hooked::Hooked;
@@ -15,6 +15,7 @@ use super::{State, Worker};
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::events::{Dropped, Event};
 use crate::mailbox::{Mail, Outcome, Routed, Target, Unable};
+use crate::routed::RoutedAs;
 
 /// What an entry in a machine's queue costs besides its message, in bytes.
 const ENTRY: usize = 64;
@@ -260,7 +261,7 @@ impl Worker {
         slot: &Arc<Slot>,
         token: PublishToken,
         verdict: Verdict,
-        routed: Option<PacketId>,
+        routed: Option<RoutedAs>,
     ) {
         let Some(verdict) = self.complete_moving(slot.id, token, verdict, routed) else { return };
         let worker = slot.worker();

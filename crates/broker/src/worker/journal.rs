@@ -7,15 +7,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use gridmq_proto::ByteString;
 use gridmq_proto::session::{PublishToken, Record, Seq as RecordSeq, Verdict};
-use gridmq_proto::{ByteString, PacketId};
 use gridmq_store::{NamespaceId, Seq, SubmitError, WriteBatch};
 
 use super::{ConnKey, Worker};
 use crate::directory::{Slot, WorkerId};
 use crate::mailbox::{Mail, Outcome, TicketId};
 use crate::retained::Topic;
-use crate::routed::{Origin, Receiver, Unfinished};
+use crate::routed::{Origin, Receiver, RoutedAs, Unfinished};
 use crate::tables::{self, FiringId, SessionRow, WillRow};
 
 /// Batches handed to the store and not durable at which connections are no longer read.
@@ -52,11 +52,11 @@ impl Draft {
     }
 
     /// The session that published that QoS 2 message has ended, or was refused: nobody sends it again.
-    pub(super) fn forget_routed(&mut self, unfinished: &Unfinished, slot: &Slot, id: Option<PacketId>) {
-        let Some(id) = id else { return };
-        unfinished.forget(slot.id, id);
+    pub(super) fn forget_routed(&mut self, unfinished: &Unfinished, slot: &Slot, routed: Option<RoutedAs>) {
+        let Some(routed) = routed else { return };
+        unfinished.forget(slot.id, routed);
         if !self.volatile {
-            tables::forget_routed(&mut self.batch, slot.key.namespace, &slot.key.client_id, id);
+            tables::forget_routed(&mut self.batch, slot.key.namespace, &slot.key.client_id, routed);
         }
     }
 
@@ -91,7 +91,7 @@ pub(super) enum Dependent {
     /// A machine's records.
     Records { key: ConnKey, seq: RecordSeq },
     /// The answer to a publish; `routed`: its packet identifier, if it may be sent again on another connection.
-    Verdict { key: ConnKey, slot: Arc<Slot>, token: PublishToken, verdict: Verdict, routed: Option<PacketId> },
+    Verdict { key: ConnKey, slot: Arc<Slot>, token: PublishToken, verdict: Verdict, routed: Option<RoutedAs> },
     /// The answer to another worker.
     Receipt { to: WorkerId, ticket: TicketId, outcome: Outcome },
 }

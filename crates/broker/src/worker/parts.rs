@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use gridmq_proto::SharedMessage;
 use gridmq_proto::session::{PublishToken, Record};
-use gridmq_proto::{PacketId, SharedMessage};
 
 use super::firing::Firing;
 use super::journal::Dependent;
@@ -15,7 +15,7 @@ use super::publish::Publisher;
 use super::{ConnKey, State, Worker};
 use crate::directory::{Slot, WorkerId};
 use crate::mailbox::{Outcome, TicketId};
-use crate::routed::{self, Again, Origin};
+use crate::routed::{self, Again, Origin, RoutedAs};
 use crate::tables::FiringId;
 
 /// Names an open part on this worker.
@@ -25,7 +25,7 @@ pub(super) type PartId = u64;
 #[derive(Debug)]
 pub(super) enum Whom {
     /// The one who published.
-    Publisher { key: ConnKey, slot: Arc<Slot>, token: PublishToken, matched: bool, routed: Option<PacketId> },
+    Publisher { key: ConnKey, slot: Arc<Slot>, token: PublishToken, matched: bool, routed: Option<RoutedAs> },
     /// One who published at QoS 0, and is not read from meanwhile.
     Held(ConnKey),
     /// Another worker.
@@ -86,23 +86,24 @@ impl Parts {
 }
 
 impl Worker {
-    /// The packet identifier of what is about to be routed, where its publisher may send it on another connection
+    /// What is about to be routed, where its publisher may send it on another connection
     /// again, and who needs it no more, or still.
     pub(super) fn begin_routing(
         &mut self,
         publisher: Option<&Publisher>,
         message: &SharedMessage,
-    ) -> Option<(PacketId, Option<Again>)> {
+    ) -> Option<(RoutedAs, Option<Again>)> {
         let Publisher { key, slot, sent_as, .. } = publisher?;
         let (packet_id, dup) = (*sent_as)?;
         self.conn(*key)?.machine.session().filter(|session| session.expiry_interval() != 0)?;
-        let fingerprint = || routed::fingerprint(message.message());
+        let fingerprint = routed::fingerprint(message.message());
         if !self.shared.volatile {
             // Even after the end of this process.
             let client_id = slot.key.client_id.clone();
-            self.parts.origin = Some(Origin::Published { client_id, packet_id, fingerprint: fingerprint() });
+            self.parts.origin = Some(Origin::Published { client_id, packet_id, fingerprint });
         }
-        Some((packet_id, self.shared.unfinished.again(slot.id, packet_id, fingerprint, dup)))
+        let routed = RoutedAs { id: packet_id, fingerprint };
+        Some((routed, self.shared.unfinished.again(slot.id, routed, dup)))
     }
 
     /// Has `whom` told when every open part and `remote` others have ended. `Some`: the ticket for the others.

@@ -23,7 +23,7 @@ use crate::events::Event;
 use crate::index::{Entry, Snapshot};
 use crate::mailbox::{Mail, Outcome, Refused, Routed, Target, TicketId, Unable};
 use crate::observer::Occurrence;
-use crate::routed::Again;
+use crate::routed::{Again, RoutedAs};
 use crate::shared::Realm;
 use crate::strategy::{Choice, pick};
 use crate::sys;
@@ -364,7 +364,7 @@ impl Worker {
         token: PublishToken,
         matched: bool,
         outcome: Outcome,
-        routed: Option<PacketId>,
+        routed: Option<RoutedAs>,
     ) {
         let verdict = if let Some(refused) = outcome.refused {
             let Refused { why, by } = *refused;
@@ -401,7 +401,7 @@ impl Worker {
         slot: &Arc<Slot>,
         token: PublishToken,
         verdict: Verdict,
-        routed: Option<PacketId>,
+        routed: Option<RoutedAs>,
     ) {
         if let Some(conn) = self.conn(key).filter(|conn| conn.machine.is_connected()) {
             if verdict.reason.is_failure() && conn.machine.version().is_v5() {

@@ -22,7 +22,7 @@ use gridmq_namespace::gate::{Admission, Credentials};
 use gridmq_proto::session::server::{self, Session};
 use gridmq_proto::session::{Delivery, PublishToken, QueueLimits, Verdict};
 use gridmq_proto::time::Now;
-use gridmq_proto::{PacketId, QoS, ReasonCode};
+use gridmq_proto::{QoS, ReasonCode};
 
 use super::deliver::UNLIMITED;
 use super::journal::AfterSubmission;
@@ -30,7 +30,7 @@ use super::parts::{PartId, Parts, Whom};
 use super::{ConnKey, Local, State, Worker};
 use crate::directory::{Slot, SlotId, WorkerId};
 use crate::mailbox::{Estate, Mail, Outcome, Unable};
-use crate::routed::Origin;
+use crate::routed::{Origin, RoutedAs};
 
 /// Messages held for a session that is on its way, and bytes; further ones are refused.
 const HELD: usize = 10_000;
@@ -65,7 +65,7 @@ pub(super) struct Arriving {
 enum Held {
     /// And the part that ends when the session has it.
     Delivery(Delivery, Option<PartId>, Option<Origin>),
-    Verdict(PublishToken, Verdict, Option<PacketId>),
+    Verdict(PublishToken, Verdict, Option<RoutedAs>),
 }
 
 /// A session that is on its way from here.
@@ -441,7 +441,7 @@ impl Worker {
         slot: SlotId,
         token: PublishToken,
         verdict: Verdict,
-        routed: Option<PacketId>,
+        routed: Option<RoutedAs>,
     ) -> Option<Verdict> {
         let Some(local) = self.locals.get_mut(&slot) else { return Some(verdict) };
         let (namespace, client_id) = (local.slot.key.namespace, local.slot.key.client_id.clone());
