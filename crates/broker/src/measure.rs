@@ -97,6 +97,12 @@ impl Bench {
         self.workers.iter_mut().for_each(|worker| worker.send_slowly(at_once));
     }
 
+    /// Recipients that the first worker holds for messages that go out in rounds.
+    #[cfg(test)]
+    pub(crate) fn held(&mut self) -> &mut usize {
+        self.workers[0].held_recipients()
+    }
+
     /// Ends a client's connection.
     pub fn close(&mut self, peer: &Peer) {
         self.workers[peer.worker].remove(peer.key);

@@ -24,10 +24,16 @@ use crate::mailbox::Outcome;
 use crate::routed::{Again, Origin};
 use crate::strategy::Choice;
 
+/// Recipients of all messages that go out in rounds, together: 40 MiB of lists. Where more would be held, the next
+/// message goes to all at once.
+const HELD: usize = 1 << 20;
+
 /// What goes out in rounds, the oldest message first.
 #[derive(Debug)]
 pub(super) struct FanOuts {
     queue: VecDeque<FanOut>,
+    /// Recipients of all of them.
+    held: usize,
     /// Sessions up to which a message goes to all at once.
     at_once: usize,
     /// Sessions of a message in one round, if those of the rounds before have been woken.
@@ -36,7 +42,7 @@ pub(super) struct FanOuts {
 
 impl Default for FanOuts {
     fn default() -> Self {
-        Self { queue: VecDeque::new(), at_once: 1024, slice: 128 }
+        Self { queue: VecDeque::new(), held: 0, at_once: 1024, slice: 128 }
     }
 }
 
@@ -119,6 +125,7 @@ impl Worker {
     /// Whether a message for so many goes out in rounds. Its publisher has to be one that can wait.
     pub(super) fn goes_in_rounds(&mut self, publisher: Option<&Publisher>, recipients: usize) -> bool {
         recipients > self.fan_outs.at_once
+            && self.fan_outs.held + recipients <= HELD
             && publisher
                 .and_then(|publisher| self.conn(publisher.key))
                 .is_some_and(|conn| conn.fan_out.is_none() && !conn.closing)
@@ -179,6 +186,7 @@ impl Worker {
         if let Some(conn) = self.conn(key) {
             conn.fan_out = ticket;
         }
+        self.fan_outs.held += fan_out.recipients.len();
         self.fan_outs.queue.push_back(fan_out);
         self.lanes.ask_for_round();
     }
@@ -231,8 +239,15 @@ impl Worker {
         if fan_out.done < fan_out.recipients.len() {
             self.fan_outs.queue.push_front(fan_out);
         } else {
+            self.fan_outs.held -= fan_out.recipients.len();
             self.end_part(fan_out.part, fan_out.outcome);
         }
+    }
+
+    /// How many recipients are held.
+    #[cfg(test)]
+    pub(crate) const fn held_recipients(&mut self) -> &mut usize {
+        &mut self.fan_outs.held
     }
 
     /// Has messages for more than `at_once` sessions go out in rounds, to one session in each.

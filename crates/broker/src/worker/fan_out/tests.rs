@@ -3,6 +3,7 @@ use gridmq_proto::codec::Decoder;
 use gridmq_proto::packet::SubscribeOptions;
 use gridmq_proto::{Packet, PacketId, QoS, ReasonCode, Version};
 
+use super::HELD;
 use crate::measure::{Bench, Peer};
 use crate::worker::publish::tests::{bytes, enter, publish, subscribe};
 
@@ -105,4 +106,19 @@ fn a_subscriber_that_moves_meanwhile_misses_nothing() {
     hall.subscribers.remove(0);
     assert_eq!(hall.received(), all(&["for all"])[1..]);
     assert_eq!(hall.publish(0, &[]), [format!("{:?}", ReasonCode::Success)]);
+}
+
+#[test]
+fn what_waits_is_bounded() {
+    let mut hall = Hall::new();
+    hall.publish(0, &[publish(id(1), "all", "in rounds", QoS::AtMostOnce, false)]);
+    assert_eq!(*hall.bench.held(), SUBSCRIBERS);
+    *hall.bench.held() += HELD - SUBSCRIBERS;
+    // There is no room to have this one wait too.
+    hall.publish(1, &[publish(id(1), "all", "at once", QoS::AtMostOnce, false)]);
+    hall.bench.carry();
+    assert_eq!(hall.received(), all(&["at once"]));
+    hall.bench.settle();
+    assert_eq!(hall.received(), all(&["in rounds"]));
+    assert_eq!(*hall.bench.held(), HELD - SUBSCRIBERS);
 }
