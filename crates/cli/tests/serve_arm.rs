@@ -128,6 +128,7 @@ fn the_secret_is_one_of_a_file_that_nobody_else_reads() {
     let path = dir.path().join(path.trim_matches('\''));
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let secret = std::fs::read_to_string(&path).unwrap();
+    assert!(secret.trim().len() == 64 && secret.trim().chars().all(|c| c.is_ascii_hexdigit()), "no shell minds it");
     assert_eq!(served.send("GET", NAMESPACE, &Json::Null).0, 401);
     served.token = Some(secret.trim().to_owned());
     assert_eq!(served.send("GET", NAMESPACE, &Json::Null).0, 404);

@@ -20,7 +20,6 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method as HttpMethod, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use base64ct::{Base64UrlUnpadded, Encoding};
 use gridmq_arm::plane::{Method, Place, Plane, Reply, parameter};
 use gridmq_store::Store;
 use gridmq_tls::time::Utc;
@@ -59,14 +58,14 @@ pub fn system_random() -> Random {
     })
 }
 
-/// A secret of 256 random bits, as text.
+/// A secret of 256 random bits in hexadecimal digits: whatever it begins with, a shell and `az -p` take it as it is.
 ///
 /// # Errors
 /// When the system has no random bytes.
 pub fn new_secret() -> Result<Zeroizing<String>, NoRandom> {
     let mut bytes = Zeroizing::new([0; 32]);
     aws_lc_rs::rand::fill(bytes.as_mut()).map_err(|_| NoRandom)?;
-    Ok(Zeroizing::new(Base64UrlUnpadded::encode_string(bytes.as_ref())))
+    Ok(Zeroizing::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
 /// The system has no random bytes.
